@@ -1,0 +1,56 @@
+# The two commands of a user: `make demo`, `make test`. Everything runs from .venv, made from the lock.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := shared source-s3 destination-pgvector
+CODE := shared source-s3 destination-pgvector demo tests
+
+.PHONY: help demo test check format bench soak lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.ok ## S3 -> vectors -> answers on this machine: own servers, own corpus, three syncs
+	$(BIN)/python -m demo
+
+test: .venv/.ok .venv-pyairbyte/.ok ## the tests, against a real PostgreSQL + pgvector and S3 over HTTP
+	$(BIN)/python -m pytest
+
+check: .venv/.ok ## ruff, ruff format, mypy strict
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+
+format: .venv/.ok ## let ruff mend what it can
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: .venv/.ok ## speed as ratios against limits measured in the same run
+	$(BIN)/python -m tests.benchmarks
+
+lock: ## resolve the requirements anew into the lock files
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate --override overrides.txt --no-emit-package vector-ingest --all-extras \
+	  $(PACKAGES:%=%/pyproject.toml) requirements.in -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate tests/pyairbyte/requirements.in -o tests/pyairbyte/requirements.lock
+
+clean: ## remove the environments and what the tools left
+	rm -rf .venv .venv-pyairbyte .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# --no-deps: the lock is whole, and it leaves sentence-transformers out on purpose (overrides.txt).
+.venv/.ok: boot.lock requirements.lock $(PACKAGES:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer with venv and pip is needed (on Debian: python3-venv), or set PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r boot.lock
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync -q --require-hashes boot.lock requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install -q --no-deps --no-build-isolation --offline $(PACKAGES:%=-e ./%)
+	@touch $@
+
+# PyAirbyte can't share our environment: it asks for older duckdb and pyarrow.
+.venv-pyairbyte/.ok: .venv/.ok tests/pyairbyte/requirements.lock
+	$(PYTHON) -m venv --without-pip .venv-pyairbyte
+	VIRTUAL_ENV=$(CURDIR)/.venv-pyairbyte $(BIN)/uv pip sync -q --require-hashes tests/pyairbyte/requirements.lock
+	@touch $@

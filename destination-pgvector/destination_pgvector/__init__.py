@@ -1,0 +1,1 @@
+"""Airbyte destination for PostgreSQL with pgvector. This file stays empty, so that `spec` is fast."""

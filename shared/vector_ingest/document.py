@@ -1,0 +1,109 @@
+"""What travels between the steps of a load. All frozen: a step makes new ones and changes none."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float32]  # shape (dimensions,)
+Mode = Literal["append", "overwrite", "append_dedup"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream of the configured catalog, as the destination sees it.
+
+    `primary_key` holds paths into the record; it is empty where neither user nor source set one.
+    `generation` and `minimum_generation` are None for clients that know no refreshes.
+    """
+
+    name: str
+    namespace: str | None
+    mode: Mode
+    primary_key: tuple[tuple[str, ...], ...] = ()
+    json_schema: Mapping[str, Any] = field(default_factory=dict)
+    generation: int | None = None
+    minimum_generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one stream is written during one sync. Picklable: workers elsewhere use it."""
+
+    stream: Stream
+    live: str | None  # what readers query now; None before the first sync is whole
+    write: str  # the same, or what is being filled beside it
+    fingerprint: str  # embedding model and chunker: chunks of two fingerprints are never mixed
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A record on its way to the store. `deleted` means: take the document `id` out.
+
+    `hash` (16 bytes) covers text and metadata: equal hash, equal document.
+    `vector` is set where the vector comes from a field of the record; then the text is one chunk.
+    """
+
+    id: str
+    text: str
+    metadata: Mapping[str, Any]
+    hash: bytes
+    deleted: bool = False
+    vector: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document's text: `text == document.text[start:end]`, counted in characters.
+
+    `hash` (16 bytes) covers what is embedded: equal hash and equal fingerprint, equal vector.
+    """
+
+    number: int  # 0, 1, … in the document's order
+    text: str
+    start: int
+    end: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A document ready to be stored. `vectors[i]` belongs to `chunks[i]`; None means: keep the stored one."""
+
+    document: Document
+    chunks: Sequence[Chunk]
+    vectors: Sequence[Vector | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a store already has of a document.
+
+    `hash` is the document's, or None where it is not whole in `Target.write` at the present generation
+    and so must be written even if unchanged. `chunks` are the chunk hashes whose vectors can be kept.
+    """
+
+    hash: bytes | None
+    chunks: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A chunk as it lies in a store (for scans)."""
+
+    document_id: str
+    number: int
+    text: str | None
+    metadata: Mapping[str, Any]
+    hash: bytes
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A document that the store can't take, and why. Nothing of it was written; what was there stands."""
+
+    document_id: str
+    reason: str

@@ -1,0 +1,43 @@
+"""Texts to vectors. A provider is one module here with one class, and one line in `embedder_from`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold. None: the provider sets no such limit."""
+
+    texts: int
+    tokens: int | None  # of all texts of a request together
+    tokens_per_text: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a request cost, as the provider reported it, else as counted here."""
+
+    tokens: int
+    requests: int
+
+
+class Embedder(Protocol):
+    """`embed` may be called from many threads at once, each time within `limits`."""
+
+    fingerprint: str  # provider, model, dimensions, parameters: equal fingerprints, comparable vectors
+    dimensions: int
+    limits: Limits
+
+    def embed(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], Usage]:
+        """Vectors of shape (len(texts), dimensions), in the order of the texts, all finite.
+
+        ConfigError: wrong key, model or dimension. TransientError: throttled or unreachable past the retries.
+        DataError: a text that the provider refuses.
+        """
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of the model's own tokenizer, or an upper bound where that is not known."""

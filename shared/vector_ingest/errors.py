@@ -1,0 +1,41 @@
+"""Three kinds of error, sorted by what to do next. Whatever is none of them is a bug of ours.
+
+    ConfigError      the user can mend it: wrong setting, missing right, table of another shape   -> config_error
+    TransientError   trying again mends it: throttling, restart, broken connection                -> transient_error
+    DataError        one document or record can't be processed: look at the data                  -> config_error
+    anything else    a bug                                                                        -> system_error
+
+A message names the object, what was expected, what was found, and the remedy. It never holds a secret.
+"""
+
+from typing import Literal
+
+FailureType = Literal["config_error", "transient_error", "system_error"]
+
+
+class ConfigError(Exception):
+    """The configuration, or what it points to, must be changed by the user."""
+
+
+class TransientError(Exception):
+    """The same call may succeed later."""
+
+
+class DataError(Exception):
+    """One document or record can't be processed; `where` names it (object and line, stream and key)."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where = where
+        self.reason = reason
+
+
+def failure_type(error: BaseException) -> FailureType:
+    """The kind that the platform knows: it retries `transient_error`, and asks the user for `config_error`."""
+    match error:
+        case ConfigError() | DataError():
+            return "config_error"
+        case TransientError():
+            return "transient_error"
+        case _:
+            return "system_error"

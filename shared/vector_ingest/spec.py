@@ -1,0 +1,89 @@
+"""A pydantic model as Airbyte's connectionSpecification, and a configuration as that model.
+
+The form generator reads draft-07 without $ref, anyOf and discriminators; a choice is a oneOf of objects that share
+one required `const`. SecretStr becomes `airbyte_secret`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from vector_ingest.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def connection_specification(model: type[BaseModel], groups: Mapping[str, str]) -> dict[str, Any]:
+    """The form of `model`; `groups` are its sections: id -> title."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    spec: dict[str, Any] = _plain(schema, definitions)
+    spec["$schema"] = "http://json-schema.org/draft-07/schema#"
+    spec["groups"] = [{"id": name, "title": title} for name, title in groups.items()]
+    return spec
+
+
+def parse_config(model: type[Model], config: Mapping[str, Any]) -> Model:
+    """ConfigError names each wrong property, what was expected, and the remedy; it shows no values of secrets."""
+    try:
+        return model.model_validate(config)
+    except ValidationError as error:
+        problems = "; ".join(_problem(model, detail) for detail in error.errors(include_url=False))
+        raise ConfigError(f"The configuration is not valid. {problems}.") from None  # the cause holds the values
+
+
+def _plain(node: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_plain(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        name = node["$ref"].removeprefix("#/$defs/")
+        siblings = {key: value for key, value in node.items() if key != "$ref"}
+        return _plain({**definitions[name], **siblings}, definitions)  # what stands beside a $ref wins
+    if "anyOf" in node:
+        kept = [option for option in node["anyOf"] if option != {"type": "null"}]
+        if len(kept) == 1:
+            siblings = {key: value for key, value in node.items() if key != "anyOf"}
+            return _plain({**kept[0], **siblings}, definitions)
+    if "properties" in node:  # names of properties are no keywords
+        properties = {name: _plain(value, definitions) for name, value in node["properties"].items()}
+        rest = {key: _plain(value, definitions) for key, value in node.items() if key != "properties"}
+        return _finish({**rest, "properties": properties})
+    return _finish({key: _plain(value, definitions) for key, value in node.items()})
+
+
+def _finish(node: dict[str, Any]) -> dict[str, Any]:
+    node.pop("discriminator", None)
+    node.pop("additionalProperties", None)
+    if node.get("default", "") is None:
+        del node["default"]
+    if node.pop("writeOnly", False):
+        node.pop("format", None)
+        node["airbyte_secret"] = True
+    if "oneOf" in node:
+        node["type"] = "object"
+    constants = [name for name, value in node.get("properties", {}).items() if "const" in value]
+    if constants:
+        node["required"] = [
+            *node.get("required", []),
+            *(name for name in constants if name not in node.get("required", [])),
+        ]
+    return node
+
+
+def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
+    """One sentence on one error. The place is a path as the user wrote it: `streams.0.format.delimiter`."""
+    place = ".".join(str(part) for part in detail["loc"]) or model.__name__
+    match detail["type"]:
+        case "missing":
+            return f"`{place}` is required and missing: add it"
+        case "union_tag_not_found":
+            return f"`{place}` lacks {detail['ctx']['discriminator']}, which says which kind it is: add it"
+        case "union_tag_invalid":
+            return f"`{place}` is of a kind that is not known: expected one of {detail['ctx']['expected_tags']}"
+        case _:
+            found = type(detail["input"]).__name__
+            return f"`{place}`: {detail['msg'][:1].lower()}{detail['msg'][1:]} (found a value of type {found})"

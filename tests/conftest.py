@@ -1,0 +1,106 @@
+"""The servers of the tests: a real PostgreSQL with pgvector, and S3 over HTTP. Named by the resource they give."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+
+from demo.postgres_server import PASSWORD, PostgresServer
+from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY, S3Server
+
+# No test may reach a cloud by mistake, nor pick up the credentials of whoever runs it.
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket of its own for one test. `client` is boto3's; `put` uploads one object."""
+
+    name: str
+    endpoint: str
+    client: Any
+
+    def put(self, key: str, body: bytes | str) -> None:
+        self.client.put_object(Bucket=self.name, Key=key, Body=body.encode() if isinstance(body, str) else body)
+
+    def sign_in(self) -> dict[str, Any]:
+        """The part of a source configuration that leads here."""
+        return {
+            "credentials": {
+                "auth_type": "iam_user",
+                "aws_access_key_id": ACCESS_KEY,
+                "aws_secret_access_key": SECRET_KEY,
+            },
+            "region_name": REGION,
+            "endpoint": self.endpoint,
+            "bucket": self.name,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of its own for one test."""
+
+    name: str
+    port: int
+    dsn: str
+
+    def connect(self) -> psycopg.Connection:
+        return psycopg.connect(self.dsn, autocommit=True)
+
+    def indexing(self) -> dict[str, Any]:
+        """The part of a destination configuration that leads here."""
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "database": self.name,
+            "username": "postgres",
+            "credentials": {"password": PASSWORD},
+        }
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    server = S3Server()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> Bucket:
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3_server.endpoint,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+    )
+    name = f"bucket-{uuid.uuid4().hex}"
+    client.create_bucket(Bucket=name)
+    return Bucket(name, s3_server.endpoint, client)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    # fsync off: the tests kill processes, not the machine.
+    server = PostgresServer(tmp_path_factory.mktemp("postgres") / "cluster", ["fsync=off", "max_wal_size=2GB"])
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def database(postgres_server: PostgresServer) -> Iterator[Database]:
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_server.dsn(), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        yield Database(name, postgres_server.port, postgres_server.dsn(name))
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
