@@ -98,9 +98,13 @@ def _place(config: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
         if isinstance(node, Mapping) and part not in node and part in node.values():
             continue
         path.append(str(part))
-        node = node[part] if isinstance(node, Mapping | list) and _has(node, part) else None
+        node = _step(node, part)
     return ".".join(path) or "configuration"
 
 
-def _has(node: Mapping[str, Any] | list[Any], part: int | str) -> bool:
-    return part in node if isinstance(node, Mapping) else isinstance(part, int) and part < len(node)
+def _step(node: Any, part: int | str) -> Any:
+    if isinstance(node, Mapping):
+        return node.get(part)
+    if isinstance(node, list) and isinstance(part, int) and part < len(node):
+        return node[part]
+    return None
