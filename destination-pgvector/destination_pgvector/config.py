@@ -41,7 +41,7 @@ class Hnsw(BaseModel):
         ge=4,
         le=1000,
         title="ef_construction",
-        description="Candidates looked at while building, at least 2 × m. More find better and build slower.",
+        description="Candidates looked at while building, at least twice m. More find better and build slower.",
         json_schema_extra={"order": 2},
     )
 

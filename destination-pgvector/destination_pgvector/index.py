@@ -34,7 +34,8 @@ def build(conn: Connection, name: str, hnsw: Hnsw, dimensions: int, online: bool
     conn.execute(f"SET maintenance_work_mem = '{memory}MB'".encode())
     conn.execute("SET max_parallel_maintenance_workers = 4")  # the server's max_parallel_workers bounds it
     statement = (
-        f"CREATE INDEX {'CONCURRENTLY' if online else ''} ON {name} USING hnsw (embedding {operators}.vector_cosine_ops) "
+        f"CREATE INDEX {'CONCURRENTLY' if online else ''} ON {name} "
+        f"USING hnsw (embedding {operators}.vector_cosine_ops) "
         f"WITH (m = {hnsw.m}, ef_construction = {hnsw.ef_construction})"
     )
     try:

@@ -7,7 +7,7 @@ import psycopg
 
 from vector_ingest.errors import ConfigError, TransientError
 
-# By SQLSTATE, or its beginning (https://www.postgresql.org/docs/current/errcodes-appendix.html); the longest match wins.
+# By SQLSTATE, or its beginning; the longest match wins (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 TRANSIENT = ("08", "40", "53", "55006", "55P03", "57P", "58030", "25006", "42P01", "XX001")
 REMEDIES = {
     "28": "Check indexing.username and indexing.credentials.password, and what pg_hba.conf allows.",

@@ -35,7 +35,7 @@ PEER_COLUMNS = frozenset({"document_id", "chunk_id", "metadata", "document_conte
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a table's comment says. `fingerprint` is None for a table that another connector made."""
+    """What a table's comment says."""
 
     stream: str
     namespace: str | None
@@ -49,7 +49,7 @@ class Table:
     name: str
     dimensions: int
     columns: frozenset[str]
-    note: Note | None
+    note: Note | None  # None where another connector made it
 
 
 def normalised(name: str) -> str:
@@ -90,15 +90,16 @@ def find(conn: Connection, name: str) -> Table | None:
     """ConfigError if there is a table of this name that is none of ours, nor one of the peer's."""
     schema, table = parts(name)
     row = conn.execute(
-        "SELECT c.oid, obj_description(c.oid, 'pg_class') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-        "WHERE n.nspname = %s AND c.relname = %s",
+        "SELECT c.oid, obj_description(c.oid, 'pg_class') "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
         (schema, table),
     ).fetchone()
     if row is None:
         return None
     attributes: dict[str, int] = dict(
         conn.execute(
-            "SELECT attname, atttypmod FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped", row[:1]
+            "SELECT attname, atttypmod FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped",
+            row[:1],
         ).fetchall()
     )
     if not attributes.keys() >= PEER_COLUMNS:
@@ -132,7 +133,7 @@ def adopt(conn: Connection, table: Table, note: Note) -> None:
         if "chunk_number" in added:
             conn.execute(
                 f"UPDATE {table.name} t SET chunk_number = numbered.number FROM (SELECT ctid, row_number() OVER "
-                f"(PARTITION BY document_id) - 1 AS number FROM {table.name}) numbered "  # noqa: S608 (a quoted name)
+                f"(PARTITION BY document_id) - 1 AS number FROM {table.name}) numbered "
                 "WHERE t.ctid = numbered.ctid".encode()
             )
             conn.execute(
@@ -166,17 +167,17 @@ def switch(conn: Connection, staging: str, live: str) -> None:
 
 
 def is_empty(conn: Connection, name: str) -> bool:
-    return conn.execute(f"SELECT 1 FROM {name} LIMIT 1".encode()).fetchone() is None  # noqa: S608 (a quoted name)
+    return conn.execute(f"SELECT 1 FROM {name} LIMIT 1".encode()).fetchone() is None
 
 
 def has_generation(conn: Connection, name: str, least: int) -> bool:
     """Whether the table has rows of this generation or a later one."""
-    query = f"SELECT 1 FROM {name} WHERE generation >= %s LIMIT 1".encode()  # noqa: S608 (a quoted name)
+    query = f"SELECT 1 FROM {name} WHERE generation >= %s LIMIT 1".encode()
     return conn.execute(query, (least,)).fetchone() is not None
 
 
 def raw(name: str) -> sql.SQL:
-    return sql.SQL(name)  # type: ignore[arg-type]  # a quoted name is safe, though no literal
+    return sql.SQL(name)
 
 
 def _grants(conn: Connection, name: str) -> list[sql.SQL]:

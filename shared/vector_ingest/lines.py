@@ -25,7 +25,7 @@ class Lines:
 def read_lines(stream: RawInput, wake: float) -> Iterator[Lines | None]:
     """What comes, as it comes; None whenever nothing has come for `wake` seconds.
 
-    `stream` must be unbuffered (FileIO): a daemon thread that waits inside a buffered reader makes Python abort at exit.
+    `stream` must be unbuffered (FileIO): Python aborts at exit if a daemon thread waits inside a buffered reader.
     """
     blocks: queue.Queue[bytes | BaseException] = queue.Queue(AHEAD)
     threading.Thread(target=_fill, args=(stream, blocks), name="stdin", daemon=True).start()

@@ -17,7 +17,7 @@ def storable(text: str) -> tuple[str, int]:
 
 
 def storable_json(value: Any, dumped: bytes) -> tuple[Any, int]:
-    """The same for the strings and names in a JSON value. `dumped` is `messages.dumps(value)`: it shows most at once."""
+    """The same for the strings and names in a JSON value. `dumped` is `messages.dumps(value)`: it shows at once."""
     if b"\\u0000" not in dumped and b"\\ud" not in dumped:
         return value, 0
     return _walk(value)
