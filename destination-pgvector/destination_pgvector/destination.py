@@ -58,7 +58,7 @@ class DestinationPgvector(Destination):
     ) -> Iterable[AirbyteMessage]:
         catalog = orjson.loads(Path(configured_catalog_path).read_bytes())
         output: list[bytes] = []
-        write_lines(config, catalog, input_stream.buffer, output.append)
+        write_lines(config, catalog, BytesIO(input_stream.buffer.read()), output.append)
         yield from (AirbyteMessageSerializer.load(orjson.loads(line)) for line in output)
 
 

@@ -60,8 +60,8 @@ def embed_one(embedder: Embedder, text: str) -> Vector:
     vectors, _ = embedder.embed([text])
     if vectors.shape != (1, embedder.dimensions) or not np.isfinite(vectors).all():
         raise ConfigError(
-            f"The embedding model {embedder.fingerprint} was expected to give {embedder.dimensions} dimensions, but gave "
-            f"an array of shape {vectors.shape}. Set the embedding's dimensions to what the model has."
+            f"The embedding model {embedder.fingerprint} was expected to give {embedder.dimensions} dimensions, but "
+            f"gave an array of shape {vectors.shape}. Set the embedding's dimensions to what the model has."
         )
     vector: Vector = vectors[0]
     return vector
