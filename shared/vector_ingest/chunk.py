@@ -1,60 +1,62 @@
 """A document's text to chunks, none above the budget of tokens."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from vector_ingest.boundaries import content_defined
 from vector_ingest.document import Chunk
-from vector_ingest.errors import ConfigError
 from vector_ingest.processing import ProcessingConfig
+from vector_ingest.sentences import CountTokens, Span
+from vector_ingest.separators import separated, separators_of
 
-Span = tuple[int, int]
-CountTokens = Callable[[str], int]
+VERSION = 1  # raise it when a rule changes: what is stored was cut by another one
 
 
 @dataclass(frozen=True, slots=True)
 class Splitter:
-    """`fingerprint`: equal fingerprints cut the same text at the same places."""
+    """`fingerprint`: with equal ones, and one way to count tokens, a text is cut at the same places."""
 
     fingerprint: str
     spans: Callable[[str], Iterable[Span]]
 
     def split(self, text: str) -> list[Chunk]:
-        """The chunks in the text's order, without white space at their ends. None if there is nothing else."""
+        """The chunks in the text's order, without white space at their ends. None where the text is nothing else."""
         trimmed = (_trimmed(text, span) for span in self.spans(text))
-        return [
-            Chunk(number, text[start:end], start, end, hash_of(text[start:end]))
-            for number, (start, end) in enumerate(span for span in trimmed if span[0] < span[1])
-        ]
+        filled = (span for span in trimmed if span[0] < span[1])
+        return [_chunk(number, text, span) for number, span in enumerate(filled)]
 
 
 def splitter_from(config: ProcessingConfig, count_tokens: CountTokens, most_tokens: int | None = None) -> Splitter:
-    """`most_tokens`: what the model reads of one text (`Limits.tokens_per_text`)."""
-    if most_tokens is not None and config.chunk_size > most_tokens:
-        raise ConfigError(
-            f"processing.chunk_size is {config.chunk_size}, but the embedding model reads at most {most_tokens} tokens "
-            f"of a text: set it to {most_tokens} or less"
+    """`most_tokens`: what the model reads of one text (`Limits.tokens_per_text`); a larger chunk size becomes that."""
+    budget = min(config.chunk_size, most_tokens or config.chunk_size)
+    overlap = min(config.chunk_overlap, budget)
+    option = config.text_splitter
+    if option is None:
+        return Splitter(
+            f"content-defined/{VERSION}/{budget}/{overlap}",
+            lambda text: content_defined(text, budget, overlap, count_tokens),
         )
-    return Splitter(f"words/{config.chunk_size}", lambda text: _words(text, count_tokens, config.chunk_size))
+    separators = separators_of(option)
+    chosen = blake2b(repr(separators).encode(), digest_size=8).hexdigest()
+    return Splitter(
+        f"separators/{VERSION}/{budget}/{overlap}/{chosen}",
+        lambda text: separated(text, separators, budget, overlap, count_tokens),
+    )
 
 
-def hash_of(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def whole(text: str) -> list[Chunk]:
+    """The text as one chunk, for a document that brings its vector along."""
+    return [_chunk(0, text, (0, len(text)))]
+
+
+def _chunk(number: int, text: str, span: Span) -> Chunk:
+    start, end = span
+    piece = text[start:end]
+    return Chunk(number, piece, start, end, blake2b(piece.encode(), digest_size=16).digest())
 
 
 def _trimmed(text: str, span: Span) -> Span:
-    piece = text[span[0] : span[1]]
-    start = span[0] + len(piece) - len(piece.lstrip())
-    return start, max(start, span[0] + len(piece.rstrip()))
-
-
-def _words(text: str, count_tokens: CountTokens, budget: int) -> Iterator[Span]:
-    start = end = 0
-    for word in re.finditer(r"\S+\s*|\s+", text):
-        if end > start and count_tokens(text[start : word.end()].strip()) > budget:
-            yield start, end
-            start = end
-        end = word.end()
-    if end > start:
-        yield start, end
+    start, end = span
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
