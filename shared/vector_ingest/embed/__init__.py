@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from vector_ingest.embed.options import EmbeddingConfig, Fake
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -41,3 +43,14 @@ class Embedder(Protocol):
 
     def count_tokens(self, text: str) -> int:
         """Tokens of the model's own tokenizer, or an upper bound where that is not known."""
+
+
+def embedder_from(config: EmbeddingConfig) -> Embedder:
+    """The provider that the configuration chooses. Its client is imported only here: `openai` alone takes a second."""
+    match config:
+        case Fake():
+            from vector_ingest.embed.fake import FakeEmbedder
+
+            return FakeEmbedder()
+        case _:
+            raise NotImplementedError(config.mode)
