@@ -36,7 +36,7 @@ def write_files(folder: Path, servers: Servers) -> Files:
     files.state.unlink(missing_ok=True)
     _write(files.source, source_config(servers.s3.endpoint))
     _write(files.destination, destination_config(servers.postgres.port))
-    _write(files.catalog, configured(discover(files.source)))
+    _write(files.catalog, configured(discover(files.source), KEYS))
     return files
 
 
@@ -89,14 +89,15 @@ def discover(source_config: Path) -> list[dict[str, Any]]:
     return list(found)
 
 
-def configured(streams: list[dict[str, Any]]) -> dict[str, Any]:
+def configured(streams: list[dict[str, Any]], keys: Mapping[str, list[list[str]]]) -> dict[str, Any]:
+    """`keys` are the user's choice by stream; other streams have one of the source's own."""
     return {
         "streams": [
             {
                 "stream": stream,
                 "sync_mode": "incremental",
                 "destination_sync_mode": "append_dedup",
-                "primary_key": KEYS.get(stream["name"]) or stream["source_defined_primary_key"],
+                "primary_key": keys.get(stream["name"]) or stream["source_defined_primary_key"],
                 "cursor_field": stream.get("default_cursor_field") or [],
             }
             for stream in streams
