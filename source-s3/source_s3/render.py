@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from source_s3.json_text import EMPTY, TEXT, bytes_of, inner_text, to_json
 from vector_ingest.errors import DataError
 
-RAW_OBJECT = {b"raw": b"object"}  # metadata of a column that holds whole JSON objects
+# Metadata of a column that holds JSON texts: one whole object a row, or one value.
+RAW_OBJECT, RAW_VALUE = {b"raw": b"object"}, {b"raw": b"value"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Template:
     emitted_at: int  # ms since 1970
     constants: Mapping[str, str]
     row_number: str | None = None  # the field that carries the number of the row in its file, from 1
+    wrapped: bool = False  # all columns as one object in the field `data`
 
     def head(self) -> str:
         namespace = "" if self.namespace is None else f'"namespace":{json.dumps(self.namespace)},'
@@ -43,38 +45,40 @@ def render(rows: pa.RecordBatch, first_row: int, template: Template) -> memoryvi
     NaN and infinities become null, and the record says so in `meta.changes`. ConfigError: a type that can't be
     rendered. DataError: text that is not UTF-8; a date outside of the years 1 to 9999.
     """
-    if rows.schema.field(0).metadata == RAW_OBJECT:
+    if rows.num_columns and rows.schema.field(0).metadata == RAW_OBJECT:
         return _render_objects(rows.column(0), first_row, template)
     parts: list[pa.Array | pa.Scalar] = []
-    literal = template.head()
-    for name, column in zip(rows.schema.names, rows.columns, strict=True):
-        texts, quote = _column(name, column)
-        literal += f"{json.dumps(name, ensure_ascii=False)}:{quote}"
+    literal = template.head() + ('"data":{' if template.wrapped else "")
+    for field, column in zip(rows.schema, rows.columns, strict=True):
+        texts, quote = _column(field, column)
+        literal += f"{json.dumps(field.name, ensure_ascii=False)}:{quote}"
         parts += [pa.scalar(literal, TEXT), texts]
         literal = f"{quote},"
-    literal = literal.removesuffix(",")
+    literal = literal.removesuffix(",") + ("}" if template.wrapped else "")
     if template.row_number is not None:
-        numbers = pa.array(np.arange(first_row + 1, first_row + 1 + rows.num_rows))
-        parts += [pa.scalar(f"{literal},{json.dumps(template.row_number)}:", TEXT), numbers.cast(TEXT)]
+        parts += [pa.scalar(f"{literal},{json.dumps(template.row_number)}:", TEXT), _numbers(first_row, rows.num_rows)]
         literal = ""
     tail = literal + template.tail()
-    if not rows.num_columns:  # nothing stands before the constants
-        tail = tail.replace(",", "", 1)
     changes = _changes(rows)
     parts += [pa.scalar(f"{tail}}}}}\n", TEXT)] if changes is None else [pa.scalar(tail, TEXT), changes]
-    lines = pc.binary_join_element_wise(*parts, EMPTY, null_handling="replace", null_replacement="null")
-    return bytes_of(lines)
+    return bytes_of(pc.binary_join_element_wise(*parts, EMPTY, null_handling="replace", null_replacement="null"))
 
 
-def _column(name: str, column: pa.Array) -> tuple[pa.Array, str]:
+def _numbers(first_row: int, count: int) -> pa.Array:
+    return pa.array(np.arange(first_row + 1, first_row + 1 + count)).cast(TEXT)
+
+
+def _column(field: pa.Field, column: pa.Array) -> tuple[pa.Array, str]:
     """The column's JSON texts, and the quotation mark that belongs around each of them in the literals.
 
     Null can't be quoted by a literal: a text column with nulls carries its quotation marks itself.
     """
+    if field.metadata == RAW_VALUE:
+        return column, ""
     try:
         column.validate(full=True)
     except pa.ArrowInvalid as error:
-        raise DataError(f"column `{name}`", f"expected valid values (text is UTF-8), found: {error}") from error
+        raise DataError(f"column `{field.name}`", f"expected valid values (text is UTF-8), found: {error}") from error
     if column.null_count:
         return to_json(column), ""
     inner = inner_text(column)
@@ -83,14 +87,17 @@ def _column(name: str, column: pa.Array) -> tuple[pa.Array, str]:
 
 def _render_objects(objects: pa.Array, first_row: int, template: Template) -> memoryview:
     """Lines from texts that are JSON objects already: the constants go in before the last brace."""
-    opened = pc.binary_slice(objects.cast(pa.large_binary()), 0, -1).cast(TEXT)
-    bare = pc.ascii_rtrim_whitespace(opened)
-    comma = pc.if_else(pc.equal(bare, "{"), EMPTY, pa.scalar(",", TEXT))
-    parts = [pa.scalar(template.head().removesuffix("{"), TEXT), bare, comma]
-    tail = template.tail().removeprefix(",")
+    if template.wrapped:
+        parts = [pa.scalar(template.head() + '"data":', TEXT), objects]
+        comma, tail = ",", template.tail()
+    else:
+        opened = pc.binary_slice(objects.cast(pa.large_binary()), 0, -1).cast(TEXT)
+        bare = pc.ascii_rtrim_whitespace(opened)
+        parts = [pa.scalar(template.head().removesuffix("{"), TEXT), bare]
+        parts.append(pc.if_else(pc.equal(bare, "{"), EMPTY, pa.scalar(",", TEXT)))
+        comma, tail = "", template.tail().removeprefix(",")
     if template.row_number is not None:
-        numbers = pa.array(np.arange(first_row + 1, first_row + 1 + len(objects)))
-        parts += [pa.scalar(f"{json.dumps(template.row_number)}:", TEXT), numbers.cast(TEXT)]
+        parts += [pa.scalar(f"{comma}{json.dumps(template.row_number)}:", TEXT), _numbers(first_row, len(objects))]
         tail = template.tail()
     return bytes_of(pc.binary_join_element_wise(*parts, pa.scalar(f"{tail}}}}}\n", TEXT), EMPTY))
 
