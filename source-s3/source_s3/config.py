@@ -211,6 +211,17 @@ class Config(BaseModel):
                 raise ValueError("set `path` and `file_type` for one stream, or list `streams`")
         return config
 
+    @model_validator(mode="after")
+    def _deletions_need_keys_of_ours(self) -> "Config":
+        for stream in self.streams:
+            if self.sync_deletions and stream.keys and not isinstance(stream.format, UnstructuredFormat):
+                raise ValueError(
+                    f"`sync_deletions` can't be used with the primary key of stream {stream.name!r}: the keys of rows "
+                    "are gone with their file. Remove the primary key (rows are then told apart by file and number), or "
+                    "turn `sync_deletions` off"
+                )
+        return self
+
     @field_validator("bucket")
     @classmethod
     def _bare_name(cls, value: str) -> str:
@@ -239,6 +250,11 @@ class StreamPlan:
     schemaless: bool
     sampled: int
     deletions: bool
+
+    @property
+    def rows_are_numbered(self) -> bool:
+        """Whether the rows of a table carry their number, to have a key that a deletion can name."""
+        return self.deletions and not self.keys and not isinstance(self.format, UnstructuredFormat)
 
     @property
     def options(self) -> str:

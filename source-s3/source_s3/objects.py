@@ -7,7 +7,7 @@ import io
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -184,7 +184,7 @@ class ObjectFile(io.RawIOBase):
 
 
 class ReadAhead(io.RawIOBase):
-    """A file from begin to end, downloaded by a thread of its own up to 8 MiB ahead of its reader."""
+    """A file downloaded by a thread of its own up to 8 MiB ahead of its reader. A seek throws away what is ahead."""
 
     def __init__(self, file: ObjectFile) -> None:
         super().__init__()
@@ -193,6 +193,7 @@ class ReadAhead(io.RawIOBase):
         self._ahead: deque[Future[bytes]] = deque()
         self._rest = memoryview(b"")
         self._ended = False
+        self._position = 0
 
     @property
     def name(self) -> str:
@@ -200,6 +201,23 @@ class ReadAhead(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_CUR and offset == 0:
+            return self._position
+        for piece in self._ahead:
+            piece.cancel()
+        wait(self._ahead)
+        self._ahead.clear()
+        self._rest, self._ended = memoryview(b""), False
+        self._position = self._file.seek(offset, whence)
+        return self._position
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         if not self._rest and not self._ended:
@@ -209,6 +227,7 @@ class ReadAhead(io.RawIOBase):
         count = min(len(view), len(self._rest))
         view[:count] = self._rest[:count]
         self._rest = self._rest[count:]
+        self._position += count
         return count
 
     def close(self) -> None:
@@ -234,7 +253,7 @@ def _read_piece(file: ObjectFile) -> bytes:
 
 
 def open_object(client: "S3Client", bucket: str, found: S3Object, *, read_ahead: bool) -> io.BufferedReader:
-    """With `read_ahead`, for those who read from begin to end: no seeking, download and parsing overlap.
+    """With `read_ahead`, for those who read from begin to end: download and parsing overlap.
 
     Without, for those who seek (Parquet): requests follow the reader. Close the file after use.
     """

@@ -67,29 +67,39 @@ class StreamState:
             }
         return state
 
-    def begin(self, objects: Iterable[tuple[str, Entry]]) -> None:
-        """These are under way; an entry's rows are the most that may have been delivered before the next state."""
-        for key, entry in objects:
-            self.pending.put(key, entry)
+    def begin(self, key: str, fingerprint: int, rows: int) -> None:
+        """The object is under way; `rows`: the most that can leave before a later state.
 
-    def finish(self, key: str, entry: Entry) -> None:
+        What a cut read of another version may have left behind is added to what the object had before.
+        """
+        known = self.pending.get(key)
+        if known is not None and known.fingerprint != fingerprint:
+            self.done.put(key, Entry(0, max(known.rows, self.rows_before(key))))
+        rows = max(rows, known.rows) if known is not None and known.fingerprint == fingerprint else rows
+        self.pending.put(key, Entry(fingerprint, rows))
+
+    def rows_before(self, key: str) -> int:
+        """The most rows that versions before the present one have left."""
+        done = self.done.get(key)
+        return done.rows if done is not None else 0
+
+    def rows_reserved(self, key: str) -> int:
+        pending = self.pending.get(key)
+        return pending.rows if pending is not None else 0
+
+    def finish(self, key: str, entry: Entry, last_modified: str) -> None:
+        """All of the object has left, and so have the deletes of what it no longer has."""
         self.done.put(key, entry)
-        self.forget_pending(key)
+        self._drop(self.pending, key)
+        self.cursor = max(self.cursor or "", last_modified)
         self.resume = None
 
     def forget(self, key: str) -> None:
-        """The object is gone, and its deletes have been sent."""
-        if self.done.get(key) is not None:
-            self.done.remove(key)
-        self.forget_pending(key)
+        """The object is gone, and its deletes have left."""
+        self._drop(self.done, key)
+        self._drop(self.pending, key)
 
-    def forget_pending(self, key: str) -> None:
-        if self.pending.get(key) is not None:
-            self.pending.remove(key)
-
-    def delivered_rows(self, key: str, fingerprint: int) -> int:
-        """The most rows that another version of the object may have left behind."""
-        done, pending = self.done.get(key), self.pending.get(key)
-        rows = done.rows if done else 0
-        return max(rows, pending.rows) if pending and pending.fingerprint != fingerprint else rows
-
+    @staticmethod
+    def _drop(ledger: Ledger, key: str) -> None:
+        if ledger.get(key) is not None:
+            ledger.remove(key)
