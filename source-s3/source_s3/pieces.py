@@ -37,7 +37,12 @@ class Piece:
 
 
 def read_object(
-    bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object, position: Mapping[str, int] | None, progress: Progress
+    bucket: Bucket,
+    plan: StreamPlan,
+    namespace: str | None,
+    item: S3Object,
+    position: Mapping[str, int] | None,
+    progress: Progress,
 ) -> Iterator[Piece]:
     """DataError and ConfigError name the object, and the place in it."""
     where = f"s3://{bucket.name}/{item.key}"
