@@ -105,7 +105,7 @@ def session(credentials: Credentials, region: str | None) -> boto3.session.Sessi
 
 
 def s3_client(credentials: Credentials, region: str | None, endpoint: str | None, connections: int = 10) -> "S3Client":
-    """`endpoint` may lack its scheme; other stores than AWS seldom have a host name per bucket, so the path names it."""
+    """`endpoint` may lack its scheme; other stores than AWS seldom have a host for each bucket, so the path names it."""
     config = Config(
         signature_version=UNSIGNED if isinstance(credentials, Anonymous) else None,
         s3={"addressing_style": "path"} if endpoint else None,
@@ -219,7 +219,7 @@ def aws_errors(action: str) -> Iterator[None]:
             remedy = "Check the endpoint's name and its certificate"
             raise ConfigError(f"Could not {action}: {error}. {remedy}.") from error
         remedy = "Check the endpoint and the network if this stays"
-        raise TransientError(f"Could not {action}: {error or type(error).__name__}. {remedy}.") from error
+        raise TransientError(f"Could not {action}: {str(error) or type(error).__name__}. {remedy}.") from error
 
 
 def _from_answer(action: str, error: exceptions.ClientError) -> ConfigError | TransientError:

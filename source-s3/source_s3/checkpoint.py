@@ -39,7 +39,7 @@ class Checkpoint:
         if self._size > LARGE and not self._warned:
             self._warned = True
             self._warn(
-                f"The state of stream `{self._name}` has {self._size / 1e6:.0f} MB, which the platform may refuse. Split "
-                "the stream by narrower globs."
+                f"The state of stream `{self._name}` has {self._size / 1e6:.0f} MB, which the platform may refuse. "
+                "Split the stream by narrower globs."
             )
         return line

@@ -58,8 +58,8 @@ class StreamConfig(BaseModel):
     input_schema: str | None = Field(
         None,
         title="Input Schema",
-        description='The columns and their types, as JSON: {"id": "integer", "name": "string"}. Values of CSV files are '
-        "turned into these types where they can be; a value that can't stays text.",
+        description='The columns and their types, as JSON: {"id": "integer", "name": "string"}. Values of CSV files '
+        "are turned into these types where they can be; a value that can't stays text.",
         json_schema_extra=_form(11),
     )
     days_to_sync_if_history_is_full: int = Field(
@@ -104,15 +104,6 @@ class StreamConfig(BaseModel):
     def keys(self) -> list[str]:
         """The user's primary key."""
         return [name.strip() for name in (self.primary_key or "").split(",") if name.strip()]
-
-    @property
-    def sampled(self) -> int:
-        """How many files the schema is taken from."""
-        return (
-            1
-            if self.use_first_found_file_for_schema_discovery
-            else self.recent_n_files_to_read_for_schema_discovery or SAMPLED
-        )
 
 
 class RecordsTransfer(BaseModel):
@@ -179,8 +170,8 @@ class Config(BaseModel):
     sync_deletions: bool = Field(
         False,
         title="Sync deletions",
-        description="Send a record with `_ab_cdc_deleted_at` for each document, or row of a table, that is no longer in "
-        "the bucket. Rows of tables without a primary key get one: the object and the number of the row.",
+        description="Send a record with `_ab_cdc_deleted_at` for each document, or row of a table, that is no longer "
+        "in the bucket. Rows of tables without a primary key get one: the object and the number of the row.",
         json_schema_extra=_form(8, "files", always_show=True),
     )
     start_date: str | None = Field(
@@ -217,8 +208,8 @@ class Config(BaseModel):
             if self.sync_deletions and stream.keys and not isinstance(stream.format, UnstructuredFormat):
                 raise ValueError(
                     f"`sync_deletions` can't be used with the primary key of stream {stream.name!r}: the keys of rows "
-                    "are gone with their file. Remove the primary key (rows are then told apart by file and number), or "
-                    "turn `sync_deletions` off"
+                    "are gone with their file. Remove the primary key (rows are then told apart by file and number), "
+                    "or turn `sync_deletions` off"
                 )
         return self
 
@@ -249,6 +240,7 @@ class StreamPlan:
     types: Mapping[str, str]  # the user's JSON types by column; empty: from the files
     schemaless: bool
     sampled: int
+    first_found: bool
     deletions: bool
 
     @property
@@ -266,7 +258,9 @@ def plans(config: Config) -> list[StreamPlan]:
     if config.path and config.file_type:
         name = config.stream_name or _name_of(config.path, config.bucket)
         reading = FORMATS[config.file_type]()
-        return [StreamPlan(name, [_glob(config.path)], "", reading, [], {}, False, SAMPLED, config.sync_deletions)]
+        return [
+            StreamPlan(name, [_glob(config.path)], "", reading, [], {}, False, SAMPLED, False, config.sync_deletions)
+        ]
     return [
         StreamPlan(
             stream.name,
@@ -276,7 +270,8 @@ def plans(config: Config) -> list[StreamPlan]:
             stream.keys,
             _types_of(stream.input_schema),
             stream.schemaless,
-            stream.sampled,
+            stream.recent_n_files_to_read_for_schema_discovery or SAMPLED,
+            stream.use_first_found_file_for_schema_discovery,
             config.sync_deletions,
         )
         for stream in config.streams

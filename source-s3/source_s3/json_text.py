@@ -31,8 +31,8 @@ def to_json(array: pa.Array) -> pa.Array:
         if matches(array.type):
             return function(array)
     raise ConfigError(
-        f"a column has the Arrow type {array.type}, which has no JSON form here. Leave the column out of the stream, or "
-        "write the file with another type"
+        f"a column has the Arrow type {array.type}, which has no JSON form here. Leave the column out of the stream, "
+        "or write the file with another type"
     )
 
 

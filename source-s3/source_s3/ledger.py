@@ -71,7 +71,7 @@ def mtime_fingerprint(last_modified: datetime) -> int:
 
 def _digest(parts: list[str | int]) -> int:
     digest = blake2b(json.dumps(parts).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % (TOMBSTONE - 1) + 1  # neither PENDING nor TOMBSTONE
+    return 1 + int.from_bytes(digest, "big") % (TOMBSTONE - 1)  # neither PENDING nor TOMBSTONE
 
 
 def _seconds(moment: datetime) -> int:

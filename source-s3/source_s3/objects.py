@@ -1,6 +1,7 @@
 """The objects of a bucket: listed by globs, and read as files that survive broken connections.
 
-Every request for an object's bytes is pinned to the ETag of the listing: what is read is one version, whole, or an error.
+Every request for an object's bytes is pinned to the ETag of the listing: what is read is one version, whole, or an
+error.
 """
 
 import io
@@ -13,9 +14,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from botocore.response import StreamingBody
+from wcmatch import glob
+
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import TransientError
-from wcmatch import glob
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,17 +46,25 @@ def read_object(
     progress: Progress,
 ) -> Iterator[Piece]:
     """DataError and ConfigError name the object, and the place in it."""
-    where = f"s3://{bucket.name}/{item.key}"
-    try:
+    with named(bucket, item):
         if isinstance(plan.format, UnstructuredFormat):
             yield _document(bucket, plan, namespace, item, progress)
         else:
             yield from _table(bucket, plan, namespace, item, position)
+
+
+@contextmanager
+def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
+    """What is wrong inside a file is told with the file's name."""
+    where = f"s3://{bucket.name}/{item.key}"
+    try:
+        yield
     except DataError as error:
-        place = where if error.where == item.key else f"{where}, {error.where}"
+        place = where if error.where in {item.key, "the file"} else f"{where}, {error.where}"
         raise DataError(place, error.reason) from error
     except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        message = str(error)
+        raise (error if where in message else ConfigError(f"{where}: {message}")) from error
 
 
 def facts(item: S3Object) -> dict[str, str]:

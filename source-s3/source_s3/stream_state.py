@@ -4,7 +4,7 @@ An object is under way (pending) from a state that leaves before its records, un
 that was delivered but not acknowledged, and then removed from the bucket, is known to need a delete.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 

@@ -14,7 +14,7 @@ from source_s3.checkpoint import Checkpoint
 from source_s3.config import StreamPlan
 from source_s3.ledger import Entry, Listed, fingerprint, mtime_fingerprint
 from source_s3.objects import S3Object, list_objects
-from source_s3.pieces import Bucket, Lines, Piece, facts, now, read_object, timestamp
+from source_s3.pieces import Bucket, Lines, Piece, now, read_object, timestamp
 from source_s3.progress import Progress
 from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL
@@ -63,6 +63,7 @@ def read_stream(
     marks = {key: fingerprint(item.etag, item.size, item.last_modified, plan.options) for key, item in objects.items()}
     listed = [Listed(key, marks[key], mtime_fingerprint(item.last_modified)) for key, item in objects.items()]
     diff = state.done.diff(listed)
+    state.done = diff.ledger
     wanted = {*diff.new, *diff.changed}
     todo = [item for item in objects.values() if item.key in wanted]
     gone = {key for ledger in (state.done, state.pending) for key, _ in ledger.diff(listed).gone}

@@ -52,7 +52,8 @@ def upload(servers: Servers, size: int) -> tuple[int, int]:
     """Rows and bytes of one CSV object of about `size`."""
     client = connect(servers.s3.endpoint)
     client.create_bucket(Bucket=BUCKET)
-    part_size, number, parts = 64_000_000, 0, []
+    part_size, number = 64_000_000, 0
+    parts: list[Any] = []
     upload_id = client.create_multipart_upload(Bucket=BUCKET, Key="large.csv")["UploadId"]
     total = 0
     while total < size:
