@@ -28,9 +28,13 @@ def main() -> None:
         sys.exit(0)
     from vector_ingest.command_line import execute
 
-    to_stderr = (lambda message: sys.stderr.write(f"{message}\n")) if arguments.command == "search" else None
+    to_stderr = _tell if arguments.command == "search" else None
     work = partial(_dispatch, arguments)
     sys.exit(execute(arguments.command, arguments.config, _spec(), work, to_stderr))
+
+
+def _tell(message: str) -> None:
+    sys.stderr.write(f"{message}\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -105,7 +105,7 @@ def session(credentials: Credentials, region: str | None) -> boto3.session.Sessi
 
 
 def s3_client(credentials: Credentials, region: str | None, endpoint: str | None, connections: int = 10) -> "S3Client":
-    """`endpoint` may lack its scheme; other stores than AWS seldom have a host for each bucket, so the path names it."""
+    """`endpoint` may lack its scheme. Other stores than AWS seldom have a host for each bucket: the path names it."""
     config = Config(
         signature_version=UNSIGNED if isinstance(credentials, Anonymous) else None,
         s3={"addressing_style": "path"} if endpoint else None,

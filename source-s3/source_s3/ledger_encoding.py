@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 BLOCK = 4096
 FINGERPRINT_BYTES = 5
-TOMBSTONE = 2 ** (8 * FINGERPRINT_BYTES) - 1
+TOMBSTONE: int = 2 ** (8 * FINGERPRINT_BYTES) - 1
 """In place of a fingerprint: the key is removed, whatever older segments say."""
 
 Kind = Literal["exact", "mtime"]

@@ -12,6 +12,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from demo.bucket import connect
 from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
