@@ -80,6 +80,7 @@ BAD: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     "no host": ({}, {"host": ""}, "`indexing.host`"),
     "ssl mode": ({}, {"ssl_mode": "sometimes"}, "`indexing.ssl_mode`"),
     "index": ({}, {"index": {"type": "hnsw", "m": 1}}, "`indexing.index.hnsw.m`"),
+    "ef": ({}, {"index": {"type": "hnsw", "m": 40}}, "ef_construction is 64 and must be at least twice m, 80"),
     "password": ({}, {"credentials": {"password": SECRET}}, "authentication failed.*indexing.credentials.password"),
     "user": ({}, {"username": "nobody-known"}, "indexing.username"),
     "database": ({}, {"database": "nowhere"}, "does not exist.*indexing.database"),
