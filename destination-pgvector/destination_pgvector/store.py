@@ -161,7 +161,8 @@ class PgvectorStore:
                 f"The embedding has {self._dimensions} dimensions; a vector column of pgvector holds {MOST_DIMENSIONS} "
                 "at most. Choose another model or fewer dimensions."
             )
-        conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        if not rows(conn, "SELECT 1 FROM pg_extension WHERE extname = 'vector'", ()):
+            conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
         if not rows(conn, "SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)):
             conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
         return f"{sql.Identifier(_extension_schema(conn)).as_string()}.vector({self._dimensions})"
