@@ -128,7 +128,7 @@ class Ledger:
             elif kind == "mtime":
                 upgraded[row.key] = item.fingerprint
         unchanged = known - len(changed) - len(gone)
-        return Diff(list(listed), changed, gone, unchanged, self._with_exact(upgraded) if upgraded else self)
+        return Diff(list(listed), changed, gone, unchanged, self._with_exact(upgraded))
 
     def put(self, key: str, entry: Entry) -> None:
         self._overlay[key] = entry
@@ -162,18 +162,20 @@ class Ledger:
         """The overlay becomes the newest segment; a segment outgrown by the newer one is merged with it."""
         if not self._overlay:
             return
-        rows = (_row(key, self._overlay[key]) for key in sorted(self._overlay))
-        segments = [*self._segments, encode("exact", rows)]
+        segments = list(self._segments)
+        newest = encode("exact", (_row(key, self._overlay[key]) for key in sorted(self._overlay)))
         # A row is encoded again only when its segment has grown by a quarter: few segments, and amortised work.
-        while len(segments) > 1 and segments[-1].kind == segments[-2].kind and _outgrown(segments[-2], segments[-1]):
-            newer, older = segments.pop(), segments.pop()
-            segments.append(encode(newer.kind, (row for _, row in _newest([older, newer]))))
-        if len(segments) == 1:  # nothing below that a tombstone could hide
-            segments = [_without_tombstones(segments[0])]
+        while segments and segments[-1].kind == newest.kind and newest.entries * 4 >= segments[-1].entries:
+            older = segments.pop()
+            newest = encode(newest.kind, (row for _, row in _newest([older, newest])))
+        segments.append(newest if segments else _without_tombstones(newest))
         self._segments = [segment for segment in segments if segment.entries]
         self._overlay = {}
 
     def _with_exact(self, upgraded: Mapping[str, int]) -> "Ledger":
+        """Also drops the peer's entries that newer ones hide."""
+        if all(segment.kind == "exact" for segment in self._segments):
+            return self
         exact = encode(
             "exact", (_upgrade(row, upgraded) for kind, row in self._live() if _is_exact(kind, row, upgraded))
         )
@@ -193,11 +195,8 @@ def _row(key: str, entry: Entry | None) -> Row:
     return Row(key, entry.fingerprint, entry.rows) if entry else Row(key, TOMBSTONE, 0)
 
 
-def _outgrown(older: Segment, newer: Segment) -> bool:
-    return newer.entries * 4 >= older.entries
-
-
 def _without_tombstones(segment: Segment) -> Segment:
+    """Of the oldest segment, which hides nothing below it."""
     if all(row.fingerprint != TOMBSTONE for row in segment):
         return segment
     return encode(segment.kind, (row for row in segment if row.fingerprint != TOMBSTONE))
@@ -208,10 +207,15 @@ def _newest(segments: list[Segment]) -> Iterator[tuple[Kind, Row]]:
     if len(segments) == 1:
         yield from ((segments[0].kind, row) for row in segments[0])
         return
-    aged = (((row.key, -age, row, segment.kind) for row in segment) for age, segment in enumerate(segments))
+    aged = [_aged(age, segment) for age, segment in enumerate(segments)]
     for _, same in groupby(heapq.merge(*aged), key=itemgetter(0)):
         _, _, row, kind = next(same)
         yield kind, row
+
+
+def _aged(age: int, segment: Segment) -> Iterator[tuple[str, int, Row, Kind]]:
+    for row in segment:
+        yield row.key, -age, row, segment.kind  # no two compare equal in the first two: the rest is never compared
 
 
 def _own_segments(state: Mapping[str, Any]) -> list[Segment]:

@@ -1,8 +1,8 @@
 """Bytes of the ledger: rows sorted by key, front-coded and compressed in blocks.
 
 A segment's bytes are its blocks, each as varint length + zlib. An unpacked block holds columns, because like beside
-like compresses best: varint n; n shared prefix lengths; n suffix lengths; the suffixes (UTF-8); n fingerprints of 5
-bytes; and n row counts, if any is not 0. Varints are little-endian base 128, as in Protocol Buffers.
+like compresses best: varint n; n shared prefix lengths; n suffix lengths; the suffixes (UTF-8); n fingerprints of
+5 bytes; and n row counts, if any is not 0. Varints are little-endian base 128, as in Protocol Buffers.
 """
 
 import base64
@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 BLOCK = 4096
 FINGERPRINT_BYTES = 5
-TOMBSTONE: int = 2 ** (8 * FINGERPRINT_BYTES) - 1
+TOMBSTONE = (1 << 8 * FINGERPRINT_BYTES) - 1
 """In place of a fingerprint: the key is removed, whatever older segments say."""
 
 Kind = Literal["exact", "mtime"]
