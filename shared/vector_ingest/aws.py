@@ -105,7 +105,7 @@ def session(credentials: Credentials, region: str | None) -> boto3.session.Sessi
 
 
 def s3_client(credentials: Credentials, region: str | None, endpoint: str | None, connections: int = 10) -> "S3Client":
-    """`endpoint` may lack its scheme; other stores than AWS seldom have a host name per bucket, so the path names it."""
+    """`endpoint` may lack its scheme. With one, the path names the bucket: few stores have a host name per bucket."""
     config = Config(
         signature_version=UNSIGNED if isinstance(credentials, Anonymous) else None,
         s3={"addressing_style": "path"} if endpoint else None,
@@ -175,7 +175,7 @@ _REMEDIES: Mapping[str, str] = {
     "InvalidObjectState": "Restore the object from the archive, or leave it out by the globs",
 }
 _WRONG_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
-_CHANGED = {"PreconditionFailed", "412"}
+_CHANGED = {"PreconditionFailed", "412", "InvalidRange"}  # the last: shrunk, in a store without If-Match
 _GONE = {"NoSuchKey", "404"}
 _SLOW_DOWN = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestTimeout", "429"}
 _SIGN_IN_ERRORS = (
@@ -219,7 +219,7 @@ def aws_errors(action: str) -> Iterator[None]:
             remedy = "Check the endpoint's name and its certificate"
             raise ConfigError(f"Could not {action}: {error}. {remedy}.") from error
         remedy = "Check the endpoint and the network if this stays"
-        raise TransientError(f"Could not {action}: {error or type(error).__name__}. {remedy}.") from error
+        raise TransientError(f"Could not {action}: {str(error) or type(error).__name__}. {remedy}.") from error
 
 
 def _from_answer(action: str, error: exceptions.ClientError) -> ConfigError | TransientError:

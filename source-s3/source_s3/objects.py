@@ -1,6 +1,6 @@
 """The objects of a bucket: listed by globs, and read as files that survive broken connections.
 
-Every request for an object's bytes is pinned to the ETag of the listing: what is read is one version, whole, or an error.
+Every request for an object's bytes is pinned to the ETag of the listing: what is read is one whole version, or an error.
 """
 
 import io
@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from botocore.response import StreamingBody
+from wcmatch import glob
+
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import TransientError
-from wcmatch import glob
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -110,14 +111,23 @@ class ObjectFile(io.RawIOBase):
         self._position = origin + offset
         return self._position
 
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At least one byte before the end; fewer than `size` where a connection broke."""
+        if self.closed:
+            raise ValueError(f"{self.name}: read after it was closed")
+        remaining = max(0, self._object.size - self._position)
+        wanted = remaining if size is None or size < 0 else min(size, remaining)
+        data = self._read_with_patience(wanted) if wanted else b""
+        self._position += len(data)
+        return data
+
+    def readall(self) -> bytes:
+        return b"".join(iter(self.read, b""))
+
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer).cast("B")
-        wanted = min(len(view), self._object.size - self._position)
-        if wanted <= 0:
-            return 0
-        data = self._read_with_patience(wanted)
+        data = self.read(len(view))
         view[: len(data)] = data
-        self._position += len(data)
         return len(data)
 
     def stop(self) -> None:
@@ -227,7 +237,7 @@ class ReadAhead(io.RawIOBase):
 def _read_piece(file: ObjectFile) -> bytes:
     """After a failure the file is closed, so that the pieces behind it fail at once."""
     try:
-        return file.read(PIECE_BYTES) or b""
+        return file.read(PIECE_BYTES)
     except BaseException:
         file.close()
         raise

@@ -1,0 +1,282 @@
+"""Listing and reading of objects, against S3 over HTTP with a proxy before it that breaks things."""
+
+import io
+import random
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from airbyte_cdk.sources.file_based.file_based_stream_reader import AbstractFileBasedStreamReader
+from airbyte_cdk.sources.file_based.remote_file import RemoteFile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
+from source_s3.objects import SKIP_BYTES, ObjectFile, S3Object, fetch_object, list_objects, open_object
+from tests.conftest import Bucket
+from tests.servers.faulty_s3 import FaultyS3, Rule
+from vector_ingest.aws import IamUser, s3_client
+from vector_ingest.errors import ConfigError, TransientError
+
+BODY = random.Random(7).randbytes(3_000_000)
+KEYS = [
+    "a.csv",
+    "b.txt",
+    "in/a.csv",
+    "in/deep/a.csv",
+    "in/.hidden.csv",
+    "in/[1].csv",
+    "in/x1.csv",
+    "in/x22.csv",
+    "é/a.csv",
+]
+
+
+@pytest.fixture
+def proxy(bucket: Bucket) -> Iterator[FaultyS3]:
+    proxy = FaultyS3(bucket.endpoint)
+    proxy.start()
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def client(proxy: FaultyS3) -> Iterator[Any]:
+    keys = IamUser.model_validate({"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY})
+    client = s3_client(keys, REGION, proxy.endpoint)
+    yield client
+    client.close()
+
+
+def stored(client: Any, bucket: Bucket, key: str = "big.bin", body: bytes = BODY) -> S3Object:
+    bucket.put(key, body)
+    return next(found for found in list_objects(client, bucket.name, [key]) if found.key == key)
+
+
+@pytest.mark.parametrize(
+    "globs",
+    [
+        ["**"],
+        ["*"],
+        ["*.csv"],
+        ["**/*.csv"],
+        ["in/*.csv"],
+        ["in/**"],
+        ["in/**/a.csv"],
+        ["in/x?.csv"],
+        ["in/x[0-9]*.csv"],
+        ["in/\\[1\\].csv"],
+        ["é/*"],
+        ["b.txt", "in/deep/*"],
+        ["in/*.csv", "in/deep/*.csv", "in/x*"],
+        ["none/*"],
+    ],
+)
+def test_globs_choose_the_same_keys_as_the_matcher_of_airbytes_cdk(
+    client: Any, bucket: Bucket, globs: list[str]
+) -> None:
+    for key in KEYS:
+        bucket.put(key, "x")
+    now = datetime.now(UTC)
+    matcher = AbstractFileBasedStreamReader.file_matches_globs
+    expected = {key for key in KEYS if matcher(RemoteFile(uri=key, last_modified=now), globs)}
+    listed = [found.key for found in list_objects(client, bucket.name, globs)]
+    assert sorted(listed) == sorted(expected)
+
+
+def test_only_the_fixed_beginnings_of_globs_are_listed_and_none_twice(
+    client: Any, bucket: Bucket, proxy: FaultyS3
+) -> None:
+    for key in ("in/a", "in/deep/b", "out/c", "other/d"):
+        bucket.put(key, "x")
+    globs = ["in/**", "in/deep/*", "out/[c-d]", "in/?"]
+    assert [found.key for found in list_objects(client, bucket.name, globs)] == ["in/a", "in/deep/b", "out/c"]
+    assert [request.path.split("prefix=")[1].split("&")[0] for request in proxy.seen("GET", "list-type=2")] == [
+        "in%2F",
+        "out%2F",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "globs", "keys"),
+    [
+        ("in/", ["**"], ["in/a", "in/deep/b"]),
+        ("in/deep", ["in/**"], ["in/deep/b"]),
+        ("in/", ["in/deep/*", "out/*"], ["in/deep/b"]),
+        ("out/", ["in/**"], []),
+    ],
+)
+def test_a_prefix_narrows_the_globs(
+    client: Any, bucket: Bucket, prefix: str, globs: list[str], keys: list[str]
+) -> None:
+    for key in ("in/a", "in/deep/b", "out/c"):
+        bucket.put(key, "x")
+    assert [found.key for found in list_objects(client, bucket.name, globs, prefix)] == keys
+
+
+def test_more_keys_than_one_page_holds_are_all_listed_once(client: Any, bucket: Bucket, proxy: FaultyS3) -> None:
+    expected = [f"many/{number:05}" for number in range(1_003)]
+    for key in expected:
+        bucket.put(key, "")
+    assert [found.key for found in list_objects(client, bucket.name, ["many/*"])] == expected
+    assert len(proxy.seen("GET", "list-type=2")) == 2
+
+
+def test_an_object_is_listed_with_its_facts_and_markers_of_folders_are_not(client: Any, bucket: Bucket) -> None:
+    bucket.put("folder/", "")
+    bucket.put("folder/empty", "")
+    bucket.put("folder/full", "four")
+    empty, full = list_objects(client, bucket.name, ["**"])
+    assert (empty.key, empty.size) == ("folder/empty", 0)
+    assert (full.key, full.size, full.etag) == ("folder/full", 4, "8cbad96aced40b3838dd9f07f6ef5772")
+    assert full.last_modified.tzinfo is UTC
+
+
+def test_objects_older_than_the_start_are_left_out(client: Any, bucket: Bucket) -> None:
+    found = stored(client, bucket, "a", b"x")
+    second = timedelta(seconds=1)
+    assert list(list_objects(client, bucket.name, ["*"], start=found.last_modified)) == [found]
+    assert list(list_objects(client, bucket.name, ["*"], start=found.last_modified + second)) == []
+
+
+@pytest.mark.parametrize("read_ahead", [True, False])
+@pytest.mark.parametrize("fault", ["reset", "truncate"])
+def test_a_connection_that_breaks_in_mid_body_is_resumed_where_it_broke(
+    client: Any, bucket: Bucket, proxy: FaultyS3, fault: Any, read_ahead: bool
+) -> None:
+    found = stored(client, bucket)
+    proxy.rules.append(Rule(fault, after=1_000_000, path="big", times=2))
+    with open_object(client, bucket.name, found, read_ahead=read_ahead) as file:
+        assert file.read() == BODY
+    ranges = [request.range for request in proxy.seen("GET", "big.bin")]
+    assert len(ranges) == 3
+    assert ranges[0] == "bytes=0-"
+    assert ranges[1] != "bytes=0-"  # not from the begin again
+    assert {request.headers["if-match"] for request in proxy.seen("GET", "big.bin")} == {f'"{found.etag}"'}
+
+
+def test_a_small_object_is_fetched_whole_over_a_broken_connection(client: Any, bucket: Bucket, proxy: FaultyS3) -> None:
+    found = stored(client, bucket, "small", b"0123456789")
+    proxy.rules.append(Rule("truncate", after=4, path="small"))
+    assert fetch_object(client, bucket.name, found) == b"0123456789"
+    assert fetch_object(client, bucket.name, stored(client, bucket, "empty", b"")) == b""
+
+
+@pytest.mark.parametrize("read_ahead", [True, False])
+def test_a_body_that_always_ends_short_is_a_transient_error_that_names_the_byte(
+    client: Any, bucket: Bucket, proxy: FaultyS3, read_ahead: bool
+) -> None:
+    found = stored(client, bucket)
+    proxy.rules += [Rule("truncate", after=1_234_567, path="big"), Rule("truncate", after=0, path="big", times=None)]
+    message = f"s3://{bucket.name}/big.bin: its answers end at byte 1234567 of 3000000"
+    with (
+        open_object(client, bucket.name, found, read_ahead=read_ahead) as file,
+        pytest.raises(TransientError) as caught,
+    ):
+        file.read()
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("read_ahead", [True, False])
+def test_an_object_overwritten_while_it_is_read_is_a_transient_error_and_never_a_mixture(
+    client: Any, bucket: Bucket, proxy: FaultyS3, read_ahead: bool
+) -> None:
+    found = stored(client, bucket)
+    proxy.rules.append(Rule("truncate", after=500_000, path="big"))
+    bytes_read = b""
+    with open_object(client, bucket.name, found, read_ahead=read_ahead) as file:
+        if not read_ahead:
+            bytes_read = file.read(100_000)
+            bucket.put("big.bin", b"N" * len(BODY))
+        else:
+            bucket.put("big.bin", b"N" * len(BODY))
+        with pytest.raises(TransientError, match=r"big\.bin at byte .*changed while it was read"):
+            file.read()
+    assert BODY.startswith(bytes_read)
+
+
+def test_an_object_that_was_removed_after_the_listing_is_a_transient_error(client: Any, bucket: Bucket) -> None:
+    found = stored(client, bucket, "gone", b"x")
+    bucket.client.delete_object(Bucket=bucket.name, Key="gone")
+    with pytest.raises(TransientError, match="NoSuchKey"):
+        fetch_object(client, bucket.name, found)
+
+
+def test_an_object_that_may_not_be_read_is_a_config_error_that_names_it(
+    client: Any, bucket: Bucket, proxy: FaultyS3
+) -> None:
+    found = stored(client, bucket, "secret.csv", b"x")
+    proxy.rules.append(Rule("answer", status=403, code="AccessDenied", path="secret", times=None))
+    with pytest.raises(ConfigError, match=r"read s3://.*/secret\.csv at byte 0: .*AccessDenied.*s3:GetObject"):
+        fetch_object(client, bucket.name, found)
+
+
+def test_a_bucket_that_does_not_exist_is_a_config_error(client: Any) -> None:
+    with pytest.raises(ConfigError, match=r"list s3://no-such-bucket/.*NoSuchBucket.*Check the bucket's name"):
+        list(list_objects(client, "no-such-bucket", ["*"]))
+
+
+def test_a_store_that_is_busy_for_a_moment_is_asked_again(client: Any, bucket: Bucket, proxy: FaultyS3) -> None:
+    found = stored(client, bucket, "a", b"body")
+    proxy.rules += [Rule("answer", status=503, path="/a"), Rule("answer", status=500, code="InternalError", path="/a")]
+    assert fetch_object(client, bucket.name, found) == b"body"
+    assert len(proxy.seen("GET", "/a$")) == 3
+
+
+def test_a_short_way_forward_is_read_over_and_a_long_one_is_a_new_request(
+    client: Any, bucket: Bucket, proxy: FaultyS3
+) -> None:
+    found = stored(client, bucket)
+    with ObjectFile(client, bucket.name, found) as file:
+        assert file.read(10) == BODY[:10]
+        file.seek(SKIP_BYTES, io.SEEK_CUR)
+        file.seek(-1, io.SEEK_CUR)
+        assert file.read(10) == BODY[SKIP_BYTES + 9 : SKIP_BYTES + 19]
+        file.seek(-5, io.SEEK_END)
+        assert file.read() == BODY[-5:]
+    assert [request.range for request in proxy.seen("GET", "big.bin")] == ["bytes=0-", "bytes=2999995-"]
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("read"), st.integers(-1, 700)),
+    st.tuples(st.just("from begin"), st.integers(0, 1_200)),
+    st.tuples(st.just("from end"), st.integers(-1_000, 50)),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEPS, max_size=8), buffered=st.booleans())
+def test_an_object_is_read_and_sought_like_a_file_in_memory(
+    bucket: Bucket, steps: list[tuple[str, int]], buffered: bool
+) -> None:
+    body = BODY[:1_000]
+    found = stored(bucket.client, bucket, "small", body)
+    raw = ObjectFile(bucket.client, bucket.name, found)
+    with io.BytesIO(body) as expected, io.BufferedReader(raw, 100) if buffered else raw as file:
+        for step, number in steps:
+            if step == "read":
+                assert file.read(number) == expected.read(number)
+            else:
+                whence = io.SEEK_SET if step == "from begin" else io.SEEK_END
+                assert file.seek(number, whence) == expected.seek(number, whence)
+            assert file.tell() == expected.tell()
+
+
+def test_a_file_that_is_closed_early_leaves_no_thread_behind(client: Any, bucket: Bucket) -> None:
+    found = stored(client, bucket)
+    with open_object(client, bucket.name, found, read_ahead=True) as file:
+        assert file.read(3) == BODY[:3]
+        assert any(thread.name.startswith("read-ahead") for thread in threading.enumerate())
+    assert not any(thread.name.startswith("read-ahead") for thread in threading.enumerate())
+    with pytest.raises(ValueError, match="closed"):
+        file.read(1)
+
+
+def test_a_file_read_ahead_has_lines_and_can_be_peeked_but_not_sought(client: Any, bucket: Bucket) -> None:
+    found = stored(client, bucket, "lines", b"one\ntwo\n")
+    with open_object(client, bucket.name, found, read_ahead=True) as file:
+        assert not file.seekable()
+        assert file.peek(3).startswith(b"one")
+        assert list(file) == [b"one\n", b"two\n"]
