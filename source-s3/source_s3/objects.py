@@ -1,6 +1,6 @@
 """The objects of a bucket: listed by globs, and read as files that survive broken connections.
 
-Every request for an object's bytes is pinned to the ETag of the listing: what is read is one whole version, or an error.
+Every request for an object's bytes is pinned to the ETag of the listing: one whole version is read, or an error raised.
 """
 
 import io

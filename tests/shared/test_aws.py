@@ -78,14 +78,16 @@ def test_keys_sign_each_request_and_a_session_token_goes_along(bucket: Bucket, p
     assert request.path.startswith(f"/{bucket.name}?")
 
 
-def test_an_anonymous_request_is_not_signed(bucket: Bucket, proxy: FaultyS3, machine: None) -> None:
+@pytest.mark.usefixtures("machine")
+def test_an_anonymous_request_is_not_signed(bucket: Bucket, proxy: FaultyS3) -> None:
     bucket.client.put_bucket_acl(Bucket=bucket.name, ACL="public-read")
     list_with({"auth_type": "anonymous"}, bucket, proxy.endpoint)
     (request,) = proxy.seen("GET")
     assert "authorization" not in request.headers
 
 
-def test_default_credentials_are_those_of_the_machine(bucket: Bucket, proxy: FaultyS3, machine: None) -> None:
+@pytest.mark.usefixtures("machine")
+def test_default_credentials_are_those_of_the_machine(bucket: Bucket, proxy: FaultyS3) -> None:
     list_with({"auth_type": "default_credentials"}, bucket, proxy.endpoint)
     (request,) = proxy.seen("GET")
     assert f"Credential={ACCESS_KEY}/" in request.headers["authorization"]
@@ -99,6 +101,7 @@ def test_no_credentials_at_all_is_a_config_error(bucket: Bucket, monkeypatch: py
         session(sign_in({"auth_type": "iam_role", "role_arn": ROLE}), REGION)
 
 
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize(
     ("own", "environment", "sent"),
     [("mine", "theirs", ["mine"]), ("mine", None, ["mine"]), (None, "theirs", ["theirs"]), (None, None, None)],
@@ -106,7 +109,6 @@ def test_no_credentials_at_all_is_a_config_error(bucket: Bucket, monkeypatch: py
 def test_a_role_is_assumed_with_the_external_id_of_the_form_else_of_the_environment(
     bucket: Bucket,
     proxy: FaultyS3,
-    machine: None,
     monkeypatch: pytest.MonkeyPatch,
     own: str | None,
     environment: str | None,
@@ -125,9 +127,8 @@ def test_a_role_is_assumed_with_the_external_id_of_the_form_else_of_the_environm
     assert "x-amz-security-token" in listing.headers
 
 
-def test_a_role_is_assumed_once_and_again_before_its_credentials_expire(
-    bucket: Bucket, proxy: FaultyS3, machine: None
-) -> None:
+@pytest.mark.usefixtures("machine")
+def test_a_role_is_assumed_once_and_again_before_its_credentials_expire(bucket: Bucket, proxy: FaultyS3) -> None:
     soon = (datetime.now(UTC) + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
     answer = (
         '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>'
@@ -145,12 +146,9 @@ def test_a_role_is_assumed_once_and_again_before_its_credentials_expire(
     assert not any("SHORTLIVED" in signature for signature in signatures[1:])
 
 
-def test_a_role_that_may_not_be_assumed_points_to_trust_policy_and_external_id(
-    bucket: Bucket, proxy: FaultyS3, machine: None
-) -> None:
-    refusal = (
-        b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></ErrorResponse>"
-    )
+@pytest.mark.usefixtures("machine")
+def test_a_role_that_may_not_be_assumed_points_to_trust_policy_and_external_id(bucket: Bucket, proxy: FaultyS3) -> None:
+    refusal = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>refused</Message></Error></ErrorResponse>"
     proxy.rules.append(Rule("answer", method="POST", status=403, body=refusal, times=None))
     with pytest.raises(ConfigError, match=r"AssumeRole was answered with AccessDenied.*trust policy.*external ID"):
         list_with({"auth_type": "iam_role", "role_arn": ROLE}, bucket, proxy.endpoint)
