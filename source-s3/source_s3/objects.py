@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.response import StreamingBody
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SKIP_BYTES = 256 * 1024  # reading on over so little costs less than a new request
-PIECE_BYTES, PIECES_AHEAD = 1024 * 1024, 8
+PIECE_BYTES, PIECES_AHEAD = 256 * 1024, 32  # a connection that is reset loses at most one piece
 BUFFER_BYTES = 128 * 1024
 BARREN_READS = 5  # broken connections in a row without one new byte
 FIRST_PAUSE_SECONDS = 0.1  # doubles each time
@@ -112,17 +113,18 @@ class ObjectFile(io.RawIOBase):
         return self._position
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """At least one byte before the end; fewer than `size` where a connection broke."""
+        """At least one byte before the end, and at most a piece unless all is asked for."""
         if self.closed:
             raise ValueError(f"{self.name}: read after it was closed")
-        remaining = max(0, self._object.size - self._position)
-        wanted = remaining if size is None or size < 0 else min(size, remaining)
+        if size is None or size < 0:
+            return self.readall()
+        wanted = min(size, PIECE_BYTES, max(0, self._object.size - self._position))
         data = self._read_with_patience(wanted) if wanted else b""
         self._position += len(data)
         return data
 
     def readall(self) -> bytes:
-        return b"".join(iter(self.read, b""))
+        return b"".join(iter(partial(self.read, PIECE_BYTES), b""))
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer).cast("B")
@@ -141,8 +143,9 @@ class ObjectFile(io.RawIOBase):
 
     def _read_with_patience(self, wanted: int) -> bytes:
         """At least one byte. The client tries requests again; here it is the bodies that break off."""
-        pause = FIRST_PAUSE_SECONDS
-        for _ in range(BARREN_READS):
+        for attempt in range(BARREN_READS):
+            if attempt and self._stopped.wait(FIRST_PAUSE_SECONDS * 2**attempt):
+                break
             body = self._body_at_position()
             try:
                 with aws_errors(f"read {self.name} at byte {self._position}"):
@@ -153,9 +156,6 @@ class ObjectFile(io.RawIOBase):
                 self._body_position += len(data)
                 return data
             self._drop_body()
-            if self._stopped.wait(pause):
-                break
-            pause *= 2
         raise TransientError(
             f"Could not read {self.name}: its answers end at byte {self._position} of {self._object.size}, "
             f"{BARREN_READS} times in a row. Try again later."
