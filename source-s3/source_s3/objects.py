@@ -144,7 +144,7 @@ class ObjectFile(io.RawIOBase):
     def _read_with_patience(self, wanted: int) -> bytes:
         """At least one byte. The client tries requests again; here it is the bodies that break off."""
         for attempt in range(BARREN_READS):
-            if attempt and self._stopped.wait(FIRST_PAUSE_SECONDS * 2**attempt):
+            if attempt and self._stopped.wait(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)):
                 break
             body = self._body_at_position()
             try:
