@@ -166,15 +166,24 @@ class ObjectFile(io.RawIOBase):
         if self._body is not None and not (0 <= gap < SKIP_BYTES and self._skip(gap)):
             self._drop_body()
         if self._body is None:
-            with aws_errors(f"read {self.name} at byte {self._position}"):
-                answer = self._client.get_object(
-                    Bucket=self._bucket,
-                    Key=self._object.key,
-                    IfMatch=f'"{self._object.etag}"',
-                    Range=f"bytes={self._position}-",
-                )
-            self._body, self._body_position = answer["Body"], self._position
+            self._body, self._body_position = self._request(), self._position
         return self._body
+
+    def _request(self) -> StreamingBody:
+        first, size = self._position, self._object.size
+        with aws_errors(f"read {self.name} at byte {first}"):
+            answer = self._client.get_object(
+                Bucket=self._bucket, Key=self._object.key, IfMatch=f'"{self._object.etag}"', Range=f"bytes={first}-"
+            )
+        expected = f"bytes {first}-{size - 1}/{size}"
+        found = answer.get("ContentRange") or (expected if first == 0 else "the whole object")
+        if found != expected:  # AWS never does so; other stores may ignore If-Match, or ranges
+            answer["Body"].close()
+            raise TransientError(
+                f"Could not read {self.name}: asked for {expected}, answered with {found}. "
+                "Either the object was changed while it was read, or the store lacks ranged requests."
+            )
+        return answer["Body"]
 
     def _skip(self, gap: int) -> bool:
         """False when the connection broke on the way."""

@@ -210,8 +210,25 @@ def test_an_endpoint_without_a_server_is_a_transient_error_that_names_it(
 
 
 def test_an_endpoint_that_is_no_address_is_a_config_error() -> None:
-    with pytest.raises(ConfigError, match="The endpoint https://no address is no valid address"):
+    with pytest.raises(ConfigError, match="The endpoint https://no address is no address"):
         s3_client(sign_in(KEYS), REGION, "no address")
+
+
+def test_a_region_that_is_no_name_is_a_config_error() -> None:
+    with pytest.raises(ConfigError, match="The region not a region is none"):
+        s3_client(sign_in(KEYS), "not a region", None)
+
+
+def test_a_profile_that_the_machine_lacks_is_a_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(ConfigError, match=r"sign in to AWS: .*nobody"):
+        s3_client(sign_in({"auth_type": "default_credentials"}), REGION, None)
+
+
+@pytest.mark.parametrize("name", ["aws_access_key_id", "aws_secret_access_key"])
+def test_an_empty_key_is_refused_rather_than_replaced_by_the_keys_of_the_machine(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"credentials.{name}"):
+        sign_in({**KEYS, name: ""})
 
 
 def test_an_endpoint_without_a_scheme_gets_https_and_none_means_aws() -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 from wcmatch import glob
 
 from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
@@ -142,6 +144,15 @@ def test_more_keys_than_one_page_holds_are_all_listed_once(client: Any, bucket: 
     assert len(proxy.seen("GET", "list-type=2")) == 2
 
 
+@pytest.mark.parametrize("fault", ["reset", "truncate"])
+def test_a_listing_that_breaks_off_is_asked_for_again(client: Any, bucket: Bucket, proxy: FaultyS3, fault: Any) -> None:
+    for key in ("a", "b", "c"):
+        bucket.put(key, "x")
+    proxy.rules.append(Rule(fault, after=300, path="list-type=2"))
+    assert [found.key for found in list_objects(client, bucket.name, ["*"])] == ["a", "b", "c"]
+    assert len(proxy.seen("GET", "list-type=2")) == 2
+
+
 def test_an_object_is_listed_with_its_facts_and_markers_of_folders_are_not(client: Any, bucket: Bucket) -> None:
     bucket.put("folder/", "")
     bucket.put("folder/empty", "")
@@ -211,6 +222,23 @@ def test_an_object_overwritten_while_it_is_read_is_a_transient_error_and_never_a
         with pytest.raises(TransientError, match=r"big\.bin at byte .*changed while it was read"):
             file.read()
     assert BODY.startswith(bytes_read)
+
+
+@pytest.mark.parametrize(
+    ("status", "content_range", "found"),
+    [(200, None, "the whole object"), (206, "bytes 500000-2999999/3000001", "bytes 500000-2999999/3000001")],
+)
+def test_a_store_that_answers_with_other_bytes_than_asked_for_is_a_transient_error(
+    client: Any, bucket: Bucket, proxy: FaultyS3, status: int, content_range: str | None, found: str
+) -> None:
+    listed = stored(client, bucket)
+    headers = {"Content-Range": content_range} if content_range else {}
+    proxy.rules += [
+        Rule("truncate", after=500_000, path="/big"),
+        Rule("answer", status=status, body=BODY, headers=headers, path="/big"),
+    ]
+    with pytest.raises(TransientError, match=f"asked for bytes 500000-2999999/3000000, answered with {found}"):
+        fetch_object(client, bucket.name, listed)
 
 
 def test_an_object_that_was_removed_after_the_listing_is_a_transient_error(client: Any, bucket: Bucket) -> None:
@@ -296,3 +324,13 @@ def test_a_file_read_ahead_has_lines_and_can_be_peeked_but_not_sought(client: An
         assert not file.seekable()
         assert file.peek(3).startswith(b"one")
         assert list(file) == [b"one\n", b"two\n"]
+
+
+def test_a_parquet_reader_asks_for_the_ranges_that_it_needs(client: Any, bucket: Bucket, proxy: FaultyS3) -> None:
+    columns = {name: random.Random(name).choices(range(10**12), k=100_000) for name in ("first", "second", "third")}
+    sink = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), sink, use_dictionary=False)
+    found = stored(client, bucket, "table.parquet", sink.getvalue())
+    with open_object(client, bucket.name, found, read_ahead=False) as file:
+        assert parquet.read_table(file, columns=["third"], pre_buffer=False).to_pydict() == {"third": columns["third"]}
+    assert "bytes=0-" not in [request.range for request in proxy.seen("GET", "/table.parquet$")]
