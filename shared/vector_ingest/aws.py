@@ -34,11 +34,13 @@ class IamUser(BaseModel):
     model_config = ConfigDict(title="IAM user")
     auth_type: Literal["iam_user"] = Field("iam_user", json_schema_extra={"order": 0})
     aws_access_key_id: SecretStr = Field(
+        min_length=1,  # boto3 takes empty keys for none, and would sign in as the machine
         title="AWS Access Key ID",
         description="The access key ID of a user that may list the bucket and read its objects.",
         json_schema_extra={"order": 1},
     )
     aws_secret_access_key: SecretStr = Field(
+        min_length=1,
         title="AWS Secret Access Key",
         description="The secret that belongs to the access key ID.",
         json_schema_extra={"order": 2},
@@ -105,7 +107,7 @@ def session(credentials: Credentials, region: str | None) -> boto3.session.Sessi
 
 
 def s3_client(credentials: Credentials, region: str | None, endpoint: str | None, connections: int = 10) -> "S3Client":
-    """`endpoint` may lack its scheme. Other stores than AWS seldom have a host for each bucket: the path names it."""
+    """`endpoint` may lack its scheme. With one, the path names the bucket: few stores have a host name per bucket."""
     config = Config(
         signature_version=UNSIGNED if isinstance(credentials, Anonymous) else None,
         s3={"addressing_style": "path"} if endpoint else None,
@@ -117,12 +119,15 @@ def s3_client(credentials: Credentials, region: str | None, endpoint: str | None
         response_checksum_validation="when_required",
         request_checksum_calculation="when_required",
     )
-    signed_in = session(credentials, region)
     url = endpoint if not endpoint or "://" in endpoint else f"https://{endpoint}"
-    try:
-        return signed_in.client("s3", endpoint_url=url or None, config=config)
-    except ValueError as error:  # botocore's word on an address that is none
-        raise ConfigError(f"The endpoint {url} is no valid address. Expected one such as https://host:port.") from error
+    with aws_errors("sign in to AWS"):
+        signed_in = session(credentials, region)
+        try:
+            return signed_in.client("s3", endpoint_url=url or None, config=config)
+        except exceptions.InvalidRegionError as error:
+            raise ConfigError(f"The region {region} is none. Expected a name such as eu-west-1.") from error
+        except ValueError as error:  # botocore's word on an address that is none
+            raise ConfigError(f"The endpoint {url} is no address. Expected one such as https://host:port.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +180,7 @@ _REMEDIES: Mapping[str, str] = {
     "InvalidObjectState": "Restore the object from the archive, or leave it out by the globs",
 }
 _WRONG_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
-_CHANGED = {"PreconditionFailed", "412"}
+_CHANGED = {"PreconditionFailed", "412", "InvalidRange"}  # the last: shrunk, in a store without If-Match
 _GONE = {"NoSuchKey", "404"}
 _SLOW_DOWN = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestTimeout", "429"}
 _SIGN_IN_ERRORS = (

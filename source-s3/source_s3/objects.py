@@ -1,7 +1,6 @@
 """The objects of a bucket: listed by globs, and read as files that survive broken connections.
 
-Every request for an object's bytes is pinned to the ETag of the listing: what is read is one version, whole, or an
-error.
+Every request for an object's bytes is pinned to the ETag of the listing: one whole version is read, or an error raised.
 """
 
 import io
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.response import StreamingBody
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SKIP_BYTES = 256 * 1024  # reading on over so little costs less than a new request
-PIECE_BYTES, PIECES_AHEAD = 1024 * 1024, 8
+PIECE_BYTES, PIECES_AHEAD = 256 * 1024, 32  # a connection that is reset loses at most one piece
 BUFFER_BYTES = 128 * 1024
 BARREN_READS = 5  # broken connections in a row without one new byte
 FIRST_PAUSE_SECONDS = 0.1  # doubles each time
@@ -112,14 +112,24 @@ class ObjectFile(io.RawIOBase):
         self._position = origin + offset
         return self._position
 
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At least one byte before the end, and at most a piece unless all is asked for."""
+        if self.closed:
+            raise ValueError(f"{self.name}: read after it was closed")
+        if size is None or size < 0:
+            return self.readall()
+        wanted = min(size, PIECE_BYTES, max(0, self._object.size - self._position))
+        data = self._read_with_patience(wanted) if wanted else b""
+        self._position += len(data)
+        return data
+
+    def readall(self) -> bytes:
+        return b"".join(iter(partial(self.read, PIECE_BYTES), b""))
+
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer).cast("B")
-        wanted = min(len(view), self._object.size - self._position)
-        if wanted <= 0:
-            return 0
-        data = self._read_with_patience(wanted)
+        data = self.read(len(view))
         view[: len(data)] = data
-        self._position += len(data)
         return len(data)
 
     def stop(self) -> None:
@@ -133,8 +143,9 @@ class ObjectFile(io.RawIOBase):
 
     def _read_with_patience(self, wanted: int) -> bytes:
         """At least one byte. The client tries requests again; here it is the bodies that break off."""
-        pause = FIRST_PAUSE_SECONDS
-        for _ in range(BARREN_READS):
+        for attempt in range(BARREN_READS):
+            if attempt and self._stopped.wait(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)):
+                break
             body = self._body_at_position()
             try:
                 with aws_errors(f"read {self.name} at byte {self._position}"):
@@ -145,9 +156,6 @@ class ObjectFile(io.RawIOBase):
                 self._body_position += len(data)
                 return data
             self._drop_body()
-            if self._stopped.wait(pause):
-                break
-            pause *= 2
         raise TransientError(
             f"Could not read {self.name}: its answers end at byte {self._position} of {self._object.size}, "
             f"{BARREN_READS} times in a row. Try again later."
@@ -158,15 +166,24 @@ class ObjectFile(io.RawIOBase):
         if self._body is not None and not (0 <= gap < SKIP_BYTES and self._skip(gap)):
             self._drop_body()
         if self._body is None:
-            with aws_errors(f"read {self.name} at byte {self._position}"):
-                answer = self._client.get_object(
-                    Bucket=self._bucket,
-                    Key=self._object.key,
-                    IfMatch=f'"{self._object.etag}"',
-                    Range=f"bytes={self._position}-",
-                )
-            self._body, self._body_position = answer["Body"], self._position
+            self._body, self._body_position = self._request(), self._position
         return self._body
+
+    def _request(self) -> StreamingBody:
+        first, size = self._position, self._object.size
+        with aws_errors(f"read {self.name} at byte {first}"):
+            answer = self._client.get_object(
+                Bucket=self._bucket, Key=self._object.key, IfMatch=f'"{self._object.etag}"', Range=f"bytes={first}-"
+            )
+        expected = f"bytes {first}-{size - 1}/{size}"
+        found = answer.get("ContentRange") or (expected if first == 0 else "the whole object")
+        if found != expected:  # AWS never does so; other stores may ignore If-Match, or ranges
+            answer["Body"].close()
+            raise TransientError(
+                f"Could not read {self.name}: asked for {expected}, answered with {found}. "
+                "Either the object was changed while it was read, or the store lacks ranged requests."
+            )
+        return answer["Body"]
 
     def _skip(self, gap: int) -> bool:
         """False when the connection broke on the way."""
@@ -248,7 +265,7 @@ class ReadAhead(io.RawIOBase):
 def _read_piece(file: ObjectFile) -> bytes:
     """After a failure the file is closed, so that the pieces behind it fail at once."""
     try:
-        return file.read(PIECE_BYTES) or b""
+        return file.read(PIECE_BYTES)
     except BaseException:
         file.close()
         raise
