@@ -33,7 +33,7 @@ class SharedConfig:
     def get_connector_root_dir(cls) -> Path:
         return cls.connector_dir
 
-    @classproperty  # type: ignore[untyped-decorator] (boltons has no types)
+    @classproperty  # type: ignore[untyped-decorator]  # boltons has no types
     def acceptance_test_config(cls) -> dict[str, Any]:  # noqa: N805 (a property of the class)
         file = yaml.safe_load((ROOT / "acceptance-test-config.yml").read_text())
         sections: dict[str, Any] = {}

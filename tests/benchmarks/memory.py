@@ -12,6 +12,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from demo.bucket import connect
 from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
@@ -52,7 +53,8 @@ def upload(servers: Servers, size: int) -> tuple[int, int]:
     """Rows and bytes of one CSV object of about `size`."""
     client = connect(servers.s3.endpoint)
     client.create_bucket(Bucket=BUCKET)
-    part_size, number, parts = 64_000_000, 0, []
+    part_size, number = 64_000_000, 0
+    parts: list[Any] = []
     upload_id = client.create_multipart_upload(Bucket=BUCKET, Key="large.csv")["UploadId"]
     total = 0
     while total < size:
