@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,13 +47,13 @@ def processes_of(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """What the whole demo prints, and its folder."""
     folder = tmp_path_factory.mktemp("demo")
     demo = start(folder)
     output, _ = demo.communicate(timeout=280)
     assert demo.returncode == 0, output
-    yield output, folder
+    return output, folder
 
 
 def part(output: str, begin: str, end: str) -> str:
@@ -114,7 +113,7 @@ def test_a_third_sync_embeds_only_what_changed(told: tuple[str, Path]) -> None:
     embedded, reused = figures(third, "embedded")
     assert written == 2
     assert embedded + reused == chunks
-    assert 0 < reused
+    assert reused > 0
     assert embedded <= 3 + len(bucket.ADDED_TEXT) // 200  # one paragraph moves three chunks at most
 
 
