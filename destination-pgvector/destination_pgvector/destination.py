@@ -1,8 +1,7 @@
-"""The connector as the CDK sees it. `write_lines` is the way that syncs take: whole lines, past the CDK's messages."""
+"""The connector as the CDK sees it, for its tests and for callers of its classes. Syncs go by run.py."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,9 @@ from airbyte_cdk.models import (
 )
 
 from destination_pgvector.config import Config
-from destination_pgvector.pipeline import check, steps_from, store_from
-from vector_ingest.catalog import streams_of
-from vector_ingest.embed import embedder_from
+from destination_pgvector.pipeline import check, write_lines
 from vector_ingest.errors import ConfigError, DataError, TransientError
-from vector_ingest.lines import RawInput, read_lines
-from vector_ingest.load import THREADS, WAKE, Load
-from vector_ingest.report import Report
 from vector_ingest.spec import parse_config
-
-Emit = Callable[[bytes], None]
 
 
 class DestinationPgvector(Destination):
@@ -60,18 +52,3 @@ class DestinationPgvector(Destination):
         output: list[bytes] = []
         write_lines(config, catalog, BytesIO(input_stream.buffer.read()), output.append)
         yield from (AirbyteMessageSerializer.load(orjson.loads(line)) for line in output)
-
-
-def write_lines(config: Mapping[str, Any], catalog: Mapping[str, Any], stdin: RawInput, emit: Emit) -> None:
-    """Load what comes on `stdin`; `emit` gets each state when all before it is durable."""
-    options = parse_config(Config, config)
-    streams = streams_of(catalog)
-    embedder = embedder_from(options.embedding)
-    store = store_from(options, embedder)
-    try:
-        targets = [store.prepare(stream) for stream in streams]
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
-            load = Load(steps_from(options, embedder, store), targets, emit, pool, Report())
-            load.run(read_lines(stdin, WAKE))
-    finally:
-        store.close()

@@ -1,20 +1,27 @@
-"""The configuration made into the parts of a load: model, splitter, store."""
+"""The configuration made into the parts of a load (model, splitter, store), and what the commands do with them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
 from destination_pgvector.config import Config
 from destination_pgvector.search import Found, search
 from destination_pgvector.store import PgvectorStore
+from vector_ingest.catalog import streams_of
 from vector_ingest.chunk import splitter_from
 from vector_ingest.document import Vector
 from vector_ingest.embed import Embedder, embedder_from
 from vector_ingest.embed.options import FromField
 from vector_ingest.errors import ConfigError
 from vector_ingest.fields import document_of
+from vector_ingest.lines import RawInput, read_lines
+from vector_ingest.load import THREADS, WAKE, Load
 from vector_ingest.load_batch import Steps
 from vector_ingest.pace import Paced
+from vector_ingest.report import Report
+from vector_ingest.spec import parse_config
 
 
 def store_from(config: Config, embedder: Embedder) -> PgvectorStore:
@@ -46,6 +53,23 @@ def check(config: Config) -> None:
         store.close()
     if not isinstance(config.embedding, FromField):
         embed_one(embedder, "check")
+
+
+def write_lines(
+    config: Mapping[str, Any], catalog: Mapping[str, Any], stdin: RawInput, emit: Callable[[bytes], None]
+) -> None:
+    """Load what comes on `stdin`; `emit` gets each state when all before it is durable."""
+    options = parse_config(Config, config)
+    streams = streams_of(catalog)
+    embedder = embedder_from(options.embedding)
+    store = store_from(options, embedder)
+    try:
+        targets = [store.prepare(stream) for stream in streams]
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
+            load = Load(steps_from(options, embedder, store), targets, emit, pool, Report())
+            load.run(read_lines(stdin, WAKE))
+    finally:
+        store.close()
 
 
 def find(config: Config, stream: str, namespace: str | None, question: str, limit: int) -> Sequence[Found]:

@@ -66,12 +66,14 @@ def _spec() -> dict[str, Any]:
 def _run(arguments: argparse.Namespace, protocol: int) -> int:
     from vector_ingest.errors import ConfigError, DataError, TransientError
     from vector_ingest.messages import Output
+    from vector_ingest.redact import redactor
 
     output = Output(os.fdopen(protocol, "wb"))
-    hide = _start_logging(output)
+    hide: Callable[[str], str] = str
     try:
         config = _read_object(arguments.config, "configuration")
-        _hide_secrets(config)
+        hide = redactor(_spec()["connectionSpecification"], config)
+        _start_logging(output, hide)
         _dispatch(arguments, config, output)
     except (ConfigError, DataError, TransientError) as error:
         return _refuse(arguments.command, error, hide, output)
@@ -82,7 +84,7 @@ def _run(arguments: argparse.Namespace, protocol: int) -> int:
 
 def _dispatch(arguments: argparse.Namespace, config: Mapping[str, Any], output: "Output") -> None:
     from destination_pgvector.config import Config
-    from destination_pgvector.pipeline import check, find
+    from destination_pgvector.pipeline import check, find, write_lines
     from vector_ingest.messages import dumps
     from vector_ingest.spec import parse_config
 
@@ -91,8 +93,6 @@ def _dispatch(arguments: argparse.Namespace, config: Mapping[str, Any], output: 
             check(parse_config(Config, config))
             output.write(dumps(_status("SUCCEEDED")))
         case "write":
-            from destination_pgvector.destination import write_lines
-
             catalog = _read_object(arguments.catalog, "catalog")
             with open(0, "rb", buffering=0, closefd=False) as stdin:
                 write_lines(config, catalog, stdin, output.write)
@@ -134,28 +134,15 @@ def _crash(error: Exception, hide: Callable[[str], str], output: "Output") -> in
     return 1
 
 
-def _start_logging(output: "Output") -> Callable[[str], str]:
-    """Python's logging as LOG lines. Returns what takes secrets out of a text."""
+def _start_logging(output: "Output", hide: Callable[[str], str]) -> None:
+    """Python's logging as LOG lines."""
     import logging
-
-    from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 
     from vector_ingest.messages import LogHandler
 
-    logging.root.handlers[:] = [LogHandler(output, filter_secrets)]
+    logging.root.handlers[:] = [LogHandler(output, hide)]
     logging.root.setLevel(logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request to the model
-    airbyte = logging.getLogger("airbyte")  # the CDK gives it a handler that prints
-    airbyte.handlers.clear()
-    airbyte.propagate = True
-    return filter_secrets
-
-
-def _hide_secrets(config: Mapping[str, Any]) -> None:
-    from airbyte_cdk.utils.airbyte_secrets_utils import get_secrets, update_secrets
-
-    secrets = get_secrets(_spec()["connectionSpecification"], config)
-    update_secrets([secret for secret in secrets if isinstance(secret, str)])
 
 
 def _read_object(path: str, what: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vector_ingest.embed.options import EmbeddingConfig, Fake
+from vector_ingest.embed.options import EmbeddingConfig, Fake, Local
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,5 +52,9 @@ def embedder_from(config: EmbeddingConfig) -> Embedder:
             from vector_ingest.embed.fake import FakeEmbedder
 
             return FakeEmbedder()
+        case Local():
+            from vector_ingest.embed.local import LocalEmbedder
+
+            return LocalEmbedder()
         case _:
             raise NotImplementedError(config.mode)
