@@ -15,11 +15,11 @@ from demo.sync import Sync, run_sync
 FOLDER = Path(".demo")
 QUESTIONS = [
     "A guest has a headache and feels sick after driving up. What now?",
-    "How do we keep going when the electricity from the village is cut off?",
     "May I bring my puppy along?",
+    "A suspected data forgery: whom do I tell?",
 ]
 ABOUT_DELETED = "Is it safe to drink from the tap?"
-ABOUT_EDITED = "Where do I leave my mobile during the tour?"
+ABOUT_EDITED = "We are late. How do we get from the gate to the top?"
 ABOUT_ADDED = "What shall I do about a farm animal lying beside the telescope?"
 
 

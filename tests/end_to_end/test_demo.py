@@ -90,7 +90,7 @@ def test_the_first_sync_reads_and_embeds_everything(told: tuple[str, Path]) -> N
     ("question", "place"),
     [
         ("A guest has a headache", "safety/altitude-and-cold.md"),
-        ("How do we keep going when the electricity", "manuals/diesel-set.pdf"),
+        ("A suspected data forgery", "policies/complaints-and-conflicts.docx"),
         ("May I bring my puppy", "visitors/questions-and-answers.html"),
     ],
 )
@@ -124,8 +124,8 @@ def test_answers_follow_the_changes(told: tuple[str, Path]) -> None:
     assert answers(after, "Is it safe to drink") != [bucket.DELETED]
     assert answers(before, "What shall I do about a farm animal") != [bucket.ADDED]
     assert answers(after, "What shall I do about a farm animal") == [bucket.ADDED]
-    assert "smart watches" not in before
-    assert "smart watches" in after
+    assert "electric van" not in before
+    assert "electric van" in after
 
 
 def test_the_files_to_look_at_are_there(told: tuple[str, Path]) -> None:
