@@ -18,15 +18,17 @@ HEADS = 12
 def normalised(values: Array, at: str, tensors: dict[str, Array]) -> Array:
     centred = values - values.mean(-1, keepdims=True)
     scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-12)
-    return scaled * tensors[at + ".weight"] + tensors[at + ".bias"]
+    result: Array = scaled * tensors[at + ".weight"] + tensors[at + ".bias"]
+    return result
 
 
 def linear(values: Array, at: str, tensors: dict[str, Array]) -> Array:
-    return values @ tensors[at + ".weight"].T + tensors[at + ".bias"]
+    result: Array = values @ tensors[at + ".weight"].T + tensors[at + ".bias"]
+    return result
 
 
 def gelu(values: Array) -> Array:
-    return values * (0.5 * (1 + np.vectorize(erf)(values / np.sqrt(2))))
+    return np.asarray(values * (0.5 * (1 + np.vectorize(erf)(values / np.sqrt(2)))))
 
 
 def attention(hidden: Array, at: str, tensors: dict[str, Array]) -> Array:
@@ -37,7 +39,7 @@ def attention(hidden: Array, at: str, tensors: dict[str, Array]) -> Array:
     scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
     shares = np.exp(scores - scores.max(-1, keepdims=True))
     shares /= shares.sum(-1, keepdims=True)
-    return (shares @ value).transpose(1, 0, 2).reshape(len(hidden), -1)
+    return np.asarray(shares @ value).transpose(1, 0, 2).reshape(len(hidden), -1)
 
 
 def by_numpy(text: str) -> Array:
