@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,11 +20,12 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sum(path.suffix in (".md", ".txt", ".html", ".pdf", ".docx") for path in CORPUS.rglob("*"))
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+@contextmanager
+def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """In a folder of its own (`.demo` goes there) and a process group of its own, as a shell would start it."""
     environment = {"PATH": os.defpath, "HOME": str(folder), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "demo", *arguments],
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "demo"],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -30,6 +33,11 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+    try:
+        yield demo
+    finally:
+        demo.terminate()  # where a test has failed it still runs, and takes its servers along
+        demo.communicate(timeout=30)
 
 
 def processes_of(folder: Path) -> list[str]:
@@ -50,8 +58,8 @@ def processes_of(folder: Path) -> list[str]:
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """What the whole demo prints, and its folder."""
     folder = tmp_path_factory.mktemp("demo")
-    demo = start(folder)
-    output, _ = demo.communicate(timeout=280)
+    with started(folder) as demo:
+        output, _ = demo.communicate(timeout=250)
     assert demo.returncode == 0, output
     return output, folder
 
@@ -106,9 +114,9 @@ def test_a_second_sync_reads_and_embeds_nothing(told: tuple[str, Path]) -> None:
 
 
 def test_a_third_sync_embeds_only_what_changed(told: tuple[str, Path]) -> None:
-    third = part(told[0], "Third sync", "To look at")
+    third = part(told[0], f"added    {bucket.ADDED}", "To look at")
     assert figures(third, "read") == [2, 2]  # the edited one and the new one
-    assert figures(third, "deleted  ")[-1:] == [1] or figures(third.split("added  ")[1], "deleted")[0] == 1
+    assert figures(third, "deleted") == [1]
     written, chunks = figures(third, "chunked")
     embedded, reused = figures(third, "embedded")
     assert written == 2
@@ -122,8 +130,8 @@ def test_answers_follow_the_changes(told: tuple[str, Path]) -> None:
     before, after = third.split("\nAfter:")
     assert answers(before, "Is it safe to drink") == [bucket.DELETED]
     assert answers(after, "Is it safe to drink") != [bucket.DELETED]
-    assert answers(before, "What shall I do about a farm animal") != [bucket.ADDED]
-    assert answers(after, "What shall I do about a farm animal") == [bucket.ADDED]
+    assert answers(before, "A nanny goat sleeps") != [bucket.ADDED]
+    assert answers(after, "A nanny goat sleeps") == [bucket.ADDED]
     assert "electric van" not in before
     assert "electric van" in after
 
@@ -145,30 +153,28 @@ def test_no_process_and_no_server_data_stay(told: tuple[str, Path]) -> None:
 @pytest.mark.parametrize("sign", ["Uploaded", "records read", "seconds"])
 def test_ctrl_c_leaves_no_process(tmp_path: Path, sign: str) -> None:
     """While the servers start, in the middle of a sync, and while questions are asked."""
-    demo = start(tmp_path)
-    assert demo.stdout
-    for line in demo.stdout:
-        if sign in line:
-            break
-    os.killpg(demo.pid, signal.SIGINT)  # a terminal sends it to the whole group
-    rest = demo.stdout.read()
-    assert demo.wait(30) == 130, rest
+    with started(tmp_path) as demo:
+        wait_for(demo, sign)
+        os.killpg(demo.pid, signal.SIGINT)  # a terminal sends it to the whole group
+        rest = demo.communicate(timeout=60)[0]
+    assert demo.returncode == 130, rest
     assert "Stopped" in rest
     assert processes_of(tmp_path) == []
 
 
 def test_a_failed_sync_ends_the_demo_with_its_message(tmp_path: Path) -> None:
-    demo = start(tmp_path)
-    assert demo.stdout
-    for line in demo.stdout:
-        if "destination-pgvector write" in line:
-            break
-    killed = kill_one(tmp_path, "destination-pgvector")
-    rest = demo.stdout.read()
-    assert killed
-    assert demo.wait(60) == 1, rest
+    with started(tmp_path) as demo:
+        wait_for(demo, "destination-pgvector write")
+        assert kill_one(tmp_path, "destination-pgvector")
+        rest = demo.communicate(timeout=60)[0]
+    assert demo.returncode == 1, rest
     assert "The sync failed" in rest
     assert processes_of(tmp_path) == []
+
+
+def wait_for(demo: subprocess.Popen[str], sign: str) -> None:
+    assert demo.stdout
+    assert any(sign in line for line in demo.stdout)
 
 
 def kill_one(folder: Path, name: str) -> bool:
