@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from vector_ingest.embed.options import EmbeddingConfig
 from vector_ingest.processing import ProcessingConfig
@@ -44,6 +44,12 @@ class Hnsw(BaseModel):
         description="Candidates looked at while building, at least twice m. More find better and build slower.",
         json_schema_extra={"order": 2},
     )
+
+    @model_validator(mode="after")
+    def _looks_far_enough(self) -> "Hnsw":
+        if self.ef_construction < 2 * self.m:
+            raise ValueError(f"ef_construction is {self.ef_construction} and must be at least twice m, {2 * self.m}")
+        return self
 
 
 class NoIndex(BaseModel):

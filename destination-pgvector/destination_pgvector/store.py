@@ -29,7 +29,9 @@ class PgvectorStore:
         self._dimensions = dimensions
         self._fingerprint = fingerprint
         self._with_text = with_text
-        self._taken: dict[str, Stream] = {}  # tables of this sync, also those that don't exist yet
+        self._taken: dict[
+            str, tuple[str | None, str]
+        ] = {}  # by namespace and name: tables of this sync, also those that don't exist yet
         self._reusable: dict[str, bool] = {}
         self._connections = Connections(indexing)
 
@@ -159,7 +161,8 @@ class PgvectorStore:
                 f"The embedding has {self._dimensions} dimensions; a vector column of pgvector holds {MOST_DIMENSIONS} "
                 "at most. Choose another model or fewer dimensions."
             )
-        conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        if not rows(conn, "SELECT 1 FROM pg_extension WHERE extname = 'vector'", ()):
+            conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
         if not rows(conn, "SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)):
             conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
         return f"{sql.Identifier(_extension_schema(conn)).as_string()}.vector({self._dimensions})"
@@ -167,18 +170,18 @@ class PgvectorStore:
     def _table_of(self, conn: Connection, stream: Stream) -> str:
         """The stream's table: the usual name, unless that is another stream's."""
         usual, other = tables.table_names(stream, self._indexing.default_schema)
-        owner = self._taken.get(usual)
+        owner, stream_key = self._taken.get(usual), (stream.namespace, stream.name)
         table = tables.find(conn, usual)
         if owner is None and table and table.note:
             mine = table.note.stream == stream.name
         else:
-            mine = owner is None or owner == stream
+            mine = owner is None or owner == stream_key
         name = usual if mine else other
-        self._taken[name] = stream
+        self._taken[name] = stream_key
         return name
 
     def _name_of(self, stream: Stream) -> str:
-        return next(name for name, owner in self._taken.items() if owner == stream)
+        return next(name for name, owner in self._taken.items() if owner == (stream.namespace, stream.name))
 
     def _fills_beside(self, conn: Connection, stream: Stream, table: Table | None) -> bool:
         """Whether this sync replaces all there is: an overwrite, or a refresh that truncates.

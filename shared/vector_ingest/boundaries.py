@@ -111,7 +111,8 @@ def _checked(
     first, last = piece
     if last - first > 1 and count_tokens(_stripped(text, units, first, last)) > budget:
         keys = _keys(text, units[first:last])
-        ends = list(accumulate((unit.tokens for unit in units[first:last]), initial=0))
+        # In characters: units may have no tokens of their own (accents, for a model that drops them).
+        ends = [units[first].start, *(unit.end for unit in units[first:last])]
         middle = first + _best(keys, ends, 0, last - first)
         yield from _checked(text, units, (first, middle), budget, count_tokens)
         yield from _checked(text, units, (middle, last), budget, count_tokens)
@@ -124,7 +125,7 @@ def _overlapped(
 ) -> int:
     """The unit to begin with so that at most `overlap` tokens before the piece are repeated and all fits."""
     first, last = piece
-    while first and overlap >= units[first - 1].tokens:
+    while first and overlap and overlap >= units[first - 1].tokens:
         if count_tokens(_stripped(text, units, first - 1, last)) > budget:
             break
         first -= 1

@@ -60,7 +60,7 @@ def dumps(value: object) -> bytes:
 def loads(line: bytes) -> Any:
     """JSON with exact integers."""
     try:
-        return json.loads(line) if LONG_INTEGER in line.translate(DIGITS_TO_ZERO) else orjson.loads(line)
+        return json.loads(line) if _has_long_integer(line) else orjson.loads(line)
     except orjson.JSONDecodeError:
         return json.loads(line)  # lone surrogates, NaN: legal for the standard library
 
@@ -163,6 +163,15 @@ def error_line(
 def log_line(level: str, message: str) -> bytes:
     """`level` is FATAL, ERROR, WARN, INFO, DEBUG or TRACE."""
     return dumps({"type": "LOG", "log": {"level": level, "message": message}})
+
+
+def _has_long_integer(line: bytes) -> bool:
+    """Whether an integer has 19 digits or more. Digits behind a point are many in vectors, and no integer."""
+    zeros = line.translate(DIGITS_TO_ZERO)
+    place = zeros.find(LONG_INTEGER)
+    while place > 0 and zeros[place - 1 : place] == b".":
+        place = zeros.find(LONG_INTEGER, place + len(LONG_INTEGER))
+    return place >= 0
 
 
 def _trace(trace: dict[str, Any]) -> bytes:

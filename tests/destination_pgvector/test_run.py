@@ -1,6 +1,7 @@
 """The commands as processes: what they print, how they exit, what lies in the database afterwards."""
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -79,7 +80,8 @@ BAD: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     "credentials": ({}, {"credentials": SECRET}, "`indexing.credentials`"),
     "no host": ({}, {"host": ""}, "`indexing.host`"),
     "ssl mode": ({}, {"ssl_mode": "sometimes"}, "`indexing.ssl_mode`"),
-    "index": ({}, {"index": {"type": "hnsw", "m": 1}}, "`indexing.index.hnsw.m`"),
+    "index": ({}, {"index": {"type": "hnsw", "m": 1}}, "`indexing.index.m`"),
+    "ef": ({}, {"index": {"type": "hnsw", "m": 40}}, "ef_construction is 64 and must be at least twice m, 80"),
     "password": ({}, {"credentials": {"password": SECRET}}, "authentication failed.*indexing.credentials.password"),
     "user": ({}, {"username": "nobody-known"}, "indexing.username"),
     "database": ({}, {"database": "nowhere"}, "does not exist.*indexing.database"),
@@ -115,8 +117,6 @@ def test_a_bad_configuration_ends_a_write_with_a_config_error(database: Database
 
 
 def assert_that(message: str, expected: str) -> None:
-    import re
-
     assert re.search(expected, message), message
 
 

@@ -126,6 +126,13 @@ def test_a_run_without_space_is_cut_between_graphemes() -> None:
     assert len(chunks) < 10_000 / 40 * 2
 
 
+def test_units_that_count_nothing_alone_are_cut_where_together_they_count_too_much() -> None:
+    run = "e" + "\u0301" * 20_000
+    chunks = splitter(40, lambda text: len(text) // 16).split(run)
+    assert "".join(chunk.text for chunk in chunks) == run
+    assert max(len(chunk.text) for chunk in chunks) < 41 * 16
+
+
 def test_one_line_repeated_for_ever_gives_full_chunks() -> None:
     chunks = splitter(100).split("the same words again\n" * 5000)
     assert sum(words(chunk.text) for chunk in chunks) == 20_000
