@@ -1,6 +1,7 @@
 """`python -m demo` runs the demo and ends; `python -m demo serve` loads once and keeps the servers until Ctrl-C."""
 
 import argparse
+import io
 import signal
 import sys
 from types import FrameType
@@ -13,6 +14,8 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m demo", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["run", "serve"], default="run")
     command = parser.parse_args().command
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    sys.stdout.reconfigure(errors="replace")  # the corpus has more characters than some terminals
     signal.signal(signal.SIGTERM, _leave)  # else the servers would outlive a `kill`
     try:
         keep_serving() if command == "serve" else run_demo()

@@ -10,10 +10,13 @@ NAME = "observatory"
 CORPUS = Path(__file__).with_name("corpus")
 
 EDITED = "policies/light-discipline.md"
-OLD_SENTENCE = "Phones are switched off, not merely silenced, when people enter a dome. A phone that rings lights up."
+OLD_SENTENCE = (
+    "Who arrives later stops there, calls the control room, and waits until an exposure has ended, which may take up "
+    "to thirty minutes. Bring tea."
+)
 NEW_SENTENCE = (
-    "Phones and smart watches stay in the lockers, switched off, when people enter a dome. The guide keeps one "
-    "telephone for emergencies."
+    "Who arrives later leaves the car there. The electric van, which drives without any lamps, fetches guests from the "
+    "gate on the hour until midnight."
 )
 DELETED = "notices/drinking-water.html"
 ADDED = "notices/goat-in-the-dome.md"

@@ -15,12 +15,12 @@ from demo.sync import Sync, run_sync
 FOLDER = Path(".demo")
 QUESTIONS = [
     "A guest has a headache and feels sick after driving up. What now?",
-    "How do we keep going when the electricity from the village is cut off?",
     "May I bring my puppy along?",
+    "A suspected data forgery: whom do I tell?",
 ]
 ABOUT_DELETED = "Is it safe to drink from the tap?"
-ABOUT_EDITED = "Where do I leave my mobile during the tour?"
-ABOUT_ADDED = "What shall I do about a farm animal lying beside the telescope?"
+ABOUT_EDITED = "We are late. How do we get from the gate to the top?"
+ABOUT_ADDED = "A nanny goat sleeps beside the telescope. Whom do I call?"
 
 
 def run_demo() -> None:
@@ -33,15 +33,15 @@ def run_demo() -> None:
         show.title("Second sync: nothing has changed")
         _sync(files, 2)
         _third_sync(client, files)
-        _look_around(files, servers)
-    show.say(f"\nDone in {time.monotonic() - began:.0f} s. Both servers are stopped and their data are gone.")
+    _look_around(files)
+    print(f"\nDone in {time.monotonic() - began:.0f} s. Both servers are stopped and their data are gone.")
 
 
 def keep_serving() -> None:
     with running_servers() as servers:
         _, files = _begin(servers)
         _first_sync(files)
-        _look_around(files, servers)
+        _look_around(files)
         print("\nBoth servers run until Ctrl-C.", flush=True)
         while True:
             time.sleep(3600)
@@ -67,8 +67,8 @@ def _begin(servers: Servers) -> tuple[Any, Files]:
 
 def _first_sync(files: Files) -> None:
     show.title("First sync: everything")
-    show.say(f"source-s3 read --config {files.source} --catalog {files.catalog} \\")
-    show.say(f"  | destination-pgvector write --config {files.destination} --catalog {files.catalog}")
+    print(f"source-s3 read --config {files.source} --catalog {files.catalog} \\")
+    print(f"  | destination-pgvector write --config {files.destination} --catalog {files.catalog}\n", flush=True)
     _sync(files, 1)
 
 
@@ -98,18 +98,24 @@ def _ask_about_changes(files: Files) -> None:
         show.answer(question, search(files, question, 1))
 
 
-def _look_around(files: Files, servers: Servers) -> None:
+def _look_around(files: Files) -> None:
     show.title("To look at")
     places = [
         (files.source, "configuration of the source"),
         (files.destination, "configuration of the destination"),
         (files.catalog, "catalog: streams, modes, keys"),
         (files.state, "state after the last sync: what the next one starts from"),
-        (files.folder / "sync-1-source.jsonl", "each message of the source (…-destination: its answers)"),
+        (files.folder / "sync-1-source.jsonl", "each message of the source; …-destination.jsonl: the answers"),
     ]
     for path, about in places:
-        print(f"  {path!s:<32} {about}")
-    psql = psql_command()
-    print(f"  python -m demo serve             {'loads again and keeps both servers until Ctrl-C; then:'}")
-    print(f"    PGPASSWORD={PASSWORD} {psql} -h 127.0.0.1 -p {servers.postgres.port} -U postgres \\")
-    print("      -c 'select document_id, chunk_number, document_content from observatory.documents limit 5'")
+        print(f"  {path!s:<28} {about}")
+    port = json.loads(files.destination.read_text())["indexing"]["port"]
+    print(
+        "\n`.venv/bin/python -m demo serve` loads anew and keeps both servers until Ctrl-C. Then, with that run's port:"
+    )
+    print(f"  PGPASSWORD={PASSWORD} {_short(psql_command())} -h 127.0.0.1 -p {port} -U postgres \\")
+    print("    -c 'select document_id, chunk_number, document_content from observatory.documents limit 5'")
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

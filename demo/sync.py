@@ -93,8 +93,9 @@ def _relay(source: subprocess.Popen[bytes], destination: subprocess.Popen[bytes]
     """Line by line from one to the other."""
     assert source.stdout
     assert destination.stdin
-    with suppress(BrokenPipeError), destination.stdin, copy_to.open("wb") as copy:
-        for line in source.stdout:  # a broken pipe: the destination has ended, and its exit code says why
+    # A broken pipe: the destination has ended, and its exit code says why. The source must hear of it too.
+    with suppress(BrokenPipeError), source.stdout, destination.stdin, copy_to.open("wb") as copy:
+        for line in source.stdout:
             copy.write(line)
             destination.stdin.write(line)
             _count(json.loads(line), sync)

@@ -49,6 +49,10 @@ class Run:
     def is_clean(self) -> bool:
         return self.source.returncode == self.destination.returncode == 0
 
+    def describe(self) -> str:
+        codes = f"source {self.source.returncode}, destination {self.destination.returncode}"
+        return f"{self.kill}, {self.lines} lines, {self.returned} states; exit codes: {codes}; {self.errors}"
+
     def strike(self, after: str, count: int) -> None:
         if self.kill and (self.kill.after, self.kill.count) == (after, count):
             victim: subprocess.Popen[bytes] = getattr(self, self.kill.victim)
@@ -90,6 +94,7 @@ def sync(
             _relay(run)
             listener.join()
             source.wait(60)
+            destination.wait(60)
         finally:
             source.kill()
             destination.kill()

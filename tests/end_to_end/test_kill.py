@@ -157,16 +157,16 @@ def test_after_any_kill_a_rerun_ends_with_the_tables_of_an_undisturbed_run(
     while len(hits) < KILLS:
         run = sync(tmp_path, source, destination_config(database), catalog, list(states.values()), random_kill(chance))
         states |= run.states
-        assert run.was_hit or run.is_clean, run.errors
+        assert run.was_hit or run.is_clean, run.describe()
         if run.was_hit and run.kill:
             hits.append(run.kill)
         if chance.random() < 0.6:
             shop.change()
     last = sync(tmp_path, source, destination_config(database), catalog, list(states.values()))
-    assert last.is_clean, last.errors
+    assert last.is_clean, last.describe()
 
     undisturbed = sync(tmp_path, source, destination_config(other_database), catalog)
-    assert undisturbed.is_clean, undisturbed.errors
+    assert undisturbed.is_clean, undisturbed.describe()
     assert {kill.victim for kill in hits} == {"source", "destination"}
     found, expected = tables(database), tables(other_database)
     assert expected["visits"] == sorted(shop.visits)
