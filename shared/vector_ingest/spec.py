@@ -65,13 +65,16 @@ def _finish(node: dict[str, Any]) -> dict[str, Any]:
         node["airbyte_secret"] = True
     if "oneOf" in node:
         node["type"] = "object"
-    constants = [name for name, value in node.get("properties", {}).items() if "const" in value]
-    if constants:
-        node["required"] = [
-            *node.get("required", []),
-            *(name for name in constants if name not in node.get("required", [])),
-        ]
+        for branch in node["oneOf"]:
+            _require_constants(branch)
     return node
+
+
+def _require_constants(branch: dict[str, Any]) -> None:
+    """The constant of a branch tells which one was chosen; pydantic does not require what has a default."""
+    constants = [name for name, value in branch["properties"].items() if "const" in value]
+    missing = [name for name in constants if name not in branch.get("required", [])]
+    branch["required"] = [*branch.get("required", []), *missing]
 
 
 def _problem(config: Mapping[str, Any], detail: ErrorDetails) -> str:

@@ -49,11 +49,11 @@ class StreamConfig(BaseModel):
         json_schema_extra=_form(3),
     )
     legacy_prefix: str | None = Field(None, title="Legacy Prefix", json_schema_extra=_form(4, airbyte_hidden=True))
-    validation_policy: Literal["Emit Record"] = Field(
+    validation_policy: Literal["Emit Record", "Skip Record", "Wait for Discover"] = Field(
         "Emit Record",
         title="Validation Policy",
         description="Records that do not fit the schema are emitted as they are.",
-        json_schema_extra=_form(5),
+        json_schema_extra=_form(5, enum=["Emit Record"]),
     )
     input_schema: str | None = Field(
         None,
@@ -93,6 +93,13 @@ class StreamConfig(BaseModel):
         description="Accepted for configurations of Airbyte's source-s3; the check reads a footer at most.",
         json_schema_extra=_form(10, airbyte_hidden=True),
     )
+
+    @field_validator("validation_policy")
+    @classmethod
+    def _emits(cls, value: str) -> str:
+        if value != "Emit Record":
+            raise ValueError(f"the policy {value!r} is not supported yet: set it to 'Emit Record' or leave it out")
+        return value
 
     @field_validator("input_schema")
     @classmethod

@@ -73,8 +73,11 @@ def airbyte_source_config(bucket: Bucket) -> dict[str, Any]:
     """As a user of Airbyte's source-s3 4.16.1 has it."""
     return {
         "bucket": bucket.name,
-        "aws_access_key_id": ACCESS_KEY,
-        "aws_secret_access_key": SECRET_KEY,
+        "credentials": {
+            "auth_type": "iam_user",
+            "aws_access_key_id": ACCESS_KEY,
+            "aws_secret_access_key": SECRET_KEY,
+        },
         "endpoint": bucket.endpoint,
         "region_name": REGION,
         "start_date": "2021-01-01T00:00:00.000000Z",

@@ -161,12 +161,20 @@ def test_a_file_that_is_closed_early_leaves_no_thread_behind(client: Any, bucket
         file.read(1)
 
 
-def test_a_file_read_ahead_has_lines_and_can_be_peeked_but_not_sought(client: Any, bucket: Bucket) -> None:
+def test_a_file_read_ahead_has_lines_and_can_be_peeked(client: Any, bucket: Bucket) -> None:
     found = stored(client, bucket, "lines", b"one\ntwo\n")
     with open_object(client, bucket.name, found, read_ahead=True) as file:
-        assert not file.seekable()
         assert file.peek(3).startswith(b"one")
         assert list(file) == [b"one\n", b"two\n"]
+
+
+def test_a_file_read_ahead_goes_on_from_where_it_is_sought(client: Any, bucket: Bucket) -> None:
+    body = random.Random(5).randbytes(3_000_000)
+    with open_object(client, bucket.name, stored(client, bucket, "sought", body), read_ahead=True) as file:
+        for place in (0, 2_500_000, 10, 1_000_000):
+            file.seek(place)
+            assert file.tell() == place
+            assert file.read(600_000) == body[place : place + 600_000]
 
 
 def test_a_parquet_reader_asks_for_the_ranges_that_it_needs(client: Any, bucket: Bucket, proxy: FaultyS3) -> None:

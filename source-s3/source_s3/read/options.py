@@ -83,7 +83,7 @@ class CsvFormat(BaseModel):
         default=["n", "no", "f", "false", "off", "0"],
         **_field("False Values", "Values that mean false in columns of that type.", order=11, uniqueItems=True),
     )
-    inference_type: Literal["None"] = Field(
+    inference_type: Literal["None", "Primitive Types Only"] = Field(
         "None",
         **_field("Inference Type", "None: every column is text.", airbyte_hidden=True),
     )
@@ -95,6 +95,13 @@ class CsvFormat(BaseModel):
             order=12,
         ),
     )
+
+    @field_validator("inference_type")
+    @classmethod
+    def _infers_nothing(cls, value: str) -> str:
+        if value != "None":
+            raise ValueError(f"{value!r} is not supported yet: leave it out, and give the types by `input_schema`")
+        return value
 
     @field_validator("delimiter")
     @classmethod
