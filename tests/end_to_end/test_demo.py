@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -54,14 +55,25 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the whole demo prints, its folder, and the most memory that any of its processes took."""
+
+    output: str
+    folder: Path
+    peak: float  # MiB
+
+
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """What the whole demo prints, and its folder."""
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("demo")
     with started(folder) as demo:
-        output, _ = demo.communicate(timeout=250)
+        assert demo.stdout
+        output = demo.stdout.read()
+        _, status, usage = os.wait4(demo.pid, 0)
+        demo.returncode = os.waitstatus_to_exitcode(status)
     assert demo.returncode == 0, output
-    return output, folder
+    return Told(output, folder, usage.ru_maxrss / 1024)  # Linux counts in KiB
 
 
 def part(output: str, begin: str, end: str) -> str:
@@ -87,8 +99,8 @@ def test_the_corpus_is_large_and_varied_enough() -> None:
     assert DOCUMENTS >= 32
 
 
-def test_the_first_sync_reads_and_embeds_everything(told: tuple[str, Path]) -> None:
-    first = part(told[0], "First sync", "Second sync")
+def test_the_first_sync_reads_and_embeds_everything(told: Told) -> None:
+    first = part(told.output, "First sync", "Second sync")
     assert figures(first, "read") == [DOCUMENTS + 700, DOCUMENTS, 200, 500]
     assert figures(first, "chunked")[0] == DOCUMENTS + 700
     assert figures(first, "chunked")[1] > DOCUMENTS * 3 + 700
@@ -102,19 +114,17 @@ def test_the_first_sync_reads_and_embeds_everything(told: tuple[str, Path]) -> N
         ("May I bring my puppy", "visitors/questions-and-answers.html"),
     ],
 )
-def test_questions_find_the_passage_that_answers_in_other_words(
-    told: tuple[str, Path], question: str, place: str
-) -> None:
-    assert answers(told[0], question)[0] == place
+def test_questions_find_the_passage_that_answers_in_other_words(told: Told, question: str, place: str) -> None:
+    assert answers(told.output, question)[0] == place
 
 
-def test_a_second_sync_reads_and_embeds_nothing(told: tuple[str, Path]) -> None:
-    second = part(told[0], "Second sync", "Third sync")
+def test_a_second_sync_reads_and_embeds_nothing(told: Told) -> None:
+    second = part(told.output, "Second sync", "Third sync")
     assert [figures(second, name)[0] for name in ("read", "deleted", "chunked", "embedded", "stored")] == [0] * 5
 
 
-def test_a_third_sync_embeds_only_what_changed(told: tuple[str, Path]) -> None:
-    third = part(told[0], f"added    {bucket.ADDED}", "To look at")
+def test_a_third_sync_embeds_only_what_changed(told: Told) -> None:
+    third = part(told.output, f"added    {bucket.ADDED}", "To look at")
     assert figures(third, "read") == [2, 2]  # the edited one and the new one
     assert figures(third, "deleted") == [1]
     written, chunks = figures(third, "chunked")
@@ -125,8 +135,8 @@ def test_a_third_sync_embeds_only_what_changed(told: tuple[str, Path]) -> None:
     assert embedded <= 3 + len(bucket.ADDED_TEXT) // 200  # one paragraph moves three chunks at most
 
 
-def test_answers_follow_the_changes(told: tuple[str, Path]) -> None:
-    third = part(told[0], "Third sync", "To look at")
+def test_answers_follow_the_changes(told: Told) -> None:
+    third = part(told.output, "Third sync", "To look at")
     before, after = third.split("\nAfter:")
     assert answers(before, "Is it safe to drink") == [bucket.DELETED]
     assert answers(after, "Is it safe to drink") != [bucket.DELETED]
@@ -136,18 +146,20 @@ def test_answers_follow_the_changes(told: tuple[str, Path]) -> None:
     assert "electric van" in after
 
 
-def test_the_files_to_look_at_are_there(told: tuple[str, Path]) -> None:
-    _, folder = told
-    states = json.loads((folder / ".demo" / "state.json").read_text())
+def test_the_files_to_look_at_are_there(told: Told) -> None:
+    states = json.loads((told.folder / ".demo" / "state.json").read_text())
     assert {state["stream"]["stream_descriptor"]["name"] for state in states} == {"documents", "plates", "readings"}
     for name in ("source.json", "destination.json", "catalog.json", "sync-1-source.jsonl", "sync-3-destination.jsonl"):
-        assert (folder / ".demo" / name).stat().st_size > 0
+        assert (told.folder / ".demo" / name).stat().st_size > 0
 
 
-def test_no_process_and_no_server_data_stay(told: tuple[str, Path]) -> None:
-    _, folder = told
-    assert processes_of(folder) == []
-    assert [path.name for path in folder.glob("demo-*")] == []
+def test_each_process_stays_below_400_mib(told: Told) -> None:
+    assert told.peak < 400
+
+
+def test_no_process_and_no_server_data_stay(told: Told) -> None:
+    assert processes_of(told.folder) == []
+    assert [path.name for path in told.folder.glob("demo-*")] == []
 
 
 @pytest.mark.parametrize("sign", ["Uploaded", "records read", "seconds"])

@@ -13,6 +13,7 @@ from vector_ingest.errors import DataError
 # PDFium keeps global state: one call at a time, also for different documents (pypdfium2's README, "Thread safety").
 LOCK = Lock()
 HYPHENS = ("\u0002", "\ufffe")  # what PDFium writes for the hyphen of a word divided at a line's end
+INDENT = 40.0  # points: lines that begin further apart stand in different columns
 REASONS = {
     pdfium.FPDF_ERR_PASSWORD: "under a password: upload it without one",
     pdfium.FPDF_ERR_SECURITY: "encrypted in a way that is not known: upload it without encryption",
@@ -88,7 +89,6 @@ def _characters(codes: list[int]) -> str:
 
 def _joined(lines: list[Line]) -> Iterator[str]:
     """Lines that were one paragraph run on; a gap is a paragraph break; a line that ends early keeps its end."""
-    right = max((line.right for line in lines), default=0.0)
     for line, following in zip_longest(lines, lines[1:]):
         divided = line.text.endswith(HYPHENS)
         yield line.text.rstrip("".join(HYPHENS))
@@ -96,7 +96,7 @@ def _joined(lines: list[Line]) -> Iterator[str]:
             return
         if divided:
             continue
-        yield "\n\n" if _is_apart(line, following) else " " if _runs_on(line, following, right) else "\n"
+        yield "\n\n" if _is_apart(line, following) else " " if _runs_on(line, following, lines) else "\n"
 
 
 def _is_apart(line: Line, following: Line) -> bool:
@@ -106,8 +106,9 @@ def _is_apart(line: Line, following: Line) -> bool:
     return gap > 0.5 * height or gap < -2 * height or sizes[1] > 1.25 * sizes[0]
 
 
-def _runs_on(line: Line, following: Line, right: float) -> bool:
-    """The first word of the next line had no room at the end of this one."""
+def _runs_on(line: Line, following: Line, lines: list[Line]) -> bool:
+    """The first word of the next line had no room at the end of this one, in its column."""
+    right = max(other.right for other in lines if abs(other.left - line.left) < INDENT)
     width = (following.right - following.left) / max(len(following.text), 1)
     first_word = len(following.text.split(" ", 1)[0]) + 1
     return line.right + first_word * width > right
