@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,8 +100,21 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 
 @pytest.fixture
 def database(postgres_server: PostgresServer) -> Iterator[Database]:
+    with fresh_database(postgres_server) as made:
+        yield made
+
+
+@pytest.fixture
+def other_database(postgres_server: PostgresServer) -> Iterator[Database]:
+    """A second one, to compare with."""
+    with fresh_database(postgres_server) as made:
+        yield made
+
+
+@contextmanager
+def fresh_database(server: PostgresServer) -> Iterator[Database]:
     name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_server.dsn(), autocommit=True) as admin:
+    with psycopg.connect(server.dsn(), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
-        yield Database(name, postgres_server.port, postgres_server.dsn(name))
+        yield Database(name, server.port, server.dsn(name))
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -18,7 +18,11 @@ class ConfigError(Exception):
 
 
 class TransientError(Exception):
-    """The same call may succeed later."""
+    """The same call may succeed later: `retry_after` says in how many seconds, where the service has said so."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class DataError(Exception):

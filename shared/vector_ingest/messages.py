@@ -6,7 +6,6 @@ wants back. Here a line is parsed once, and a state is echoed as the JSON that c
 
 import json
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ import orjson
 from vector_ingest.errors import DataError, FailureType
 
 # orjson reads integers beyond 64 bits as floats; the standard library keeps them exact.
-LONG_INTEGER = re.compile(rb"\d{19}")
+# Looked for by translate and find: a tenth of the time of a regular expression.
+DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
+LONG_INTEGER = b"0" * 19
 LEVELS = {"CRITICAL": "FATAL", "ERROR": "ERROR", "WARNING": "WARN", "INFO": "INFO", "DEBUG": "DEBUG"}
 StreamStatus = Literal["STARTED", "RUNNING", "COMPLETE", "INCOMPLETE"]
 
@@ -59,7 +60,7 @@ def dumps(value: object) -> bytes:
 def loads(line: bytes) -> Any:
     """JSON with exact integers."""
     try:
-        return json.loads(line) if LONG_INTEGER.search(line) else orjson.loads(line)
+        return json.loads(line) if _has_long_integer(line) else orjson.loads(line)
     except orjson.JSONDecodeError:
         return json.loads(line)  # lone surrogates, NaN: legal for the standard library
 
@@ -162,6 +163,15 @@ def error_line(
 def log_line(level: str, message: str) -> bytes:
     """`level` is FATAL, ERROR, WARN, INFO, DEBUG or TRACE."""
     return dumps({"type": "LOG", "log": {"level": level, "message": message}})
+
+
+def _has_long_integer(line: bytes) -> bool:
+    """Whether an integer has 19 digits or more. Digits behind a point are many in vectors, and no integer."""
+    zeros = line.translate(DIGITS_TO_ZERO)
+    place = zeros.find(LONG_INTEGER)
+    while place > 0 and zeros[place - 1 : place] == b".":
+        place = zeros.find(LONG_INTEGER, place + len(LONG_INTEGER))
+    return place >= 0
 
 
 def _trace(trace: dict[str, Any]) -> bytes:

@@ -30,7 +30,7 @@ def parse_config(model: type[Model], config: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(config)
     except ValidationError as error:
-        problems = "; ".join(_problem(model, detail) for detail in error.errors(include_url=False))
+        problems = "; ".join(_problem(config, detail) for detail in error.errors(include_url=False))
         raise ConfigError(f"The configuration is not valid. {problems}.") from None  # the cause holds the values
 
 
@@ -65,18 +65,21 @@ def _finish(node: dict[str, Any]) -> dict[str, Any]:
         node["airbyte_secret"] = True
     if "oneOf" in node:
         node["type"] = "object"
-    constants = [name for name, value in node.get("properties", {}).items() if "const" in value]
-    if constants:
-        node["required"] = [
-            *node.get("required", []),
-            *(name for name in constants if name not in node.get("required", [])),
-        ]
+        for branch in node["oneOf"]:
+            _require_constants(branch)
     return node
 
 
-def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
-    """One sentence on one error. The place is a path as the user wrote it: `streams.0.format.delimiter`."""
-    place = ".".join(str(part) for part in detail["loc"]) or model.__name__
+def _require_constants(branch: dict[str, Any]) -> None:
+    """The constant of a branch tells which one was chosen; pydantic does not require what has a default."""
+    constants = [name for name, value in branch["properties"].items() if "const" in value]
+    missing = [name for name in constants if name not in branch.get("required", [])]
+    branch["required"] = [*branch.get("required", []), *missing]
+
+
+def _problem(config: Mapping[str, Any], detail: ErrorDetails) -> str:
+    """One sentence on one error."""
+    place = _place(config, detail["loc"])
     match detail["type"]:
         case "missing":
             return f"`{place}` is required and missing: add it"
@@ -86,4 +89,25 @@ def _problem(model: type[BaseModel], detail: ErrorDetails) -> str:
             return f"`{place}` is of a kind that is not known: expected one of {detail['ctx']['expected_tags']}"
         case _:
             found = type(detail["input"]).__name__
-            return f"`{place}`: {detail['msg'][:1].lower()}{detail['msg'][1:]} (found a value of type {found})"
+            message = detail["msg"].removeprefix("Value error, ")
+            return f"`{place}`: {message[:1].lower()}{message[1:]} (found a value of type {found})"
+
+
+def _place(config: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
+    """A path as the user wrote it, such as `streams.0.format.delimiter`: pydantic adds the kind of each choice."""
+    node: Any = config
+    path: list[str] = []
+    for part in location:
+        if isinstance(node, Mapping) and part not in node and part in node.values():
+            continue
+        path.append(str(part))
+        node = _step(node, part)
+    return ".".join(path) or "configuration"
+
+
+def _step(node: Any, part: int | str) -> Any:
+    if isinstance(node, Mapping):
+        return node.get(part)
+    if isinstance(node, list) and isinstance(part, int) and part < len(node):
+        return node[part]
+    return None

@@ -7,6 +7,17 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from vector_ingest.embed.options import (
+    AzureOpenAI,
+    Cohere,
+    EmbeddingConfig,
+    Fake,
+    FromField,
+    Local,
+    OpenAI,
+    OpenAICompatible,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -40,4 +51,37 @@ class Embedder(Protocol):
         """
 
     def count_tokens(self, text: str) -> int:
-        """Tokens of the model's own tokenizer, or an upper bound where that is not known."""
+        """Tokens of the model's own tokenizer; more than that where it is not known (`tokens.unknown_tokens`)."""
+
+
+def embedder_from(config: EmbeddingConfig) -> Embedder:
+    """The provider that the configuration chooses. Its client is imported only here: `openai` alone takes a second."""
+    match config:
+        case OpenAI():
+            from vector_ingest.embed.openai import OpenAIEmbedder
+
+            return OpenAIEmbedder(config)
+        case AzureOpenAI():
+            from vector_ingest.embed.azure_openai import AzureOpenAIEmbedder
+
+            return AzureOpenAIEmbedder(config)
+        case OpenAICompatible():
+            from vector_ingest.embed.openai_compatible import OpenAICompatibleEmbedder
+
+            return OpenAICompatibleEmbedder(config)
+        case Cohere():
+            from vector_ingest.embed.cohere import CohereEmbedder
+
+            return CohereEmbedder(config)
+        case Local():
+            from vector_ingest.embed.local import LocalEmbedder
+
+            return LocalEmbedder()
+        case FromField():
+            from vector_ingest.embed.from_field import FromFieldEmbedder
+
+            return FromFieldEmbedder(config)
+        case Fake():
+            from vector_ingest.embed.fake import FakeEmbedder
+
+            return FakeEmbedder()

@@ -1,0 +1,121 @@
+"""The story: three syncs and the questions between them. Every figure printed comes from the run itself."""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from demo import bucket, show
+from demo.postgres_server import PASSWORD
+from demo.servers import Servers, psql_command, running_servers
+from demo.settings import COMMANDS, Files, write_files
+from demo.sync import Sync, run_sync
+
+FOLDER = Path(".demo")
+QUESTIONS = [
+    "A guest has a headache and feels sick after driving up. What now?",
+    "May I bring my puppy along?",
+    "A suspected data forgery: whom do I tell?",
+]
+ABOUT_DELETED = "Is it safe to drink from the tap?"
+ABOUT_EDITED = "We are late. How do we get from the gate to the top?"
+ABOUT_ADDED = "A nanny goat sleeps beside the telescope. Whom do I call?"
+
+
+def run_demo() -> None:
+    began = time.monotonic()
+    with running_servers() as servers:
+        client, files = _begin(servers)
+        _first_sync(files)
+        for question in QUESTIONS:
+            show.answer(question, search(files, question, 2))
+        show.title("Second sync: nothing has changed")
+        _sync(files, 2)
+        _third_sync(client, files)
+    _look_around(files)
+    print(f"\nDone in {time.monotonic() - began:.0f} s. Both servers are stopped and their data are gone.")
+
+
+def keep_serving() -> None:
+    with running_servers() as servers:
+        _, files = _begin(servers)
+        _first_sync(files)
+        _look_around(files)
+        print("\nBoth servers run until Ctrl-C.", flush=True)
+        while True:
+            time.sleep(3600)
+
+
+def search(files: Files, question: str, limit: int) -> list[dict[str, Any]]:
+    """By the connector's own command: nearest first, each with `source`, `distance`, `text`."""
+    command = [str(COMMANDS / "destination-pgvector"), "search", "--config", str(files.destination)]
+    command += ["--stream", "documents", "--limit", str(limit), "--json", question]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def _begin(servers: Servers) -> tuple[Any, Files]:
+    show.title("From an S3 object to a searchable vector")
+    show.say(f"S3 server:  {servers.s3.endpoint}   PostgreSQL with pgvector:  127.0.0.1:{servers.postgres.port}")
+    client = bucket.connect(servers.s3.endpoint)
+    uploaded = bucket.upload(client)
+    show.say(f"Uploaded {uploaded.objects} objects, {uploaded.size / 1000:,.0f} kB, to s3://{bucket.NAME}.")
+    return client, write_files(FOLDER, servers)
+
+
+def _first_sync(files: Files) -> None:
+    show.title("First sync: everything")
+    print(f"source-s3 read --config {files.source} --catalog {files.catalog} \\")
+    print(f"  | destination-pgvector write --config {files.destination} --catalog {files.catalog}\n", flush=True)
+    _sync(files, 1)
+
+
+def _sync(files: Files, number: int) -> Sync:
+    progress = show.Progress()
+    try:
+        sync = run_sync(files, number, progress)
+    finally:
+        progress.end()
+    show.sync_figures(sync)
+    return sync
+
+
+def _third_sync(client: Any, files: Files) -> None:
+    show.title("Third sync: one document edited, one deleted, one added")
+    print("\nBefore:")
+    _ask_about_changes(files)
+    bucket.change(client)
+    print(f"\n  edited   {bucket.EDITED} (one paragraph)\n  deleted  {bucket.DELETED}\n  added    {bucket.ADDED}\n")
+    _sync(files, 3)
+    print("\nAfter:")
+    _ask_about_changes(files)
+
+
+def _ask_about_changes(files: Files) -> None:
+    for question in (ABOUT_DELETED, ABOUT_EDITED, ABOUT_ADDED):
+        show.answer(question, search(files, question, 1))
+
+
+def _look_around(files: Files) -> None:
+    show.title("To look at")
+    places = [
+        (files.source, "configuration of the source"),
+        (files.destination, "configuration of the destination"),
+        (files.catalog, "catalog: streams, modes, keys"),
+        (files.state, "state after the last sync: what the next one starts from"),
+        (files.folder / "sync-1-source.jsonl", "each message of the source; …-destination.jsonl: the answers"),
+    ]
+    for path, about in places:
+        print(f"  {path!s:<28} {about}")
+    port = json.loads(files.destination.read_text())["indexing"]["port"]
+    print(
+        "\n`.venv/bin/python -m demo serve` loads anew and keeps both servers until Ctrl-C. Then, with that run's port:"
+    )
+    print(f"  PGPASSWORD={PASSWORD} {_short(psql_command())} -h 127.0.0.1 -p {port} -U postgres \\")
+    print("    -c 'select document_id, chunk_number, document_content from observatory.documents limit 5'")
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

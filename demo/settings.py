@@ -1,0 +1,109 @@
+"""The files that a user of the connectors writes: two configurations and a catalog, here under `.demo/`."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from demo import bucket
+from demo.postgres_server import PASSWORD
+from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
+from demo.servers import Servers
+
+COMMANDS = Path(sys.executable).parent  # where the connectors' commands are installed
+TEXT_FIELDS = ["content", "object", "kind", "note", "observer", "taken_on", "remark", "measured_at", "wind_from"]
+KEYS = {"plates": [["plate"]], "readings": [["reading"]]}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the commands read and write. `state` need not exist."""
+
+    folder: Path
+    source: Path
+    destination: Path
+    catalog: Path
+    state: Path
+
+
+def write_files(folder: Path, servers: Servers) -> Files:
+    """Anew, without a state; the catalog is what `source-s3 discover` finds, with a choice of modes and keys."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = Files(folder, *(folder / f"{name}.json" for name in ("source", "destination", "catalog", "state")))
+    files.state.unlink(missing_ok=True)
+    _write(files.source, source_config(servers.s3.endpoint))
+    _write(files.destination, destination_config(servers.postgres.port))
+    _write(files.catalog, configured(discover(files.source), KEYS))
+    return files
+
+
+def source_config(endpoint: str) -> dict[str, Any]:
+    return {
+        "credentials": {
+            "auth_type": "iam_user",
+            "aws_access_key_id": ACCESS_KEY,
+            "aws_secret_access_key": SECRET_KEY,
+        },
+        "region_name": REGION,
+        "endpoint": endpoint,
+        "bucket": bucket.NAME,
+        "sync_deletions": True,
+        "streams": [
+            {
+                "name": "documents",
+                "globs": ["**/*.md", "**/*.txt", "**/*.html", "**/*.pdf", "**/*.docx"],
+                "format": {"filetype": "unstructured"},
+            },
+            {"name": "plates", "globs": ["archive/*.csv"], "format": {"filetype": "csv"}},
+            {"name": "readings", "globs": ["weather/*.parquet"], "format": {"filetype": "parquet"}},
+        ],
+    }
+
+
+def destination_config(port: int) -> dict[str, Any]:
+    return {
+        "embedding": {"mode": "local"},
+        "processing": {"chunk_size": 120, "text_fields": TEXT_FIELDS, "metadata_fields": []},
+        "indexing": {
+            "host": "127.0.0.1",
+            "port": port,
+            "database": "postgres",
+            "default_schema": "observatory",
+            "username": "postgres",
+            "credentials": {"password": PASSWORD},
+        },
+    }
+
+
+def discover(source_config: Path) -> list[dict[str, Any]]:
+    """The streams that the source finds."""
+    command = [str(COMMANDS / "source-s3"), "discover", "--config", str(source_config)]
+    done = subprocess.run(command, capture_output=True, check=True)
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    found = next((message["catalog"]["streams"] for message in messages if message["type"] == "CATALOG"), None)
+    if found is None:
+        raise ValueError(f"source-s3 discover found no catalog:\n{done.stdout.decode(errors='replace')}")
+    return list(found)
+
+
+def configured(streams: list[dict[str, Any]], keys: Mapping[str, list[list[str]]]) -> dict[str, Any]:
+    """`keys` are the user's choice by stream; other streams have one of the source's own."""
+    return {
+        "streams": [
+            {
+                "stream": stream,
+                "sync_mode": "incremental",
+                "destination_sync_mode": "append_dedup",
+                "primary_key": keys.get(stream["name"]) or stream["source_defined_primary_key"],
+                "cursor_field": stream.get("default_cursor_field") or [],
+            }
+            for stream in streams
+        ]
+    }
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n")

@@ -1,0 +1,44 @@
+"""The configured catalog as streams. Some clients send every unset key as null."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from vector_ingest.document import Mode, Stream
+from vector_ingest.errors import ConfigError
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+def streams_of(catalog: Mapping[str, Any]) -> Sequence[Stream]:
+    """ConfigError: the catalog has another shape, a stream twice, or a mode that is not supported."""
+    try:
+        streams = [_stream(configured) for configured in catalog["streams"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"The catalog is no configured catalog: expected `streams`, each with `stream` and "
+            f"`destination_sync_mode`, found {type(error).__name__}: {error}."
+        ) from error
+    names = [(stream.namespace, stream.name) for stream in streams]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"The catalog has the stream `{name[1]}` of the namespace {name[0]} twice: remove one.")
+    return streams
+
+
+def _stream(configured: Mapping[str, Any]) -> Stream:
+    stream, mode = configured["stream"], configured["destination_sync_mode"]
+    if mode not in MODES:
+        raise ConfigError(
+            f"The stream `{stream['name']}` asks for the destination sync mode `{mode}`: expected one of "
+            f"{', '.join(MODES)}. Choose one of them in the connection."
+        )
+    key = configured.get("primary_key") or stream.get("source_defined_primary_key") or []
+    return Stream(
+        stream["name"],
+        stream.get("namespace") or None,
+        mode,
+        tuple(tuple(path) for path in key),
+        stream.get("json_schema") or {},
+        configured.get("generation_id"),
+        configured.get("minimum_generation_id"),
+    )

@@ -1,0 +1,106 @@
+"""What the commands of all connectors share: one writer of stdout, secrets kept out of it, errors as messages.
+
+Exit codes: 0 done, 1 failed. A failed `check` is an answer, so it is a message and exit code 0.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from traceback import format_exception
+from typing import Any
+
+from vector_ingest.errors import ConfigError, DataError, TransientError, failure_type
+from vector_ingest.messages import LogHandler, Output, dumps, error_line
+from vector_ingest.redact import redactor
+
+OURS = (ConfigError, DataError, TransientError)
+QUIET = ("httpx", "botocore", "urllib3")  # a line for each request they make
+
+
+def execute(
+    command: str,
+    config_path: str,
+    spec: Mapping[str, Any],
+    work: Callable[[dict[str, Any], Output], None],
+    refuse: Callable[[str], None] | None = None,
+) -> int:
+    """Run `work` on the configuration; the exit code. `refuse` shows an error in another way than as a message."""
+    protocol = os.dup(1)
+    os.dup2(2, 1)  # what a library prints must not stand between the protocol's lines
+    hide: Callable[[str], str] = str
+    with os.fdopen(protocol, "wb") as stdout:
+        output = Output(stdout)
+        try:
+            config = read_object(config_path, "configuration")
+            hide = redactor(spec["connectionSpecification"], config)
+            _start_logging(output, hide)
+            work(config, output)
+        except OURS as error:
+            if refuse is not None:
+                refuse(hide(str(error)))
+                return 1
+            return _answer(command, error, hide, output)
+        except BrokenPipeError:
+            sys.stderr.write("The program that reads the output has ended, so there is nobody to send to.\n")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), protocol)  # what is still buffered has nowhere to go
+            return 1
+        except Exception as error:  # noqa: BLE001 (the last stop: the platform wants a bug as a message too)
+            return _crash(error, hide, output)
+    return 0
+
+
+def read_object(path: str, what: str) -> dict[str, Any]:
+    """A JSON object from a file. ConfigError names the file, and `what` it should be."""
+    value = read_json(path, what)
+    if not isinstance(value, dict):
+        raise ConfigError(f"The {what} file {path} holds a {type(value).__name__}: expected a JSON object.")
+    return value
+
+
+def read_json(path: str, what: str) -> Any:
+    try:
+        return json.loads(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The {what} file {path} can't be read as JSON: {error}. Give the path of a JSON file."
+        ) from None
+
+
+def status(succeeded: bool, message: str | None = None) -> bytes:
+    details = {"status": "SUCCEEDED" if succeeded else "FAILED", **({} if message is None else {"message": message})}
+    return dumps({"type": "CONNECTION_STATUS", "connectionStatus": details})
+
+
+def error_message(
+    error: BaseException, hide: Callable[[str], str], stream: tuple[str | None, str] | None = None
+) -> bytes:
+    """The TRACE of one of our errors. `stream`: (namespace, name)."""
+    cause = hide(repr(error.__cause__)) if error.__cause__ else None
+    return error_line(hide(str(error)), failure_type(error), cause, stream=stream)
+
+
+def _answer(command: str, error: Exception, hide: Callable[[str], str], output: Output) -> int:
+    """What the user can mend, or what trying again mends."""
+    if command == "check":
+        output.write(status(False, hide(str(error))))
+        return 0
+    output.write(error_message(error, hide))
+    return 1
+
+
+def _crash(error: Exception, hide: Callable[[str], str], output: Output) -> int:
+    message = "The connector failed in a way that it does not know. Please report it with the log of this sync."
+    stack_trace = hide("".join(format_exception(error)))
+    output.write(error_line(message, failure_type(error), hide(repr(error)), stack_trace))
+    return 1
+
+
+def _start_logging(output: Output, hide: Callable[[str], str]) -> None:
+    """Python's logging as LOG lines."""
+    logging.root.handlers[:] = [LogHandler(output, hide)]
+    logging.root.setLevel(logging.INFO)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)

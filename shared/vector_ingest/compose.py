@@ -1,0 +1,71 @@
+"""A record becomes a document: its id, the text to embed, the metadata, and a hash that shows whether it changed."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from vector_ingest.document import Document, Stream, Vector
+from vector_ingest.errors import DataError
+from vector_ingest.fields import RECORD_ID_FIELD, STREAM_FIELD
+from vector_ingest.identity import Identify, is_keyed, key_of
+from vector_ingest.messages import Record, dumps
+from vector_ingest.storable import storable, storable_json
+
+DELETED = "_ab_cdc_deleted_at"
+HASH_BYTES = 16
+# Record data, and where it is for an error's text -> text and metadata (`fields.document_of` with its options).
+Fields = Callable[[Mapping[str, Any], str], tuple[str, dict[str, Any]]]
+
+
+def compose(record: Record, stream: Stream, identify: Identify, fields: Fields) -> tuple[Document, int]:
+    """The document, and how many characters had to be replaced because no store can hold them."""
+    if stream.mode != "append" and record.data.get(DELETED) is not None:
+        return Document(identify(record.data), "", {}, b"", deleted=True), 0
+    identity = identify(record.data)
+    text, metadata = fields(record.data, f"a record of stream `{stream.name}`")
+    text, in_text = storable(text)
+    source = f"{stream.namespace}_{stream.name}" if stream.namespace else stream.name
+    metadata[STREAM_FIELD] = source
+    if is_keyed(stream):
+        metadata[RECORD_ID_FIELD] = f"{source}_{key_of(stream, record.data)}"
+    dumped = dumps(metadata)
+    clean, in_metadata = storable_json(metadata, dumped)
+    return Document(identity, text, clean, content_hash(text.encode(), dumped)), in_text + in_metadata
+
+
+def compose_with_vector(
+    record: Record, stream: Stream, identify: Identify, fields: Fields, field: str, dimensions: int
+) -> tuple[Document, int]:
+    """The same where the vector comes in the record, in `field`."""
+    values = record.data.pop(field, None)
+    document, replaced = compose(record, stream, identify, fields)
+    if document.deleted:
+        return document, replaced
+    vector = _vector(values, stream, field, dimensions)
+    digest = content_hash(document.hash, vector.tobytes())
+    return Document(document.id, document.text, document.metadata, digest, vector=vector), replaced
+
+
+def content_hash(*parts: bytes) -> bytes:
+    """16 bytes; each part's length counts, so that moving text from one part to the next changes the hash."""
+    digest = hashlib.blake2b(digest_size=HASH_BYTES)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.digest()
+
+
+def _vector(values: Any, stream: Stream, field: str, dimensions: int) -> Vector:
+    try:
+        vector = np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError):
+        vector = np.empty(0, np.float32)
+    if vector.shape != (dimensions,) or not np.isfinite(vector).all():
+        found = f"{len(values)} values" if isinstance(values, list) else f"a value of type {type(values).__name__}"
+        raise DataError(
+            f"a record of stream `{stream.name}`",
+            f"expected {dimensions} finite numbers in the field `{field}`, found {found}",
+        )
+    return vector

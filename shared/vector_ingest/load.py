@@ -1,0 +1,279 @@
+"""The way of a record from stdin to the store, and of a state back to stdout.
+
+    reader thread: stdin -> blocks of lines -> bounded queue
+    main thread:   lines -> documents -> batches; a window of batches and states in the order they came
+    pool:          load_batch = known -> split -> reuse -> embed -> replace
+    main thread:   pops what is finished at the head of the window: a failure ends the load, a state goes to stdout
+
+So a state leaves only when all before it is durable, and in order, with many batches in flight.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from time import monotonic
+
+from vector_ingest.compose import compose, compose_with_vector
+from vector_ingest.document import Document, Stream, Target
+from vector_ingest.errors import ConfigError, DataError, TransientError
+from vector_ingest.identity import Identify, identity_of
+from vector_ingest.in_order import Window
+from vector_ingest.lines import Lines
+from vector_ingest.load_batch import Steps, load_batch
+from vector_ingest.messages import Record, State, Status, echo_line, parse
+from vector_ingest.report import Counts, Report, logger
+from vector_ingest.reuse import VectorCache
+
+# 16 MiB is where COPY stops getting faster, and 2,000 texts of 1,536 dimensions: enough to fill several requests.
+BATCH = 16 * 1024 * 1024
+# In flight at most, by estimate: with interpreter and libraries a process stays under 400 MiB.
+WINDOW = 128 * 1024 * 1024
+THREADS = 4  # each holds one connection; requests to the model have their own concurrency (pace.py)
+WAKE = 0.5  # seconds: how long an acknowledgement may wait while nothing comes in
+PATIENCE = 1.0  # seconds that a state may wait for its batch to fill
+PER_DOCUMENT = 2048  # bytes of Python objects: document, chunk, metadata, their dicts
+BYTES_PER_TOKEN = 3  # of the text of a chunk: English has four, less the gaps that chunks leave
+TIMES_LINE = 3  # a line is in memory as text, as metadata and in the buffer for the store
+
+Key = tuple[str | None, str]  # namespace, name
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One stream of the catalog on its way."""
+
+    target: Target
+    identify: Identify
+
+    @property
+    def stream(self) -> Stream:
+        return self.target.stream
+
+
+@dataclass(slots=True)
+class Batch:
+    """Documents of one stream, not yet submitted. A later change of an id takes the place of the earlier one."""
+
+    documents: dict[str, Document] = field(default_factory=dict)
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A batch that is durable."""
+
+    key: Key
+    ids: frozenset[str]
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A state whose turn has come; `records` were counted when it was read."""
+
+    state: State
+    records: int
+
+
+class Load:
+    """One sync. `run` reads to the end of the input; the window, the open batches and the counts are its memory."""
+
+    def __init__(
+        self, steps: Steps, targets: Sequence[Target], emit: Callable[[bytes], None], pool: Executor, report: Report
+    ) -> None:
+        """`emit` writes one line to stdout."""
+        self._steps = steps
+        self._routes = {_key(target.stream): Route(target, identity_of(target.stream)) for target in targets}
+        self._emit = emit
+        self._report = report
+        self._cache = VectorCache(steps.dimensions)
+        self._window: Window[Loaded | Acknowledged] = Window(pool, WINDOW)
+        self._open: dict[Key, Batch] = {}
+        self._waiting: list[Acknowledged] = []  # states that came after the open batches began
+        self._waiting_since = 0.0
+        self._in_flight: dict[Key, set[str]] = {key: set() for key in self._routes}
+        self._since_state: Counter[Key] = Counter()
+        self._statuses: dict[Key, str] = {}
+        self._held: list[Acknowledged] = []
+        self._strange = 0  # lines that are no messages
+
+    def run(self, blocks: Iterable[Lines | None]) -> None:
+        """Load all that comes, and end each stream as it deserves.
+
+        DataError: a line that can't be read. TransientError: the input ends before the source was done.
+        """
+        try:
+            failure = self._read(blocks)
+            self._flush()
+            while len(self._window):
+                self._settle(wait=True)
+        finally:
+            self._window.cancel()
+        if failure:
+            raise failure
+        self._finish()
+
+    def _read(self, blocks: Iterable[Lines | None]) -> Exception | None:
+        """Every line, as it comes. An unreadable one ends the reading: what came before it still gets durable."""
+        for block in blocks:
+            for line in block.lines if block else []:
+                try:
+                    message = parse(line)
+                except DataError as error:
+                    return error if block and block.whole else _cut(error)
+                try:
+                    self._take(message, line)
+                except DataError as error:
+                    return error
+            if block is None or (self._waiting and monotonic() - self._waiting_since > PATIENCE):
+                self._flush()
+            self._settle()
+            self._report.progress()
+        return None
+
+    def _take(self, message: Record | State | Status | None, line: bytes) -> None:
+        match message:
+            case Record() as record:
+                self._take_record(record)
+            case State() as state:
+                self._take_state(state)
+            case Status() as status:
+                self._statuses[status.namespace or None, status.stream] = status.status
+            case _ if line.strip() and not line.lstrip().startswith(b"{"):
+                self._strange += 1
+                if self._strange == 1:
+                    start = line[:120].decode(errors="replace")
+                    logger.warning("Passed over a line of the input that is no Airbyte message: %r", start)
+
+    def _take_record(self, record: Record) -> None:
+        key = (record.namespace or None, record.stream)
+        route = self._routes.get(key)
+        if route is None:
+            expected = ", ".join(sorted(_name(known) for known in self._routes))
+            raise ConfigError(
+                f"A record came for the stream `{_name(key)}`, which the catalog does not have. It has: {expected}. "
+                "Refresh the connection's schema, so that source and destination get the same catalog."
+            )
+        document, replaced = self._compose(record, route)
+        counts = self._report.of(_name(key))
+        counts.records += 1
+        counts.characters_replaced += replaced
+        self._since_state[key] += 1
+        weight = self._weigh(document, record)
+        if self._open and sum(batch.weight for batch in self._open.values()) + weight > BATCH:
+            self._flush()
+        batch = self._open.setdefault(key, Batch())
+        batch.documents[document.id] = document
+        batch.weight += weight
+
+    def _compose(self, record: Record, route: Route) -> tuple[Document, int]:
+        steps = self._steps
+        if steps.vector_field is None:
+            return compose(record, route.stream, route.identify, steps.fields)
+        field_name, dimensions = steps.vector_field, steps.dimensions
+        return compose_with_vector(record, route.stream, route.identify, steps.fields, field_name, dimensions)
+
+    def _weigh(self, document: Document, record: Record) -> int:
+        """Bytes that the document takes until it is stored, the vectors to come included."""
+        if document.vector is not None:
+            chunks, text = 1, len(document.text)  # the line was mostly the vector's digits
+        else:
+            chunks, text = 1 + len(document.text) // (BYTES_PER_TOKEN * self._steps.chunk_size), record.size
+        return TIMES_LINE * text + (PER_DOCUMENT + 4 * self._steps.dimensions) * chunks
+
+    def _take_state(self, state: State) -> None:
+        if state.stream is None:
+            records = self._since_state.total()
+            self._since_state.clear()
+        else:
+            records = self._since_state.pop((state.namespace or None, state.stream), 0)
+        if not self._waiting:
+            self._waiting_since = monotonic()
+        self._waiting.append(Acknowledged(state, records))
+
+    def _flush(self) -> None:
+        """Submit the open batches, and line the states up behind them."""
+        for key, batch in self._open.items():
+            self._submit(key, batch)
+        self._open = {}
+        for state in self._waiting:
+            self._window.mark(state)
+        self._waiting = []
+
+    def _submit(self, key: Key, batch: Batch) -> None:
+        ids = frozenset(batch.documents)
+        in_flight = self._in_flight[key]
+        # Two versions of one document must not be on their way at once: the older might arrive last.
+        while not self._window.has_room(batch.weight) or not in_flight.isdisjoint(ids):
+            self._settle(wait=True)
+        in_flight |= ids
+        target, documents = self._routes[key].target, list(batch.documents.values())
+        steps, cache = self._steps, self._cache
+        self._window.submit(batch.weight, lambda: Loaded(key, ids, load_batch(steps, cache, target, documents)))
+
+    def _settle(self, wait: bool = False) -> None:
+        """What is finished at the head of the window takes effect. Raises what a batch raised."""
+        if wait:
+            self._window.wait_head(WAKE)
+        for done in self._window.pop_ready():
+            if isinstance(done, Loaded):
+                self._in_flight[done.key] -= done.ids
+                self._report.of(_name(done.key)).add(done.counts)
+            elif self._is_held(done.state):
+                self._held.append(done)
+            else:
+                self._emit(echo_line(done.state, done.records))
+
+    def _is_held(self, state: State) -> bool:
+        """A rerun of a full overwrite without generations begins anew: its states must wait for the switch."""
+        if state.stream is None:
+            return any(_starts_anew(route.target) for route in self._routes.values())
+        route = self._routes.get((state.namespace or None, state.stream))
+        return route is not None and _starts_anew(route.target)
+
+    def _finish(self) -> None:
+        incomplete = []
+        for key, route in self._routes.items():
+            complete = self._is_complete(key, route.stream)
+            self._steps.store.finish(route.target, complete)
+            if not complete and (self._statuses or route.target.write != route.target.live):
+                incomplete.append(_name(key))
+        self._report.summary()
+        if self._strange > 1:
+            logger.warning("%s lines of the input were no Airbyte messages.", self._strange)
+        if incomplete:
+            raise TransientError(
+                f"The source did not say that it sent all of: {', '.join(incomplete)}. What it sent is stored; what is "
+                "to be replaced as a whole stays as it was. Run the sync again."
+            )
+        for held in self._held:
+            self._emit(echo_line(held.state, held.records))
+
+    def _is_complete(self, key: Key, stream: Stream) -> bool:
+        """Only a source's COMPLETE says that all has come, but for clients that send no statuses at all.
+
+        Such clients ask for `overwrite`; the platform never does with a connector that supports refreshes.
+        """
+        if self._statuses:
+            return self._statuses.get(key) == "COMPLETE"
+        return stream.mode == "overwrite"
+
+
+def _cut(error: DataError) -> TransientError:
+    return TransientError(
+        f"The input ends in the middle of a line ({error.reason}): the source was cut off. All before it is stored and "
+        "acknowledged; run the sync again."
+    )
+
+
+def _starts_anew(target: Target) -> bool:
+    return target.stream.mode == "overwrite" and target.stream.generation is None
+
+
+def _key(stream: Stream) -> Key:
+    return stream.namespace or None, stream.name
+
+
+def _name(key: Key) -> str:
+    return f"{key[0]}.{key[1]}" if key[0] else key[1]

@@ -1,0 +1,100 @@
+"""What a configuration leads to: `check` proves that it works, `discover` finds the streams and their schemas."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from heapq import nlargest
+from typing import Any
+
+from source_s3.config import Config, StreamPlan, plans
+from source_s3.objects import S3Object, list_objects, open_object
+from source_s3.pieces import Bucket, named
+from source_s3.read.options import UnstructuredFormat
+from source_s3.schema import DELETED_AT, LAST_MODIFIED, ROW, UPDATED_AT, URL, Properties, merge, stream_schema
+from vector_ingest.aws import aws_errors, s3_client
+from vector_ingest.errors import ConfigError
+
+THREADS = 8  # files whose heads are read at once
+TEXT = {"type": ["null", "string"]}
+DOCUMENT: Properties = {"document_key": TEXT, "content": TEXT, "_ab_source_file_parse_error": TEXT}
+
+
+def bucket_of(config: Config) -> Bucket:
+    return Bucket(s3_client(config.credentials, config.region_name, config.endpoint or None), config.bucket)
+
+
+def check(config: Config) -> None:
+    """Sign in, list each stream's objects, and read the head of one file. ConfigError or TransientError if not."""
+    bucket = bucket_of(config)
+    with aws_errors(f"list s3://{bucket.name}"):
+        bucket.client.list_objects_v2(Bucket=bucket.name, MaxKeys=1)
+    for plan in plans(config):
+        first = next(list_objects(bucket.client, bucket.name, plan.globs, plan.prefix, config.start), None)
+        if first is None:
+            raise ConfigError(
+                f"Stream `{plan.name}`: no object in s3://{bucket.name} matches {', '.join(plan.globs)}. Change the "
+                "path or the globs, or put a file there."
+            )
+        _properties(bucket, plan, first)
+
+
+def discover(config: Config) -> list[dict[str, Any]]:
+    """The streams of a catalog. Each schema is taken from the stream's newest files."""
+    bucket = bucket_of(config)
+    with ThreadPoolExecutor(THREADS) as pool:
+        streams = []
+        for plan in plans(config):
+            sample = _sample(bucket, plan, config)
+            found = list(pool.map(lambda item, plan=plan: _properties(bucket, plan, item), sample))
+            streams.append(_stream(plan, found))
+    return streams
+
+
+def _sample(bucket: Bucket, plan: StreamPlan, config: Config) -> Sequence[S3Object]:
+    if isinstance(plan.format, UnstructuredFormat) or plan.types or plan.schemaless:
+        return []  # the schema is known
+    listing = list_objects(bucket.client, bucket.name, plan.globs, plan.prefix, config.start)
+    if plan.first_found:
+        return [item for item, _ in zip(listing, range(1), strict=False)]
+    return nlargest(plan.sampled, listing, key=lambda item: (item.last_modified, item.key))
+
+
+def _properties(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
+    """The columns of one file, from its head or footer."""
+    from source_s3.read import table_reader
+
+    with named(bucket, item), open_object(bucket.client, bucket.name, item, read_ahead=False) as file:
+        if isinstance(plan.format, UnstructuredFormat):
+            file.read(1)
+            return DOCUMENT
+        return table_reader(plan.format).schema(file, plan.format)
+
+
+def _stream(plan: StreamPlan, found: Sequence[Properties]) -> dict[str, Any]:
+    columns: Properties = {}
+    for properties in found:
+        columns = merge(columns, properties)
+    documents = isinstance(plan.format, UnstructuredFormat)
+    if documents:
+        columns = DOCUMENT
+    elif plan.types:
+        columns = {name: {"type": ["null", kind]} for name, kind in plan.types.items()}
+    if plan.schemaless:
+        columns = {"data": {"type": "object"}}
+    keys = ["document_key"] if documents else [URL, ROW] if plan.rows_are_numbered else plan.keys
+    return {
+        "name": plan.name,
+        "json_schema": stream_schema(columns, _added(plan)),
+        "supported_sync_modes": ["full_refresh", "incremental"],
+        "source_defined_cursor": True,
+        "default_cursor_field": [LAST_MODIFIED],
+        "is_resumable": True,
+        "is_file_based": False,
+        **({"source_defined_primary_key": [[key] for key in keys]} if keys else {}),
+    }
+
+
+def _added(plan: StreamPlan) -> Properties:
+    """Fields that are there only when deletions are sent."""
+    moment = {"type": ["null", "string"], "format": "date-time"}
+    added: Properties = {DELETED_AT: moment, UPDATED_AT: moment} if plan.deletions else {}
+    return added | ({ROW: {"type": ["null", "integer"]}} if plan.rows_are_numbered else {})

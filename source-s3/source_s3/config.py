@@ -1,0 +1,324 @@
+"""The form of the source. Property names and meaning are those of Airbyte's own source-s3; the rest is optional.
+
+Either `path` and `file_type` make one stream, or `streams` lists several.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from source_s3.read.options import CsvFormat, Format, JsonlFormat, ParquetFormat, UnstructuredFormat
+from vector_ingest.aws import Credentials
+
+GROUPS = {"access": "Access to the bucket", "files": "Files", "advanced": "Advanced"}
+FileType = Literal["csv", "jsonl", "parquet", "documents"]
+FORMATS: dict[FileType, type[CsvFormat | JsonlFormat | ParquetFormat | UnstructuredFormat]] = {
+    "csv": CsvFormat,
+    "jsonl": JsonlFormat,
+    "parquet": ParquetFormat,
+    "documents": UnstructuredFormat,
+}
+JSON_TYPES = ("string", "integer", "number", "boolean", "array", "object")
+SAMPLED = 10  # files that a schema is taken from where the user sets no number, as in Airbyte's source-s3
+
+
+def _form(order: int, group: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"order": order, **({"group": group} if group else {}), **more}
+
+
+class StreamConfig(BaseModel):
+    model_config = ConfigDict(title="Stream")
+    name: str = Field(min_length=1, title="Name", description="The name of the stream.", json_schema_extra=_form(0))
+    globs: list[str] = Field(
+        default=["**"],
+        title="Globs",
+        description="Which objects belong to the stream, such as `reports/**/*.csv`. `**` stands for any folders, "
+        "`{a,b}` for either. The fixed beginning of a glob is all that is listed.",
+        json_schema_extra=_form(1),
+    )
+    format: Format = Field(title="Format", description="What the files hold.", json_schema_extra=_form(2))
+    primary_key: str | None = Field(
+        None,
+        title="Primary Key",
+        description="The field whose value tells the records apart; several between commas.",
+        json_schema_extra=_form(3),
+    )
+    legacy_prefix: str | None = Field(None, title="Legacy Prefix", json_schema_extra=_form(4, airbyte_hidden=True))
+    validation_policy: Literal["Emit Record", "Skip Record", "Wait for Discover"] = Field(
+        "Emit Record",
+        title="Validation Policy",
+        description="Records that do not fit the schema are emitted as they are.",
+        json_schema_extra=_form(5, enum=["Emit Record"]),
+    )
+    input_schema: str | None = Field(
+        None,
+        title="Input Schema",
+        description='The columns and their types, as JSON: {"id": "integer", "name": "string"}. Values of CSV files '
+        "are turned into these types where they can be; a value that can't stays text.",
+        json_schema_extra=_form(11),
+    )
+    days_to_sync_if_history_is_full: int = Field(
+        3,
+        title="Days To Sync If History Is Full",
+        description="Has no effect: the history is never full. Accepted for configurations of Airbyte's source-s3.",
+        json_schema_extra=_form(6, airbyte_hidden=True),
+    )
+    schemaless: bool = Field(
+        False,
+        title="Schemaless",
+        description="Put each record as one object into the field `data`, whatever its columns.",
+        json_schema_extra=_form(7),
+    )
+    recent_n_files_to_read_for_schema_discovery: int | None = Field(
+        None,
+        gt=0,
+        title="Files To Read For Schema Discover",
+        description=f"How many of the newest files the schema is taken from ({SAMPLED} where nothing is set).",
+        json_schema_extra=_form(8),
+    )
+    use_first_found_file_for_schema_discovery: bool = Field(
+        False,
+        title="Use First Found File For Schema Discover",
+        description="Take the schema from the first file that is listed, without listing the others.",
+        json_schema_extra=_form(9),
+    )
+    skip_full_check_for_parquet: bool = Field(
+        False,
+        title="Skip Full Check for Parquet",
+        description="Accepted for configurations of Airbyte's source-s3; the check reads a footer at most.",
+        json_schema_extra=_form(10, airbyte_hidden=True),
+    )
+
+    @field_validator("validation_policy")
+    @classmethod
+    def _emits(cls, value: str) -> str:
+        if value != "Emit Record":
+            raise ValueError(f"the policy {value!r} is not supported yet: set it to 'Emit Record' or leave it out")
+        return value
+
+    @field_validator("input_schema")
+    @classmethod
+    def _maps_names_to_types(cls, value: str | None) -> str | None:
+        _types_of(value)
+        return value
+
+    @property
+    def keys(self) -> list[str]:
+        """The user's primary key."""
+        return [name.strip() for name in (self.primary_key or "").split(",") if name.strip()]
+
+
+class RecordsTransfer(BaseModel):
+    """The files are read, and their content becomes records."""
+
+    model_config = ConfigDict(title="Replicate Records")
+    delivery_type: Literal["use_records_transfer"] = Field("use_records_transfer", title="Delivery Type")
+
+
+class Config(BaseModel):
+    model_config = ConfigDict(title="S3")
+    credentials: Credentials = Field(
+        title="Authentication",
+        description="How to sign in at AWS, or at the server under Endpoint.",
+        json_schema_extra=_form(0, "access"),
+    )
+    region_name: str | None = Field(
+        None,
+        title="AWS Region",
+        description="The region of the bucket.",
+        examples=["eu-central-1"],
+        json_schema_extra=_form(1, "access", always_show=True),
+    )
+    bucket: str = Field(
+        min_length=1,
+        title="Bucket",
+        description="The name of the bucket, without s3:// and without a path.",
+        json_schema_extra=_form(2, "access"),
+    )
+    endpoint: str = Field(
+        "",
+        title="Endpoint",
+        description="The address of a server that speaks S3, such as MinIO. Leave it empty for AWS.",
+        examples=["https://minio.example.com:9000"],
+        json_schema_extra=_form(3, "access"),
+    )
+    path: str | None = Field(
+        None,
+        title="Path",
+        description="Which objects to read: a folder (`reports/2026/`), an object's key, or a glob "
+        "(`reports/**/*.csv`). With the file type it makes one stream.",
+        examples=["reports/2026/", "reports/**/*.csv"],
+        json_schema_extra=_form(4, "files", always_show=True),
+    )
+    file_type: FileType | None = Field(
+        None,
+        title="File type",
+        description="What the objects under the path are. Documents are Markdown, text, HTML, PDF and DOCX.",
+        json_schema_extra=_form(5, "files", always_show=True),
+    )
+    stream_name: str | None = Field(
+        None,
+        min_length=1,
+        title="Stream name",
+        description="The name of the one stream. Without it, the last folder of the path, or the bucket.",
+        json_schema_extra=_form(6, "files"),
+    )
+    streams: list[StreamConfig] = Field(
+        default=[],
+        title="Streams",
+        description="For more than one stream, or for settings of the format: instead of path and file type.",
+        json_schema_extra=_form(7, "files"),
+    )
+    sync_deletions: bool = Field(
+        False,
+        title="Sync deletions",
+        description="Send a record with `_ab_cdc_deleted_at` for each document, or row of a table, that is no longer "
+        "in the bucket. Rows of tables without a primary key get one: the object and the number of the row.",
+        json_schema_extra=_form(8, "files", always_show=True),
+    )
+    start_date: str | None = Field(
+        None,
+        title="Start Date",
+        description="Objects last changed before this time (UTC) are left out.",
+        examples=["2026-01-01T00:00:00.000000Z"],
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?)?$",
+        json_schema_extra=_form(
+            9, "files", format="date-time", pattern_descriptor="YYYY-MM-DD or YYYY-MM-DDTHH:mm:ss.SSSSSSZ"
+        ),
+    )
+    delivery_method: RecordsTransfer = Field(
+        default=RecordsTransfer(),
+        title="Delivery Method",
+        description="What is sent.",
+        json_schema_extra=_form(10, "advanced", airbyte_hidden=True),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_way_to_name_streams(cls, config: Any) -> Any:
+        if isinstance(config, dict):
+            short = [name for name in ("path", "file_type") if config.get(name)]
+            if config.get("streams") and short:
+                raise ValueError(f"`streams` and `{short[0]}` are both set: keep one of them")
+            if not config.get("streams") and len(short) < 2:
+                raise ValueError("set `path` and `file_type` for one stream, or list `streams`")
+        return config
+
+    @model_validator(mode="after")
+    def _deletions_need_keys_of_ours(self) -> "Config":
+        for stream in self.streams:
+            if self.sync_deletions and stream.keys and not isinstance(stream.format, UnstructuredFormat):
+                raise ValueError(
+                    f"`sync_deletions` can't be used with the primary key of stream {stream.name!r}: the keys of rows "
+                    "are gone with their file. Remove the primary key (rows are then told apart by file and number), "
+                    "or turn `sync_deletions` off"
+                )
+        return self
+
+    @field_validator("bucket")
+    @classmethod
+    def _bare_name(cls, value: str) -> str:
+        if "/" in value or ":" in value:
+            raise ValueError(f"expected the bucket's bare name, found {value!r}: put a path into `path` or the globs")
+        return value
+
+    @property
+    def start(self) -> datetime | None:
+        if self.start_date is None:
+            return None
+        start = datetime.fromisoformat(self.start_date)
+        return start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """What one stream reads, the same for both forms of the configuration."""
+
+    name: str
+    globs: Sequence[str]
+    prefix: str
+    format: CsvFormat | JsonlFormat | ParquetFormat | UnstructuredFormat
+    keys: Sequence[str]  # the user's primary key
+    types: Mapping[str, str]  # the user's JSON types by column; empty: from the files
+    schemaless: bool
+    sampled: int
+    first_found: bool
+    deletions: bool
+
+    @property
+    def rows_are_numbered(self) -> bool:
+        """Whether the rows of a table carry their number, to have a key that a deletion can name."""
+        return self.deletions and not self.keys and not isinstance(self.format, UnstructuredFormat)
+
+    @property
+    def options(self) -> str:
+        """What changes the records of an unchanged file: part of the ledger's fingerprints."""
+        return f"{self.format.model_dump_json()}{json.dumps(self.types)}{self.schemaless}"
+
+
+def plans(config: Config) -> list[StreamPlan]:
+    if config.path and config.file_type:
+        name = config.stream_name or _name_of(config.path, config.bucket)
+        reading = FORMATS[config.file_type]()
+        return [
+            StreamPlan(name, [_glob(config.path)], "", reading, [], {}, False, SAMPLED, False, config.sync_deletions)
+        ]
+    return [
+        StreamPlan(
+            stream.name,
+            stream.globs,
+            stream.legacy_prefix or "",
+            stream.format,
+            stream.keys,
+            _types_of(stream.input_schema),
+            stream.schemaless,
+            stream.recent_n_files_to_read_for_schema_discovery or SAMPLED,
+            stream.use_first_found_file_for_schema_discovery,
+            config.sync_deletions,
+        )
+        for stream in config.streams
+    ]
+
+
+def _glob(path: str) -> str:
+    """A folder means all below it. A leading slash is a habit from file systems; no key begins with one by mistake."""
+    path = path.removeprefix("/")
+    return f"{path}**" if path.endswith("/") or not path else path
+
+
+def _name_of(path: str, bucket: str) -> str:
+    """The last part of the path without wildcards."""
+    fixed = re.split(r"[*?\[{]", path, maxsplit=1)[0]
+    folder = fixed if fixed == path else fixed.rpartition("/")[0]
+    last = folder.strip("/").rpartition("/")[2]
+    return re.sub(r"\.\w+$", "", last) or bucket
+
+
+def _types_of(input_schema: str | None) -> dict[str, str]:
+    if not input_schema:
+        return {}
+    try:
+        types = json.loads(input_schema)
+    except ValueError as error:
+        raise ValueError(
+            f"expected a JSON object of column names and types, found text that is no JSON: {error}"
+        ) from None
+    if not isinstance(types, dict) or not all(kind in JSON_TYPES for kind in types.values()):
+        raise ValueError(f"expected a JSON object of column names and types, each one of {', '.join(JSON_TYPES)}")
+    return types
+
+
+def specification() -> dict[str, Any]:
+    """What `spec` prints, and spec.json holds."""
+    from vector_ingest.spec import connection_specification
+
+    return {
+        "documentationUrl": "https://docs.airbyte.com/integrations/sources/s3",
+        "supportsIncremental": True,
+        "connectionSpecification": connection_specification(Config, GROUPS),
+    }

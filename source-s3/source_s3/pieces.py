@@ -1,0 +1,121 @@
+"""One object to RECORD lines, piece by piece: a batch of a table, or a document."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from source_s3.config import StreamPlan
+from source_s3.objects import S3Object, fetch_object, open_object
+from source_s3.progress import Progress
+from source_s3.read.options import CsvFormat, ParquetFormat, UnstructuredFormat
+from source_s3.schema import LAST_MODIFIED, ROW, URL
+from vector_ingest.errors import ConfigError, DataError
+from vector_ingest.messages import record_line
+
+Lines = bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A ready client, and the bucket it reads."""
+
+    client: Any
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """`rows`: those of the object up to the end of this piece. `position`: what the reader takes to go on after it."""
+
+    lines: Lines
+    records: int
+    rows: int
+    position: Mapping[str, int] | None
+
+
+def read_object(
+    bucket: Bucket,
+    plan: StreamPlan,
+    namespace: str | None,
+    item: S3Object,
+    position: Mapping[str, int] | None,
+    progress: Progress,
+) -> Iterator[Piece]:
+    """DataError and ConfigError name the object, and the place in it."""
+    with named(bucket, item):
+        if isinstance(plan.format, UnstructuredFormat):
+            yield _document(bucket, plan, namespace, item, progress)
+        else:
+            yield from _table(bucket, plan, namespace, item, position)
+
+
+@contextmanager
+def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
+    """What is wrong inside a file is told with the file's name."""
+    where = f"s3://{bucket.name}/{item.key}"
+    try:
+        yield
+    except DataError as error:
+        place = where if error.where in {item.key, "the file"} else f"{where}, {error.where}"
+        raise DataError(place, error.reason) from error
+    except ConfigError as error:
+        message = str(error)
+        raise (error if where in message else ConfigError(f"{where}: {message}")) from error
+
+
+def facts(item: S3Object) -> dict[str, str]:
+    return {LAST_MODIFIED: timestamp(item.last_modified), URL: item.key}
+
+
+def timestamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def now() -> int:
+    return int(time.time() * 1000)
+
+
+def _table(
+    bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object, position: Mapping[str, int] | None
+) -> Iterator[Piece]:
+    from source_s3.read import table_reader
+    from source_s3.read.typed import typed
+    from source_s3.render import Template, render
+
+    assert not isinstance(plan.format, UnstructuredFormat)
+    template = Template(
+        plan.name,
+        namespace,
+        now(),
+        {name: json.dumps(value) for name, value in facts(item).items()},
+        ROW if plan.rows_are_numbered else None,
+        plan.schemaless,
+    )
+    in_order = not isinstance(plan.format, ParquetFormat)
+    with open_object(bucket.client, bucket.name, item, read_ahead=in_order) as file:
+        for batch in table_reader(plan.format).read(file, plan.format, position):
+            rows = batch.rows
+            if plan.types and not plan.schemaless and isinstance(plan.format, CsvFormat):
+                rows = typed(rows, plan.types, plan.format)
+            lines = render(rows, batch.first_row, template)
+            yield Piece(lines, rows.num_rows, batch.first_row + rows.num_rows, batch.resume)
+
+
+def _document(bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object, progress: Progress) -> Piece:
+    from source_s3.read.documents import read_document
+
+    assert isinstance(plan.format, UnstructuredFormat)
+    content, problem = None, None
+    try:
+        content = read_document(item.key, fetch_object(bucket.client, bucket.name, item))
+    except DataError as error:
+        if not plan.format.skip_unprocessable_files:
+            raise
+        problem = error.reason
+        progress.refuse(item.key, error.reason)
+    record = {"document_key": item.key, "content": content, "_ab_source_file_parse_error": problem, **facts(item)}
+    return Piece(record_line(plan.name, namespace, record, now()) + b"\n", 1, 1, None)

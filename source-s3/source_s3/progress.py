@@ -1,0 +1,77 @@
+"""What a read tells while it runs and at its end: lines of the log."""
+
+import logging
+from dataclasses import dataclass, field
+from threading import Lock
+from time import monotonic
+
+logger = logging.getLogger("airbyte")
+EVERY = 10.0  # seconds between two lines
+NAMED = 20  # refused objects that are named; the rest is counted
+
+
+@dataclass(slots=True)
+class Progress:
+    """The counts of one stream."""
+
+    stream: str
+    listed: int = 0
+    unchanged: int = 0
+    wanted: int = 0  # objects to read
+    wanted_bytes: int = 0
+    read: int = 0
+    read_bytes: int = 0
+    records: int = 0
+    deleted: int = 0  # objects
+    delete_records: int = 0
+    refused: int = 0
+    began: float = field(default_factory=monotonic)
+    told: float = field(default_factory=monotonic)
+    lock: Lock = field(default_factory=Lock)
+
+    def warn(self, message: str) -> None:
+        logger.warning("%s", message)
+
+    def refuse(self, key: str, reason: str) -> None:
+        """Called from the threads that parse."""
+        with self.lock:
+            self.refused += 1
+        if self.refused <= NAMED:
+            logger.warning("Stream %s: %s can't be read as a document: %s", self.stream, key, reason)
+
+    def tell(self) -> None:
+        """At most one line in ten seconds."""
+        now = monotonic()
+        if now - self.told < EVERY:
+            return
+        self.told = now
+        seconds = now - self.began
+        rate = self.read_bytes / seconds
+        left = f", {(self.wanted_bytes - self.read_bytes) / rate:,.0f} s left" if rate else ""
+        logger.info(
+            "Stream %s: %s of %s objects, %s records, %.1f of %.1f MB, %.1f MB/s%s",
+            self.stream,
+            f"{self.read:,}",
+            f"{self.wanted:,}",
+            f"{self.records:,}",
+            self.read_bytes / 1e6,
+            self.wanted_bytes / 1e6,
+            rate / 1e6,
+            left,
+        )
+
+    def summary(self) -> None:
+        logger.info(
+            "Stream %s: %s objects listed, %s unchanged, %s read (%.1f MB), %s records; %s objects gone, %s records "
+            "deleted; %s objects could not be read; %.1f s",
+            self.stream,
+            f"{self.listed:,}",
+            f"{self.unchanged:,}",
+            f"{self.read:,}",
+            self.read_bytes / 1e6,
+            f"{self.records:,}",
+            f"{self.deleted:,}",
+            f"{self.delete_records:,}",
+            f"{self.refused:,}",
+            monotonic() - self.began,
+        )

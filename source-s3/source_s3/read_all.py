@@ -1,0 +1,88 @@
+"""All streams of a configured catalog, one after another: their statuses, their lines, and what became of each.
+
+A stream that fails does not take the others along: they are read, and the whole ends with an error.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from source_s3.catalog import bucket_of
+from source_s3.config import Config, plans
+from source_s3.pieces import Lines
+from source_s3.progress import Progress
+from source_s3.sync import Configured, read_stream
+from vector_ingest.errors import ConfigError, DataError, TransientError
+from vector_ingest.messages import status_line
+
+logger = logging.getLogger("airbyte")
+OURS = (ConfigError, DataError, TransientError)
+
+
+def configured_streams(catalog: Mapping[str, Any], states: Any) -> Sequence[Configured]:
+    """The catalog's streams with their states. ConfigError: a catalog or state of another shape."""
+    by_stream = _states(states)
+    try:
+        return [_configured(entry, by_stream) for entry in catalog["streams"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            "The catalog is no configured catalog: expected `streams`, each with `stream` and `sync_mode`, found "
+            f"{type(error).__name__}: {error}. Make it of what `discover` prints."
+        ) from error
+
+
+def read_all(config: Config, configured: Sequence[Configured]) -> Iterator[Lines]:
+    """Every line in its final order. Raises the first stream's error after the last stream."""
+    known = {plan.name: plan for plan in plans(config)}
+    unknown = [stream.name for stream in configured if stream.name not in known]
+    if unknown:
+        raise ConfigError(
+            f"The catalog has the stream `{unknown[0]}`, which the configuration does not make. It makes: "
+            f"{', '.join(known)}. Refresh the connection's schema."
+        )
+    bucket = bucket_of(config)
+    failures: list[Exception] = []
+    for stream in configured:
+        progress = Progress(stream.name)
+        yield status_line(stream.name, stream.namespace, "STARTED")
+        try:
+            yield from read_stream(bucket, known[stream.name], stream, config.start, progress)
+        except OURS as error:
+            failures.append(error)
+            progress.summary()
+            yield status_line(stream.name, stream.namespace, "INCOMPLETE")
+            logger.error("Stream %s ends incomplete: %s", stream.name, error)  # noqa: TRY400 (no traceback for a user)
+            continue
+        progress.summary()
+        yield status_line(stream.name, stream.namespace, "COMPLETE")
+    if failures:
+        raise failures[0]
+
+
+def _states(states: Any) -> dict[tuple[str | None, str], Mapping[str, Any]]:
+    """Airbyte's list of STREAM states, as the platform hands it over; an empty object or list is none."""
+    if not states:
+        return {}
+    found = {}
+    try:
+        for state in states:
+            stream = (state.get("state") or state)["stream"]
+            descriptor = stream["stream_descriptor"]
+            found[descriptor.get("namespace"), descriptor["name"]] = stream.get("stream_state") or {}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            "The state is not of the form that Airbyte hands over: expected a list of STREAM states, found "
+            f"{type(error).__name__}: {error}. Give the last states of a sync, or none to begin anew."
+        ) from error
+    return found
+
+
+def _configured(entry: Mapping[str, Any], states: Mapping[tuple[str | None, str], Mapping[str, Any]]) -> Configured:
+    name, namespace = entry["stream"]["name"], entry["stream"].get("namespace")
+    return Configured(
+        name,
+        namespace,
+        entry["sync_mode"] == "full_refresh",
+        entry.get("generation_id"),
+        states.get((namespace, name), {}),
+    )

@@ -1,0 +1,147 @@
+"""Arrow batches to RECORD lines, column by column, with no Python object for a row.
+
+Each column becomes an array of JSON texts (`json_text`); these and the literal parts of the line are joined
+element-wise, and the value buffer of the result is written as it is.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from source_s3.json_text import EMPTY, TEXT, bytes_of, inner_text, to_json
+from vector_ingest.errors import DataError
+
+# Metadata of a column that holds JSON texts: one whole object a row, or one value.
+RAW_OBJECT, RAW_VALUE = {b"raw": b"object"}, {b"raw": b"value"}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The parts of a line that are the same for a whole file. `constants` are JSON texts by field name."""
+
+    stream: str
+    namespace: str | None
+    emitted_at: int  # ms since 1970
+    constants: Mapping[str, str]
+    row_number: str | None = None  # the field that carries the number of the row in its file, from 1
+    wrapped: bool = False  # all columns as one object in the field `data`
+
+    def head(self) -> str:
+        namespace = "" if self.namespace is None else f'"namespace":{json.dumps(self.namespace)},'
+        return f'{{"type":"RECORD","record":{{"stream":{json.dumps(self.stream)},{namespace}"data":{{'
+
+    def tail(self) -> str:
+        constants = "".join(f",{json.dumps(name)}:{value}" for name, value in self.constants.items())
+        return f'{constants}}},"emitted_at":{self.emitted_at}'
+
+
+def render(rows: pa.RecordBatch, first_row: int, template: Template) -> memoryview:
+    """RECORD lines, each with its newline. `first_row`: number of the first row in its file, from 0.
+
+    NaN and infinities become null, and the record says so in `meta.changes`. ConfigError: a type that can't be
+    rendered. DataError: text that is not UTF-8; a date outside of the years 1 to 9999.
+    """
+    if rows.num_columns and rows.schema.field(0).metadata == RAW_OBJECT:
+        return _render_objects(rows.column(0), first_row, template)
+    parts: list[pa.Array | pa.Scalar] = []
+    literal = template.head() + ('"data":{' if template.wrapped else "")
+    for field, column in zip(rows.schema, rows.columns, strict=True):
+        texts, quote = _column(field, column)
+        literal += f"{json.dumps(field.name, ensure_ascii=False)}:{quote}"
+        parts += [pa.scalar(literal, TEXT), texts]
+        literal = f"{quote},"
+    literal = literal.removesuffix(",") + ("}" if template.wrapped else "")
+    if template.row_number is not None:
+        parts += [pa.scalar(f"{literal},{json.dumps(template.row_number)}:", TEXT), _numbers(first_row, rows.num_rows)]
+        literal = ""
+    tail = literal + template.tail()
+    changes = _changes(rows)
+    parts += [pa.scalar(f"{tail}}}}}\n", TEXT)] if changes is None else [pa.scalar(tail, TEXT), changes]
+    return bytes_of(pc.binary_join_element_wise(*parts, EMPTY, null_handling="replace", null_replacement="null"))
+
+
+def _numbers(first_row: int, count: int) -> pa.Array:
+    return pa.array(np.arange(first_row + 1, first_row + 1 + count)).cast(TEXT)
+
+
+def _column(field: pa.Field, column: pa.Array) -> tuple[pa.Array, str]:
+    """The column's JSON texts, and the quotation mark that belongs around each of them in the literals.
+
+    Null can't be quoted by a literal: a text column with nulls carries its quotation marks itself.
+    """
+    if field.metadata == RAW_VALUE:
+        return column, ""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"column `{field.name}`", f"expected valid values (text is UTF-8), found: {error}") from error
+    if column.null_count:
+        return to_json(column), ""
+    inner = inner_text(column)
+    return (inner, '"') if inner is not None else (to_json(column), "")
+
+
+def _render_objects(objects: pa.Array, first_row: int, template: Template) -> memoryview:
+    """Lines from texts that are JSON objects already: the constants go in before the last brace."""
+    if template.wrapped:
+        parts = [pa.scalar(template.head() + '"data":', TEXT), objects]
+        comma, tail = ",", template.tail()
+    else:
+        opened = pc.binary_slice(objects.cast(pa.large_binary()), 0, -1).cast(TEXT)
+        bare = pc.ascii_rtrim_whitespace(opened)
+        parts = [pa.scalar(template.head().removesuffix("{"), TEXT), bare]
+        parts.append(pc.if_else(pc.equal(bare, "{"), EMPTY, pa.scalar(",", TEXT)))
+        comma, tail = "", template.tail().removeprefix(",")
+    if template.row_number is not None:
+        parts += [pa.scalar(f"{comma}{json.dumps(template.row_number)}:", TEXT), _numbers(first_row, len(objects))]
+        tail = template.tail()
+    return bytes_of(pc.binary_join_element_wise(*parts, pa.scalar(f"{tail}}}}}\n", TEXT), EMPTY))
+
+
+def _changes(rows: pa.RecordBatch) -> pa.Array | None:
+    """The end of each line where some row of the batch has lost a value; None where no row has."""
+    entries = []
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        lost = _lost(column)
+        if lost is not None:
+            change = {"field": name, "change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR"}
+            entries.append(pc.if_else(lost, pa.scalar("," + json.dumps(change), TEXT), EMPTY))
+    if not entries:
+        return None
+    listed = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*entries, EMPTY), 1)
+    meta = pc.binary_join_element_wise(
+        pa.scalar(',"meta":{"changes":[', TEXT), listed, pa.scalar("]}}}\n", TEXT), EMPTY
+    )
+    return pc.if_else(pc.equal(listed, ""), pa.scalar("}}\n", TEXT), meta)
+
+
+def _lost(column: pa.Array) -> pa.Array | None:
+    """Where a NaN or an infinity became null; None if nowhere."""
+    if not _has_float(column.type):
+        return None
+    if pa.types.is_floating(column.type):
+        wide = column.cast(pa.float32()) if pa.types.is_float16(column.type) else column
+        lost = pc.invert(pc.is_finite(wide)).fill_null(False)
+    else:  # rare: nested floats are looked through value by value
+        lost = pa.array([_holds_non_finite(value) for value in column.to_pylist()], pa.bool_())
+    return lost if lost.true_count else None
+
+
+def _has_float(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _has_float(kind.value_type)
+    if pa.types.is_nested(kind):
+        return any(_has_float(kind.field(index).type) for index in range(kind.num_fields))
+    return bool(pa.types.is_floating(kind))
+
+
+def _holds_non_finite(value: object) -> bool:
+    if isinstance(value, float):
+        return not np.isfinite(value)
+    if isinstance(value, Mapping):
+        return any(_holds_non_finite(item) for item in value.values())
+    return isinstance(value, list | tuple) and any(_holds_non_finite(item) for item in value)

@@ -1,0 +1,84 @@
+"""The commands: spec, check, discover, read. stdout carries protocol lines only, but for `--help`."""
+
+import argparse
+import json
+import sys
+from functools import partial
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vector_ingest.messages import Output
+
+DESCRIPTION = "Read the files of an S3 bucket as records (tables by rows, documents as Markdown): an Airbyte source."
+EPILOG = """examples:
+  source-s3 check --config source.json
+  source-s3 discover --config source.json > catalog-message.json
+  source-s3 read --config source.json --catalog catalog.json --state state.json \\
+    | destination-pgvector write --config pgvector.json --catalog catalog.json
+
+The shortest configuration:
+  {"credentials": {"auth_type": "default_credentials"}, "region_name": "eu-central-1", "bucket": "my-bucket",
+   "path": "handbook/", "file_type": "documents"}
+
+Messages go to stdout as one JSON object a line (Airbyte protocol). Exit code: 0 done, 1 failed (the last message says
+why; a failed check is a message and exit code 0), 2 wrong arguments."""
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    if arguments.command == "spec":
+        sys.stdout.write(json.dumps({"type": "SPEC", "spec": _spec()}) + "\n")
+        sys.exit(0)
+    from vector_ingest.command_line import execute
+
+    sys.exit(execute(arguments.command, arguments.config, _spec(), partial(_dispatch, arguments)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "source-s3", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("spec", help="print the form of the configuration")
+    check = commands.add_parser("check", help="prove that the bucket can be listed and a file of each stream be read")
+    discover = commands.add_parser("discover", help="print the streams and their schemas")
+    read = commands.add_parser("read", help="print the records of the catalog's streams, and states to go on from")
+    for command in (check, discover, read):
+        command.add_argument("--config", required=True, help="path of the configuration, a JSON file")
+    read.add_argument("--catalog", required=True, help="path of the configured catalog, a JSON file")
+    read.add_argument("--state", help="path of the states that the last sync ended with, a JSON file")
+    for command in (*commands.choices.values(), parser):
+        command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)  # the platform may pass it
+    return parser
+
+
+def _spec() -> dict[str, Any]:
+    """From the committed file: Airbyte asks often, and importing what makes it takes a second."""
+    spec: dict[str, Any] = json.loads(files("source_s3").joinpath("spec.json").read_text())
+    return spec
+
+
+def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Output") -> None:
+    from source_s3.config import Config
+    from vector_ingest.command_line import read_json, read_object, status
+    from vector_ingest.messages import dumps
+    from vector_ingest.spec import parse_config
+
+    parsed = parse_config(Config, config)
+    match arguments.command:
+        case "check":
+            from source_s3.catalog import check
+
+            check(parsed)
+            output.write(status(True))
+        case "discover":
+            from source_s3.catalog import discover
+
+            output.write(dumps({"type": "CATALOG", "catalog": {"streams": discover(parsed)}}))
+        case "read":
+            from source_s3.read_all import configured_streams, read_all
+
+            states = read_json(arguments.state, "state") if arguments.state else []
+            for lines in read_all(parsed, configured_streams(read_object(arguments.catalog, "catalog"), states)):
+                output.write(lines)

@@ -1,0 +1,67 @@
+"""The connector as the CDK sees it, for its tests and for callers of its classes. Commands go by run.py."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
+from airbyte_cdk.models import (
+    AirbyteCatalog,
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteMessageSerializer,
+    AirbyteStateMessage,
+    AirbyteStateMessageSerializer,
+    ConfiguredAirbyteCatalog,
+    ConfiguredAirbyteCatalogSerializer,
+    Status,
+)
+from airbyte_cdk.sources import Source
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException, FailureType
+
+from source_s3 import catalog as catalogs
+from source_s3.config import Config
+from source_s3.read_all import configured_streams, read_all
+from vector_ingest.errors import ConfigError, DataError, TransientError, failure_type
+from vector_ingest.spec import parse_config
+
+OURS = (ConfigError, DataError, TransientError)
+
+
+class SourceS3(Source):
+    check_config_against_spec = False  # our own check names the property and the remedy
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
+        try:
+            catalogs.check(parse_config(Config, config))
+        except OURS as error:
+            return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
+        return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+
+    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:  # noqa: ARG002
+        streams = catalogs.discover(parse_config(Config, config))
+        message = AirbyteMessageSerializer.load({"type": "CATALOG", "catalog": {"streams": streams}})
+        assert message.catalog is not None
+        return message.catalog
+
+    def read(
+        self,
+        logger: logging.Logger,  # noqa: ARG002
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage] | None = None,
+    ) -> Iterator[AirbyteMessage]:
+        """The lines of `read` as messages."""
+        states = [AirbyteStateMessageSerializer.dump(entry) for entry in state or []]
+        configured = configured_streams(ConfiguredAirbyteCatalogSerializer.dump(catalog), states)
+        try:
+            for lines in read_all(parse_config(Config, config), configured):
+                yield from _messages(lines)
+        except OURS as error:
+            raise AirbyteTracedException(
+                message=str(error), internal_message=repr(error), failure_type=FailureType(failure_type(error))
+            ) from error
+
+
+def _messages(lines: bytes | memoryview) -> Iterable[AirbyteMessage]:
+    return (AirbyteMessageSerializer.load(orjson.loads(line)) for line in bytes(lines).split(b"\n") if line)

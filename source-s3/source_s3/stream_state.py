@@ -1,0 +1,105 @@
+"""What a stream's STATE holds: which versions of which objects are done, which are under way, and where it stopped.
+
+An object is under way (pending) from a state that leaves before its records, until the state after them. So an object
+that was delivered but not acknowledged, and then removed from the bucket, is known to need a delete.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from source_s3.ledger import Entry, Ledger
+from source_s3.schema import LAST_MODIFIED
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where to go on in an object that was cut: `position` is the reader's, `rows` are those delivered."""
+
+    key: str
+    fingerprint: int
+    position: Mapping[str, int]
+    rows: int
+
+
+@dataclass(slots=True)
+class StreamState:
+    """Changes as the stream is read; `to_json` is what leaves."""
+
+    done: Ledger
+    pending: Ledger
+    generation: int | None = None
+    cursor: str | None = None  # last-modified of the newest object done: what the platform shows
+    resume: Resume | None = None
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any], full_refresh: bool, generation: int | None) -> "StreamState":
+        """A full refresh goes on only where this very refresh was cut, which its generation tells.
+
+        ConfigError: the state is neither ours nor that of Airbyte's source-s3.
+        """
+        kept = generation if full_refresh else None
+        if full_refresh and (generation is None or state.get("generation_id") != generation):
+            return cls(Ledger.from_state({}), Ledger.from_state({}), kept)
+        resume = state.get("resume")
+        return cls(
+            Ledger.from_state(state.get("done", state)),
+            Ledger.from_state(state.get("pending", {})),
+            kept,
+            state.get(LAST_MODIFIED),
+            Resume(**resume) if resume else None,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        state: dict[str, Any] = {"done": self.done.to_state()}
+        if len(self.pending):
+            state["pending"] = self.pending.to_state()
+        if self.generation is not None:
+            state["generation_id"] = self.generation
+        if self.cursor is not None:
+            state[LAST_MODIFIED] = self.cursor
+        if self.resume is not None:
+            state["resume"] = {
+                "key": self.resume.key,
+                "fingerprint": self.resume.fingerprint,
+                "position": dict(self.resume.position),
+                "rows": self.resume.rows,
+            }
+        return state
+
+    def begin(self, key: str, fingerprint: int, rows: int) -> None:
+        """The object is under way; `rows`: the most that can leave before a later state.
+
+        What a cut read of another version may have left behind is added to what the object had before.
+        """
+        known = self.pending.get(key)
+        if known is not None and known.fingerprint != fingerprint:
+            self.done.put(key, Entry(0, max(known.rows, self.rows_before(key))))
+        rows = max(rows, known.rows) if known is not None and known.fingerprint == fingerprint else rows
+        self.pending.put(key, Entry(fingerprint, rows))
+
+    def rows_before(self, key: str) -> int:
+        """The most rows that versions before the present one have left."""
+        done = self.done.get(key)
+        return done.rows if done is not None else 0
+
+    def rows_reserved(self, key: str) -> int:
+        pending = self.pending.get(key)
+        return pending.rows if pending is not None else 0
+
+    def finish(self, key: str, entry: Entry, last_modified: str) -> None:
+        """All of the object has left, and so have the deletes of what it no longer has."""
+        self.done.put(key, entry)
+        self._drop(self.pending, key)
+        self.cursor = max(self.cursor or "", last_modified)
+        self.resume = None
+
+    def forget(self, key: str) -> None:
+        """The object is gone, and its deletes have left."""
+        self._drop(self.done, key)
+        self._drop(self.pending, key)
+
+    @staticmethod
+    def _drop(ledger: Ledger, key: str) -> None:
+        if ledger.get(key) is not None:
+            ledger.remove(key)

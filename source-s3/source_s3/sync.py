@@ -1,0 +1,178 @@
+"""One stream from the bucket to lines: list, compare with the ledger, delete what is gone, read what is new.
+
+The lines come in their final order, states included. Objects are read by (last-modified, key), so that the later one
+wins where two hold the same record; the listing therefore ends before the reading begins.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from source_s3.checkpoint import Checkpoint
+from source_s3.config import StreamPlan
+from source_s3.ledger import Entry, Listed, fingerprint, mtime_fingerprint
+from source_s3.objects import S3Object, list_objects
+from source_s3.pieces import Bucket, Lines, Piece, now, read_object, timestamp
+from source_s3.progress import Progress
+from source_s3.read.options import UnstructuredFormat
+from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL
+from source_s3.stream_state import Resume, StreamState
+from vector_ingest.in_order import in_order
+from vector_ingest.messages import estimate_line, record_line, status_line
+
+THREADS = 4  # objects at once: on two cores more only wait for each other
+IN_FLIGHT = 64 * 1024 * 1024  # bytes of small objects, and of the lines they become
+SMALL = 2 * 1024 * 1024  # bytes: a table up to here is read whole by one thread, a larger one batch by batch
+EXPANSION = 8  # a compressed Parquet file becomes so many times its size in lines, or fewer
+RESERVED = 100_000  # rows that may leave before the next state says how many could have left
+DELETES = 1000  # delete records in one piece of output
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """One stream of the configured catalog, and its state."""
+
+    name: str
+    namespace: str | None
+    full_refresh: bool
+    generation: int | None
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What all steps need to know."""
+
+    bucket: Bucket
+    plan: StreamPlan
+    namespace: str | None
+    state: StreamState
+    checkpoint: Checkpoint
+    progress: Progress
+
+
+def read_stream(
+    bucket: Bucket, plan: StreamPlan, configured: Configured, start: datetime | None, progress: Progress
+) -> Iterator[Lines]:
+    """All lines of one stream from RUNNING to its last state. Raises what ended it early; then no state follows."""
+    state = StreamState.from_json(configured.state, configured.full_refresh, configured.generation)
+    listing = list_objects(bucket.client, bucket.name, plan.globs, plan.prefix, start)
+    objects = {item.key: item for item in sorted(listing, key=lambda item: (item.last_modified, item.key))}
+    marks = {key: fingerprint(item.etag, item.size, item.last_modified, plan.options) for key, item in objects.items()}
+    listed = [Listed(key, marks[key], mtime_fingerprint(item.last_modified)) for key, item in objects.items()]
+    diff = state.done.diff(listed)
+    state.done = diff.ledger
+    wanted = {*diff.new, *diff.changed}
+    todo = [item for item in objects.values() if item.key in wanted]
+    gone = {key for ledger in (state.done, state.pending) for key, _ in ledger.diff(listed).gone}
+    _note(progress, len(objects), todo)
+    stream = Stream(
+        bucket, plan, configured.namespace, state, Checkpoint(plan.name, configured.namespace, progress.warn), progress
+    )
+    yield status_line(plan.name, configured.namespace, "RUNNING") + b"\n"
+    yield estimate_line(plan.name, configured.namespace, None, progress.wanted_bytes) + b"\n"
+    if plan.deletions and todo:
+        for item in todo:
+            state.begin(item.key, marks[item.key], _most_rows(plan, item))
+        yield stream.checkpoint.line(state) + b"\n"
+    for key in sorted(gone):
+        yield from _delete_object(stream, key)
+    for item, pieces in _objects(stream, todo, marks):
+        yield from _deliver(stream, item, pieces, marks[item.key])
+        if stream.checkpoint.is_due():
+            yield stream.checkpoint.line(state) + b"\n"
+    yield stream.checkpoint.line(state) + b"\n"
+
+
+def _note(progress: Progress, listed: int, todo: Sequence[S3Object]) -> None:
+    progress.listed = listed
+    progress.unchanged = listed - len(todo)
+    progress.wanted = len(todo)
+    progress.wanted_bytes = sum(item.size for item in todo)
+
+
+def _most_rows(plan: StreamPlan, item: S3Object) -> int:
+    """A line of text has at least two bytes; a Parquet file may have many rows in one."""
+    if isinstance(plan.format, UnstructuredFormat):
+        return 1
+    return min(RESERVED, item.size // 2 + 1) if plan.format.filetype != "parquet" else RESERVED
+
+
+def _objects(
+    stream: Stream, todo: Sequence[S3Object], marks: Mapping[str, int]
+) -> Iterator[tuple[S3Object, Iterator[Piece]]]:
+    """The objects in order with their pieces. Small ones are read ahead in a pool, large ones as they are asked for."""
+
+    def work(item: S3Object) -> tuple[S3Object, list[Piece] | None]:
+        return item, list(_pieces(stream, item, marks)) if _is_small(stream.plan, item) else None
+
+    def weigh(item: S3Object) -> int:
+        return EXPANSION * item.size if _is_small(stream.plan, item) else 0
+
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="object") as pool:
+        for item, pieces in in_order(todo, work, pool, weigh, IN_FLIGHT):
+            yield item, iter(pieces) if pieces is not None else _pieces(stream, item, marks)
+
+
+def _is_small(plan: StreamPlan, item: S3Object) -> bool:
+    return isinstance(plan.format, UnstructuredFormat) or item.size <= SMALL
+
+
+def _pieces(stream: Stream, item: S3Object, marks: Mapping[str, int]) -> Iterator[Piece]:
+    resume = stream.state.resume
+    same = resume is not None and (resume.key, resume.fingerprint) == (item.key, marks[item.key])
+    position = resume.position if resume is not None and same else None
+    return read_object(stream.bucket, stream.plan, stream.namespace, item, position, stream.progress)
+
+
+def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int) -> Iterator[Lines]:
+    """The lines of one object, states between them where it is long, and the deletes of rows it has no longer."""
+    state, progress = stream.state, stream.progress
+    rows = state.resume.rows if state.resume is not None and state.resume.key == item.key else 0
+    for piece in pieces:
+        if stream.plan.rows_are_numbered and piece.rows > state.rows_reserved(item.key):
+            state.begin(item.key, mark, piece.rows + RESERVED)
+            yield stream.checkpoint.line(state) + b"\n"
+        yield piece.lines
+        rows = piece.rows
+        progress.records += piece.records
+        progress.tell()
+        stream.checkpoint.count(piece.records, len(piece.lines))
+        if piece.position is not None and stream.checkpoint.is_due():
+            state.resume = Resume(item.key, mark, piece.position, rows)
+            yield stream.checkpoint.line(state) + b"\n"
+    if stream.plan.rows_are_numbered:
+        yield from _delete_rows(stream, item.key, rows + 1, state.rows_before(item.key))
+    state.finish(item.key, Entry(mark, rows if stream.plan.rows_are_numbered else 0), timestamp(item.last_modified))
+    progress.read += 1
+    progress.read_bytes += item.size
+
+
+def _delete_object(stream: Stream, key: str) -> Iterator[Lines]:
+    if stream.plan.deletions:
+        if isinstance(stream.plan.format, UnstructuredFormat):
+            yield from _deletes(stream, [{"document_key": key, URL: key}])
+        else:
+            yield from _delete_rows(stream, key, 1, max(stream.state.rows_before(key), stream.state.rows_reserved(key)))
+        stream.progress.deleted += 1
+    stream.state.forget(key)
+
+
+def _delete_rows(stream: Stream, key: str, first: int, last: int) -> Iterator[Lines]:
+    for start in range(first, last + 1, DELETES):
+        numbers = range(start, min(start + DELETES, last + 1))
+        yield from _deletes(stream, [{URL: key, ROW: number} for number in numbers])
+
+
+def _deletes(stream: Stream, keys: Sequence[Mapping[str, Any]]) -> Iterator[Lines]:
+    moment = timestamp(datetime.now(UTC))
+    times = {DELETED_AT: moment, UPDATED_AT: moment}
+    emitted_at = now()
+    lines = b"".join(
+        record_line(stream.plan.name, stream.namespace, {**key, **times}, emitted_at) + b"\n" for key in keys
+    )
+    stream.checkpoint.count(len(keys), len(lines))
+    stream.progress.delete_records += len(keys)
+    yield lines

@@ -1,0 +1,10 @@
+"""`python -m tests.benchmarks [NAME…]`: run the benchmarks and print what each found."""
+
+import importlib
+import json
+import sys
+
+BENCHMARKS = ["load_pgvector"]
+
+for name in sys.argv[1:] or BENCHMARKS:
+    print(f"{name}: {json.dumps(importlib.import_module(f'tests.benchmarks.{name}').main(), indent=2)}", flush=True)

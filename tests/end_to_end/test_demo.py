@@ -1,0 +1,205 @@
+"""`python -m demo` as a user runs it: what it claims, that it ends by itself, and that nothing stays behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from demo import bucket
+from demo.bucket import CORPUS
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sum(path.suffix in (".md", ".txt", ".html", ".pdf", ".docx") for path in CORPUS.rglob("*"))
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """In a folder of its own (`.demo` goes there) and a process group of its own, as a shell would start it."""
+    environment = {"PATH": os.defpath, "HOME": str(folder), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "demo"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield demo
+    finally:
+        demo.terminate()  # where a test has failed it still runs, and takes its servers along
+        demo.communicate(timeout=30)
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Commands of the processes whose environment or working folder is the demo's."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            place = str((process / "cwd").readlink())
+            environment = (process / "environ").read_bytes()
+            if place.startswith(str(folder)) or str(folder).encode() in environment:
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue  # it has ended, or is another user's
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the whole demo prints, its folder, and the most memory that any of its processes took."""
+
+    output: str
+    folder: Path
+    peak: float  # MiB
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    folder = tmp_path_factory.mktemp("demo")
+    with started(folder) as demo:
+        assert demo.stdout
+        output = demo.stdout.read()
+        _, status, usage = os.wait4(demo.pid, 0)
+        demo.returncode = os.waitstatus_to_exitcode(status)
+    assert demo.returncode == 0, output
+    return Told(output, folder, usage.ru_maxrss / 1024)  # Linux counts in KiB
+
+
+def part(output: str, begin: str, end: str) -> str:
+    return output[output.index(begin) : output.index(end)]
+
+
+def figures(text: str, name: str) -> list[int]:
+    """The numbers on the line that begins with `name`."""
+    line = next(line for line in text.splitlines() if line.strip().startswith(name))
+    return [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", line)]
+
+
+def answers(text: str, question: str) -> list[str]:
+    """The source objects that were found for the question, nearest first."""
+    asked = text.split("\n  Q: ")
+    block = next(block for block in asked if block.startswith(question))
+    return re.findall(r"^     (\S+)   \(cosine", block, re.MULTILINE)
+
+
+def test_the_corpus_is_large_and_varied_enough() -> None:
+    kinds = {path.suffix for path in CORPUS.rglob("*") if path.is_file()}
+    assert kinds == {".md", ".txt", ".html", ".pdf", ".docx", ".csv", ".parquet"}
+    assert DOCUMENTS >= 32
+
+
+def test_the_first_sync_reads_and_embeds_everything(told: Told) -> None:
+    first = part(told.output, "First sync", "Second sync")
+    assert figures(first, "read") == [DOCUMENTS + 700, DOCUMENTS, 200, 500]
+    assert figures(first, "chunked")[0] == DOCUMENTS + 700
+    assert figures(first, "chunked")[1] > DOCUMENTS * 3 + 700
+
+
+@pytest.mark.parametrize(
+    ("question", "place"),
+    [
+        ("A guest has a headache", "safety/altitude-and-cold.md"),
+        ("A suspected data forgery", "policies/complaints-and-conflicts.docx"),
+        ("May I bring my puppy", "visitors/questions-and-answers.html"),
+    ],
+)
+def test_questions_find_the_passage_that_answers_in_other_words(told: Told, question: str, place: str) -> None:
+    assert answers(told.output, question)[0] == place
+
+
+def test_a_second_sync_reads_and_embeds_nothing(told: Told) -> None:
+    second = part(told.output, "Second sync", "Third sync")
+    assert [figures(second, name)[0] for name in ("read", "deleted", "chunked", "embedded", "stored")] == [0] * 5
+
+
+def test_a_third_sync_embeds_only_what_changed(told: Told) -> None:
+    third = part(told.output, f"added    {bucket.ADDED}", "To look at")
+    assert figures(third, "read") == [2, 2]  # the edited one and the new one
+    assert figures(third, "deleted") == [1]
+    written, chunks = figures(third, "chunked")
+    embedded, reused = figures(third, "embedded")
+    assert written == 2
+    assert embedded + reused == chunks
+    assert reused > 0
+    assert embedded <= 3 + len(bucket.ADDED_TEXT) // 200  # one paragraph moves three chunks at most
+
+
+def test_answers_follow_the_changes(told: Told) -> None:
+    third = part(told.output, "Third sync", "To look at")
+    before, after = third.split("\nAfter:")
+    assert answers(before, "Is it safe to drink") == [bucket.DELETED]
+    assert answers(after, "Is it safe to drink") != [bucket.DELETED]
+    assert answers(before, "A nanny goat sleeps") != [bucket.ADDED]
+    assert answers(after, "A nanny goat sleeps") == [bucket.ADDED]
+    assert "electric van" not in before
+    assert "electric van" in after
+
+
+def test_the_files_to_look_at_are_there(told: Told) -> None:
+    states = json.loads((told.folder / ".demo" / "state.json").read_text())
+    assert {state["stream"]["stream_descriptor"]["name"] for state in states} == {"documents", "plates", "readings"}
+    for name in ("source.json", "destination.json", "catalog.json", "sync-1-source.jsonl", "sync-3-destination.jsonl"):
+        assert (told.folder / ".demo" / name).stat().st_size > 0
+
+
+def test_each_process_stays_below_400_mib(told: Told) -> None:
+    assert told.peak < 400
+
+
+def test_no_process_and_no_server_data_stay(told: Told) -> None:
+    assert processes_of(told.folder) == []
+    assert [path.name for path in told.folder.glob("demo-*")] == []
+
+
+@pytest.mark.parametrize("sign", ["Uploaded", "records read", "seconds"])
+def test_ctrl_c_leaves_no_process(tmp_path: Path, sign: str) -> None:
+    """While the servers start, in the middle of a sync, and while questions are asked."""
+    with started(tmp_path) as demo:
+        wait_for(demo, sign)
+        os.killpg(demo.pid, signal.SIGINT)  # a terminal sends it to the whole group
+        rest = demo.communicate(timeout=60)[0]
+    assert demo.returncode == 130, rest
+    assert "Stopped" in rest
+    assert processes_of(tmp_path) == []
+
+
+def test_a_failed_sync_ends_the_demo_with_its_message(tmp_path: Path) -> None:
+    with started(tmp_path) as demo:
+        wait_for(demo, "destination-pgvector write")
+        assert kill_one(tmp_path, "destination-pgvector")
+        rest = demo.communicate(timeout=60)[0]
+    assert demo.returncode == 1, rest
+    assert "The sync failed" in rest
+    assert processes_of(tmp_path) == []
+
+
+def wait_for(demo: subprocess.Popen[str], sign: str) -> None:
+    assert demo.stdout
+    assert any(sign in line for line in demo.stdout)
+
+
+def kill_one(folder: Path, name: str) -> bool:
+    """The process of the demo in `folder` whose command holds `name`, as soon as there is one."""
+    for _ in range(200):
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                place = str((process / "cwd").readlink())
+                command = (process / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if place == str(folder) and name.encode() in command and b"write" in command:
+                os.kill(int(process.name), signal.SIGKILL)
+                return True
+        time.sleep(0.05)
+    return False

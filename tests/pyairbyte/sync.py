@@ -1,0 +1,25 @@
+"""Runs in PyAirbyte's own environment: one sync from our source to our destination, with the state of the last one.
+
+    python sync.py SOURCE_COMMAND SOURCE_CONFIG DESTINATION_COMMAND DESTINATION_CONFIG STATE_DATABASE
+
+The configurations are JSON. The last line of stdout is the number of records that were delivered.
+"""
+
+import json
+import os
+import sys
+
+os.environ["AIRBYTE_OFFLINE_MODE"] = "1"  # before the import: else it looks the connectors up in a registry
+
+import airbyte as ab
+from airbyte.caches import DuckDBCache
+
+source_command, source_config, destination_command, destination_config, state_database = sys.argv[1:]
+source = ab.get_source("source-s3", local_executable=source_command, config=json.loads(source_config), streams="*")
+destination = ab.get_destination(
+    "destination-pgvector", local_executable=destination_command, config=json.loads(destination_config)
+)
+source.check()
+destination.check()
+result = destination.write(source, cache=False, state_cache=DuckDBCache(db_path=state_database))
+print(result.processed_records)

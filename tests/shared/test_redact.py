@@ -1,0 +1,39 @@
+from typing import Any
+
+import pytest
+
+from vector_ingest.redact import redactor
+
+SPEC = {
+    "properties": {
+        "credentials": {"oneOf": [{"properties": {"password": {"type": "string", "airbyte_secret": True}}}]},
+        "keys": {"type": "array", "airbyte_secret": True},
+        "host": {"type": "string"},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"credentials": {"password": "s3cret"}},
+        {"elsewhere": [{"password": {"value": "s3cret"}}]},
+        {"keys": ["other", "s3cret"]},
+    ],
+)
+def test_a_secret_is_hidden_wherever_it_stands(config: Any) -> None:
+    assert redactor(SPEC, config)("before s3cret after") == "before **** after"
+
+
+def test_a_secret_that_begins_another_does_not_show_the_rest() -> None:
+    assert redactor(SPEC, {"keys": ["abc", "abcdef"]})("abcdef") == "****"
+
+
+def test_what_is_no_secret_stays() -> None:
+    redact = redactor(SPEC, {"host": "s3cret", "credentials": {"password": "a"}})
+    assert redact("s3cret at a host") == "s3cret at a host"
+
+
+@pytest.mark.parametrize("config", [None, [], "text", 1, {"credentials": "text"}])
+def test_a_configuration_of_a_wrong_shape_has_no_secrets(config: Any) -> None:
+    assert redactor(SPEC, config)("text") == "text"

@@ -1,0 +1,27 @@
+import pytest
+
+from vector_ingest.embed.local import LocalEmbedder
+from vector_ingest.tokens import openai_tokens, unknown_tokens
+
+TEXTS = [
+    "The quick brown fox jumps over the lazy dog, and nobody minds it at all today.",
+    "Die Würde des Menschen ist unantastbar. Sie zu achten ist Verpflichtung aller staatlichen Gewalt.",
+    "\u4eba\u4eba\u751f\u800c\u81ea\u7531\u3002\u5728\u5c0a\u4e25\u548c\u6743\u5229\u4e0a\u4e00\u5f8b\u5e73\u7b49\u3002",
+    "def squares(n):\n    return [x**2 for x in range(n) if x % 2 == 0]\n",
+    "| name | price |\n|---|---|\n| pen | 1.25 |\n| book | 12.50 |",
+]
+
+
+def test_openai_tokens_are_those_of_cl100k() -> None:
+    """The counts that OpenAI's cookbook gives: examples/How_to_count_tokens_with_tiktoken.ipynb."""
+    assert [openai_tokens(text) for text in ("antidisestablishmentarianism", "2 + 2 = 4")] == [6, 7]
+    assert openai_tokens("\u304a\u8a95\u751f\u65e5\u304a\u3081\u3067\u3068\u3046") == 9
+
+
+def test_marks_of_the_tokenizer_in_a_text_are_plain_text() -> None:
+    assert openai_tokens("<|endoftext|>") == 7
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_an_unknown_tokenizer_is_counted_above_berts(text: str) -> None:
+    assert unknown_tokens(text) >= LocalEmbedder().count_tokens(text)

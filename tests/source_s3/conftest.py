@@ -1,0 +1,36 @@
+"""An S3 client that goes through a proxy which sees and breaks things."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
+from source_s3.objects import S3Object, list_objects
+from tests.conftest import Bucket
+from tests.servers.faulty_s3 import FaultyS3
+from vector_ingest.aws import IamUser, s3_client
+
+BODY = random.Random(7).randbytes(3_000_000)
+
+
+@pytest.fixture
+def proxy(bucket: Bucket) -> Iterator[FaultyS3]:
+    proxy = FaultyS3(bucket.endpoint)
+    proxy.start()
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def client(proxy: FaultyS3) -> Iterator[Any]:
+    keys = IamUser.model_validate({"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY})
+    client = s3_client(keys, REGION, proxy.endpoint)
+    yield client
+    client.close()
+
+
+def stored(client: Any, bucket: Bucket, key: str = "big.bin", body: bytes = BODY) -> S3Object:
+    bucket.put(key, body)
+    return next(found for found in list_objects(client, bucket.name, [key]) if found.key == key)
