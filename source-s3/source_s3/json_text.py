@@ -18,8 +18,10 @@ from vector_ingest.errors import ConfigError
 TEXT = pa.large_string()
 EMPTY = pa.scalar("", TEXT)
 # JSON's own escapes, then the rest of the control characters: replaced only where a scan of the bytes finds one.
-ESCAPES = {0x22: '\\"', 0x5C: "\\\\", 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x08: "\\b", 0x0C: "\\f"}
+# The backslash is the first, since the others bring more of them.
+ESCAPES = {0x5C: "\\\\", 0x22: '\\"', 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x08: "\\b", 0x0C: "\\f"}
 ESCAPES |= {code: f"\\u{code:04x}" for code in range(0x20) if code not in ESCAPES}
+MARKS = (0x5C, 0x22)
 
 
 def to_json(array: pa.Array) -> pa.Array:
@@ -52,10 +54,11 @@ def _quoted(inner: pa.Array) -> pa.Array:
 def _escaped(array: pa.Array) -> pa.Array:
     texts = array.cast(TEXT)
     data = np.frombuffer(bytes_of(texts), np.uint8)
-    if not ((data < 0x20).any() or (data == 0x22).any() or (data == 0x5C).any()):
+    if not len(data):
         return texts
-    present = [code for code in np.unique(data).tolist() if code in ESCAPES]
-    for code in sorted(present, key=lambda code: code != 0x5C):  # the backslash first: the others bring more of them
+    # Comparing takes 0.1 ns a byte, np.unique or bincount 3: for control characters only where there are some.
+    codes = ESCAPES if data.min() < 0x20 else MARKS
+    for code in [code for code in codes if (data == code).any()]:
         texts = pc.replace_substring(texts, chr(code), ESCAPES[code])
     return texts
 
