@@ -162,16 +162,39 @@ def test_no_process_and_no_server_data_stay(told: Told) -> None:
     assert [path.name for path in told.folder.glob("demo-*")] == []
 
 
-@pytest.mark.parametrize("sign", ["Uploaded", "records read", "seconds"])
-def test_ctrl_c_leaves_no_process(tmp_path: Path, sign: str) -> None:
-    """While the servers start, in the middle of a sync, and while questions are asked."""
+def test_ctrl_c_leaves_no_process_while_servers_run(tmp_path: Path) -> None:
     with started(tmp_path) as demo:
-        wait_for(demo, sign)
-        os.killpg(demo.pid, signal.SIGINT)  # a terminal sends it to the whole group
-        rest = demo.communicate(timeout=60)[0]
+        wait_for(demo, "S3 server")
+        interrupt(demo, tmp_path)
+
+
+def test_ctrl_c_leaves_no_process_in_the_middle_of_a_sync(tmp_path: Path) -> None:
+    with started(tmp_path) as demo:
+        wait_for(demo, "destination-pgvector write")
+        sent = tmp_path / ".demo" / "sync-1-source.jsonl"
+        assert any(sent.exists() and sent.stat().st_size for _ in pauses())
+        interrupt(demo, tmp_path)
+
+
+def test_ctrl_c_leaves_no_process_while_questions_are_asked(tmp_path: Path) -> None:
+    with started(tmp_path) as demo:
+        wait_for(demo, "The destination says")
+        interrupt(demo, tmp_path)
+
+
+def interrupt(demo: subprocess.Popen[str], folder: Path) -> None:
+    os.killpg(demo.pid, signal.SIGINT)  # a terminal sends it to the whole group
+    rest = demo.communicate(timeout=60)[0]
     assert demo.returncode == 130, rest
     assert "Stopped" in rest
-    assert processes_of(tmp_path) == []
+    assert processes_of(folder) == []
+
+
+def pauses() -> Iterator[None]:
+    """200 times for a twentieth of a second."""
+    for _ in range(200):
+        yield
+        time.sleep(0.05)
 
 
 def test_a_failed_sync_ends_the_demo_with_its_message(tmp_path: Path) -> None:
@@ -186,12 +209,17 @@ def test_a_failed_sync_ends_the_demo_with_its_message(tmp_path: Path) -> None:
 
 def wait_for(demo: subprocess.Popen[str], sign: str) -> None:
     assert demo.stdout
-    assert any(sign in line for line in demo.stdout)
+    told: list[str] = []
+    for line in demo.stdout:
+        if sign in line:
+            return
+        told.append(line)
+    pytest.fail(f"the demo ended without {sign!r}:\n{''.join(told)}")
 
 
 def kill_one(folder: Path, name: str) -> bool:
     """The process of the demo in `folder` whose command holds `name`, as soon as there is one."""
-    for _ in range(200):
+    for _ in pauses():
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 place = str((process / "cwd").readlink())
@@ -201,5 +229,4 @@ def kill_one(folder: Path, name: str) -> bool:
             if place == str(folder) and name.encode() in command and b"write" in command:
                 os.kill(int(process.name), signal.SIGKILL)
                 return True
-        time.sleep(0.05)
     return False
