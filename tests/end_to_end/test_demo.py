@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,9 +65,20 @@ class Told:
     peak: float  # MiB
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not pytest's own: other runs of pytest clear old ones, and a server lies in this."""
+    with tempfile.TemporaryDirectory(prefix="demo-test-", ignore_cleanup_errors=True) as made:
+        yield Path(made)
+
+
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    folder = tmp_path_factory.mktemp("demo")
+def told() -> Iterator[Told]:
+    with tempfile.TemporaryDirectory(prefix="demo-test-", ignore_cleanup_errors=True) as made:
+        yield whole_demo(Path(made))
+
+
+def whole_demo(folder: Path) -> Told:
     with started(folder) as demo:
         assert demo.stdout
         output = demo.stdout.read()
@@ -162,24 +174,24 @@ def test_no_process_and_no_server_data_stay(told: Told) -> None:
     assert [path.name for path in told.folder.glob("demo-*")] == []
 
 
-def test_ctrl_c_leaves_no_process_while_servers_run(tmp_path: Path) -> None:
-    with started(tmp_path) as demo:
+def test_ctrl_c_leaves_no_process_while_servers_run(folder: Path) -> None:
+    with started(folder) as demo:
         wait_for(demo, "S3 server")
-        interrupt(demo, tmp_path)
+        interrupt(demo, folder)
 
 
-def test_ctrl_c_leaves_no_process_in_the_middle_of_a_sync(tmp_path: Path) -> None:
-    with started(tmp_path) as demo:
+def test_ctrl_c_leaves_no_process_in_the_middle_of_a_sync(folder: Path) -> None:
+    with started(folder) as demo:
         wait_for(demo, "destination-pgvector write")
-        sent = tmp_path / ".demo" / "sync-1-source.jsonl"
+        sent = folder / ".demo" / "sync-1-source.jsonl"
         assert any(sent.exists() and sent.stat().st_size for _ in pauses())
-        interrupt(demo, tmp_path)
+        interrupt(demo, folder)
 
 
-def test_ctrl_c_leaves_no_process_while_questions_are_asked(tmp_path: Path) -> None:
-    with started(tmp_path) as demo:
+def test_ctrl_c_leaves_no_process_while_questions_are_asked(folder: Path) -> None:
+    with started(folder) as demo:
         wait_for(demo, "The destination says")
-        interrupt(demo, tmp_path)
+        interrupt(demo, folder)
 
 
 def interrupt(demo: subprocess.Popen[str], folder: Path) -> None:
@@ -197,14 +209,14 @@ def pauses() -> Iterator[None]:
         time.sleep(0.05)
 
 
-def test_a_failed_sync_ends_the_demo_with_its_message(tmp_path: Path) -> None:
-    with started(tmp_path) as demo:
+def test_a_failed_sync_ends_the_demo_with_its_message(folder: Path) -> None:
+    with started(folder) as demo:
         wait_for(demo, "destination-pgvector write")
-        assert kill_one(tmp_path, "destination-pgvector")
+        assert kill_one(folder, "destination-pgvector")
         rest = demo.communicate(timeout=60)[0]
     assert demo.returncode == 1, rest
     assert "The sync failed" in rest
-    assert processes_of(tmp_path) == []
+    assert processes_of(folder) == []
 
 
 def wait_for(demo: subprocess.Popen[str], sign: str) -> None:
