@@ -5,11 +5,11 @@ The embedder is the fake one. Beyond the limit the exit code is 1.
 
 import io
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,14 @@ from demo.settings import COMMANDS, configured, destination_config, discover
 LIMIT = 400  # MiB, of each process
 BUCKET = "large"
 TEXT = "The keeper writes down what was taken, by whom, and how much of it is left in the jar. " * 92  # 8 kB
+# A process's peak counts what its parent held when it was started, so a small one must start it. Linux counts in KiB.
+LAUNCHER = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+with open(sys.argv[1], "w") as file:
+    file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024))
+sys.exit(code)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ def upload(servers: Servers, size: int) -> tuple[int, int]:
         part = io.StringIO()
         part.write("" if number else "number,title,text\n")
         while part.tell() < part_size:
-            part.write(f"{number},Jar {number},{TEXT}\n")
+            part.write(f'{number},Jar {number},"{TEXT}"\n')
             number += 1
         body = part.getvalue().encode()
         total += len(body)
@@ -89,21 +97,28 @@ def source_config(servers: Servers) -> dict[str, object]:
 
 def pipe(source: Path, destination: Path, catalog: Path) -> tuple[float, float]:
     """MiB of each process at its peak."""
-    read = [COMMANDS / "source-s3", "read", "--config", source, "--catalog", catalog]
-    write = [COMMANDS / "destination-pgvector", "write", "--config", destination, "--catalog", catalog]
-    first = subprocess.Popen([str(part) for part in read], stdout=subprocess.PIPE)
-    second = subprocess.Popen([str(part) for part in write], stdin=first.stdout, stdout=subprocess.DEVNULL)
+    read: list[str | Path] = [COMMANDS / "source-s3", "read", "--config", source, "--catalog", catalog]
+    write: list[str | Path] = [
+        COMMANDS / "destination-pgvector",
+        "write",
+        "--config",
+        destination,
+        "--catalog",
+        catalog,
+    ]
+    peaks = source.with_suffix(".peak"), destination.with_suffix(".peak")
+    first = subprocess.Popen(_measured(read, peaks[0]), stdout=subprocess.PIPE)
+    second = subprocess.Popen(_measured(write, peaks[1]), stdin=first.stdout)  # its messages say what went wrong
     assert first.stdout
     first.stdout.close()  # so that the source hears of a destination that ends
-    return _peak(first), _peak(second)
+    codes = first.wait(), second.wait()
+    if any(codes):
+        raise RuntimeError(f"the sync failed (exit codes: source {codes[0]}, destination {codes[1]}): see above")
+    return float(peaks[0].read_text()), float(peaks[1].read_text())
 
 
-def _peak(process: subprocess.Popen[bytes]) -> float:
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
-    return usage.ru_maxrss / 1024  # Linux counts in KiB
+def _measured(command: Sequence[str | Path], peak: Path) -> list[str]:
+    return [sys.executable, "-c", LAUNCHER, str(peak), *(str(part) for part in command)]
 
 
 def main() -> None:
