@@ -6,6 +6,7 @@ base64, since it need not be text. NaN and infinities become null.
 
 import base64
 import json
+import uuid
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +18,7 @@ from vector_ingest.errors import ConfigError
 
 TEXT = pa.large_string()
 EMPTY = pa.scalar("", TEXT)
+UUID = "arrow.uuid"  # Parquet's logical type; any other extension is written as its storage
 # JSON's own escapes, then the rest of the control characters: replaced only where a scan of the bytes finds one.
 # The backslash is the first, since the others bring more of them.
 ESCAPES = {0x5C: "\\\\", 0x22: '\\"', 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x08: "\\b", 0x0C: "\\f"}
@@ -26,6 +28,8 @@ MARKS = (0x5C, 0x22)
 
 def to_json(array: pa.Array) -> pa.Array:
     """JSON texts (large_string), null where the value is null."""
+    if isinstance(array, pa.ExtensionArray) and array.type.extension_name != UUID:
+        return to_json(array.storage)
     inner = inner_text(array)
     if inner is not None:
         return _quoted(inner)
@@ -68,6 +72,11 @@ def _base64(array: pa.Array) -> pa.Array:
     return pa.array(values, TEXT)
 
 
+def _uuid(array: pa.Array) -> pa.Array:
+    values = (None if value is None else str(uuid.UUID(bytes=value)) for value in array.storage.to_pylist())
+    return pa.array(values, TEXT)
+
+
 def _number(array: pa.Array) -> pa.Array:
     return array.cast(TEXT)
 
@@ -86,8 +95,6 @@ def _dictionary(array: pa.Array) -> pa.Array:
 
 
 def _list(array: pa.Array) -> pa.Array:
-    if isinstance(array, pa.FixedSizeListArray | pa.ListViewArray | pa.LargeListViewArray):
-        array = array.cast(pa.large_list(array.type.value_field))
     return _wrapped(array, "[", to_json(array.flatten()).fill_null("null"), "]")
 
 
@@ -97,7 +104,7 @@ def _map(array: pa.Array) -> pa.Array:
     keys = array.keys[first:last] if len(array.keys) != last - first else array.keys
     items = array.items[first:last] if len(array.items) != last - first else array.items
     names = inner_text(keys)
-    names = _quoted(names if names is not None else to_json(keys))
+    names = _quoted(names if names is not None else _escaped(to_json(keys)))
     pairs = pc.binary_join_element_wise(names, to_json(items).fill_null("null"), pa.scalar(":", TEXT))
     return _wrapped(array, "{", pairs, "}")
 
@@ -151,6 +158,7 @@ T = pa.types
 INNER: tuple[Render, ...] = (
     (_is_any(T.is_string, T.is_large_string, T.is_string_view), _escaped),
     (_is_any(T.is_binary, T.is_large_binary, T.is_fixed_size_binary, T.is_binary_view), _base64),
+    (lambda kind: isinstance(kind, pa.UuidType), _uuid),
     (T.is_decimal, _number),
     (T.is_date, render_date),
     (T.is_time, render_time),

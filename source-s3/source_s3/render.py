@@ -45,7 +45,9 @@ def render(rows: pa.RecordBatch, first_row: int, template: Template) -> memoryvi
     NaN and infinities become null, and the record says so in `meta.changes`. ConfigError: a type that can't be
     rendered. DataError: text that is not UTF-8; a date outside of the years 1 to 9999.
     """
-    if rows.num_columns and rows.schema.field(0).metadata == RAW_OBJECT:
+    if not rows.num_columns:
+        return _render_objects(pa.repeat(pa.scalar("{}", TEXT), rows.num_rows), first_row, template)
+    if rows.schema.field(0).metadata == RAW_OBJECT:
         return _render_objects(rows.column(0), first_row, template)
     parts: list[pa.Array | pa.Scalar] = []
     literal = template.head() + ('"data":{' if template.wrapped else "")
@@ -94,7 +96,8 @@ def _render_objects(objects: pa.Array, first_row: int, template: Template) -> me
         opened = pc.binary_slice(objects.cast(pa.large_binary()), 0, -1).cast(TEXT)
         bare = pc.ascii_rtrim_whitespace(opened)
         parts = [pa.scalar(template.head().removesuffix("{"), TEXT), bare]
-        parts.append(pc.if_else(pc.equal(bare, "{"), EMPTY, pa.scalar(",", TEXT)))
+        more = "," if template.constants or template.row_number is not None else ""
+        parts.append(pc.if_else(pc.equal(bare, "{"), EMPTY, pa.scalar(more, TEXT)))
         comma, tail = "", template.tail().removeprefix(",")
     if template.row_number is not None:
         parts += [pa.scalar(f"{comma}{json.dumps(template.row_number)}:", TEXT), _numbers(first_row, len(objects))]
