@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,9 +65,20 @@ class Told:
     peak: float  # MiB
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not pytest's own: other runs of pytest clear old ones, and a server lies in this."""
+    with tempfile.TemporaryDirectory(prefix="demo-test-", ignore_cleanup_errors=True) as made:
+        yield Path(made)
+
+
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    folder = tmp_path_factory.mktemp("demo")
+def told() -> Iterator[Told]:
+    with tempfile.TemporaryDirectory(prefix="demo-test-", ignore_cleanup_errors=True) as made:
+        yield whole_demo(Path(made))
+
+
+def whole_demo(folder: Path) -> Told:
     with started(folder) as demo:
         assert demo.stdout
         output = demo.stdout.read()
@@ -162,36 +174,64 @@ def test_no_process_and_no_server_data_stay(told: Told) -> None:
     assert [path.name for path in told.folder.glob("demo-*")] == []
 
 
-@pytest.mark.parametrize("sign", ["Uploaded", "records read", "seconds"])
-def test_ctrl_c_leaves_no_process(tmp_path: Path, sign: str) -> None:
-    """While the servers start, in the middle of a sync, and while questions are asked."""
-    with started(tmp_path) as demo:
-        wait_for(demo, sign)
-        os.killpg(demo.pid, signal.SIGINT)  # a terminal sends it to the whole group
-        rest = demo.communicate(timeout=60)[0]
+def test_ctrl_c_leaves_no_process_while_servers_run(folder: Path) -> None:
+    with started(folder) as demo:
+        wait_for(demo, "S3 server")
+        interrupt(demo, folder)
+
+
+def test_ctrl_c_leaves_no_process_in_the_middle_of_a_sync(folder: Path) -> None:
+    with started(folder) as demo:
+        wait_for(demo, "destination-pgvector write")
+        sent = folder / ".demo" / "sync-1-source.jsonl"
+        assert any(sent.exists() and sent.stat().st_size for _ in pauses())
+        interrupt(demo, folder)
+
+
+def test_ctrl_c_leaves_no_process_while_questions_are_asked(folder: Path) -> None:
+    with started(folder) as demo:
+        wait_for(demo, "The destination says")
+        interrupt(demo, folder)
+
+
+def interrupt(demo: subprocess.Popen[str], folder: Path) -> None:
+    os.killpg(demo.pid, signal.SIGINT)  # a terminal sends it to the whole group
+    rest = demo.communicate(timeout=60)[0]
     assert demo.returncode == 130, rest
     assert "Stopped" in rest
-    assert processes_of(tmp_path) == []
+    assert processes_of(folder) == []
 
 
-def test_a_failed_sync_ends_the_demo_with_its_message(tmp_path: Path) -> None:
-    with started(tmp_path) as demo:
+def pauses() -> Iterator[None]:
+    """200 times for a twentieth of a second."""
+    for _ in range(200):
+        yield
+        time.sleep(0.05)
+
+
+def test_a_failed_sync_ends_the_demo_with_its_message(folder: Path) -> None:
+    with started(folder) as demo:
         wait_for(demo, "destination-pgvector write")
-        assert kill_one(tmp_path, "destination-pgvector")
+        assert kill_one(folder, "destination-pgvector")
         rest = demo.communicate(timeout=60)[0]
     assert demo.returncode == 1, rest
     assert "The sync failed" in rest
-    assert processes_of(tmp_path) == []
+    assert processes_of(folder) == []
 
 
 def wait_for(demo: subprocess.Popen[str], sign: str) -> None:
     assert demo.stdout
-    assert any(sign in line for line in demo.stdout)
+    told: list[str] = []
+    for line in demo.stdout:
+        if sign in line:
+            return
+        told.append(line)
+    pytest.fail(f"the demo ended without {sign!r}:\n{''.join(told)}")
 
 
 def kill_one(folder: Path, name: str) -> bool:
     """The process of the demo in `folder` whose command holds `name`, as soon as there is one."""
-    for _ in range(200):
+    for _ in pauses():
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 place = str((process / "cwd").readlink())
@@ -201,5 +241,4 @@ def kill_one(folder: Path, name: str) -> bool:
             if place == str(folder) and name.encode() in command and b"write" in command:
                 os.kill(int(process.name), signal.SIGKILL)
                 return True
-        time.sleep(0.05)
     return False
