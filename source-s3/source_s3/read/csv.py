@@ -40,7 +40,7 @@ def read(file: BinaryIO, options: CsvFormat, resume: Resume | None) -> Iterator[
             for rows in _from_row(row, _batches(file, options, head, size, bad_rows)):
                 yield Batch(_named(rows, head, row), row, None)
                 row += rows.num_rows
-        except _RowTooLong as error:
+        except _RowTooLongError as error:
             if size >= LINE:
                 raise DataError(
                     f"after row {row}",
@@ -51,7 +51,7 @@ def read(file: BinaryIO, options: CsvFormat, resume: Resume | None) -> Iterator[
     bad_rows.tell()
 
 
-class _RowTooLong(Exception):
+class _RowTooLongError(Exception):
     """A row reaches over the end of the block that follows its first one."""
 
 
@@ -126,7 +126,7 @@ def _batches(
         if "Empty CSV file" in str(error):
             return
         if "straddl" in str(error) or "larger than block size" in str(error):
-            raise _RowTooLong from error
+            raise _RowTooLongError from error
         raise bad_rows.first or DataError("the file", f"expected CSV in {options.encoding}, found: {error}") from error
     except UnicodeDecodeError as error:
         raise _not_encoded(options, error) from error
