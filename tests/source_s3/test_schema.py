@@ -41,7 +41,7 @@ def test_each_arrow_type_has_the_json_type_it_is_written_as(kind: pa.DataType, w
     assert properties_of(pa.schema([("c", kind)])) == {"c": wanted}
 
 
-@pytest.mark.parametrize("kind", [pa.sparse_union([("a", pa.int64())]), pa.month_day_nano_interval()], ids=str)
+@pytest.mark.parametrize("kind", [pa.sparse_union([pa.field("a", pa.int64())]), pa.month_day_nano_interval()], ids=str)
 def test_a_type_without_a_json_form_is_named(kind: pa.DataType) -> None:
     with pytest.raises(ConfigError, match=r"Arrow type .*(union|interval)"):
         properties_of(pa.schema([("c", kind)]))
