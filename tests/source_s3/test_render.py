@@ -17,8 +17,9 @@ from source_s3.render import RAW_OBJECT, RAW_VALUE, Template, render
 from vector_ingest.errors import ConfigError, DataError
 
 TEMPLATE = Template("rows", None, 1_700_000_000_000, {"url": '"a.parquet"'})
-TIMES = st.datetimes(dt.datetime(1, 1, 3), dt.datetime(9999, 12, 29))
-FINE_TIMES = st.datetimes(dt.datetime(1678, 1, 1), dt.datetime(2262, 1, 1))
+DAY = dt.timedelta(days=2)  # so that no zone leads over the ends
+TIMES = st.datetimes(dt.datetime.min + DAY, dt.datetime.max - DAY)
+FINE_TIMES = st.datetimes(*map(dt.datetime.fromisoformat, ("1678-01-01", "2262-01-01")))
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
@@ -128,7 +129,7 @@ def expected_text(value: pa.Scalar) -> Any:
     if pa.types.is_duration(kind):
         return value.value
     if pa.types.is_time(kind):
-        time = (dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=value.value // 1000)).time()
+        time = (dt.datetime.min + dt.timedelta(microseconds=value.value // 1000)).time()
         return (time if kind.unit == "ns" else value.as_py()).isoformat()
     if pa.types.is_date(kind):
         return value.as_py().isoformat()
@@ -139,7 +140,7 @@ def expected_text(value: pa.Scalar) -> Any:
 
 
 def expected_time(value: pa.Scalar) -> str:
-    """As isoformat; nanoseconds are whole microseconds here. Old offsets lose their seconds, and the clock with them."""
+    """As isoformat; nanoseconds are whole microseconds here. Old offsets lose their seconds, the clock too."""
     per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[value.type.unit]
     moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=value.value * 10**6 // per_second)
     if value.type.tz is None:
@@ -241,7 +242,7 @@ def test_what_is_not_finite_becomes_null_and_the_record_says_so() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['say "no"', "back\\slash", "\\", '\\"', "".join(map(chr, range(0x20))), "\x7f\u2028\u2029", "🦀é漢", "", " ", "</script>"],
+    ['say "no"', "back\\slash", "\\", '\\"', "".join(map(chr, range(0x20))), "\x7f\u2028\u2029", "🦀é漢", "", " "],
 )  # fmt: skip
 def test_any_text_is_the_same_after_it_was_parsed(text: str) -> None:
     assert values(pa.array([text, None, "x"])) == [text, None, "x"]

@@ -103,7 +103,7 @@ def test_a_byte_order_mark_is_no_part_of_a_name_or_value(header: bytes, options:
 )
 @pytest.mark.parametrize("encoding", ["utf8", "utf-8", "ascii"])
 def test_bytes_of_another_encoding_are_an_error_of_the_data(content: bytes, encoding: str) -> None:
-    with pytest.raises(DataError, match="expected text in the encoding|UTF8"):
+    with pytest.raises(DataError, match=r"expected text in the encoding|UTF8"):
         read(content, encoding=encoding)
 
 
@@ -151,7 +151,7 @@ def test_names_come_from_the_user_or_by_number() -> None:
 
 @pytest.mark.parametrize("header", [b"a,a", b"a,,b", b",a", b",", b" ,b"])
 def test_a_header_with_equal_or_missing_names_is_refused(header: bytes) -> None:
-    with pytest.raises(DataError, match="line 1: expected .* header"):
+    with pytest.raises(DataError, match=r"line 1: expected .* header"):
         read(header + b"\n1,2,3\n")
 
 

@@ -58,7 +58,7 @@ def test_a_file_without_line_breaks_is_refused_before_it_fills_the_memory() -> N
 def test_what_is_no_object_is_named_by_its_line(bad: bytes) -> None:
     content = b'{"a":1}\n\n' + bad + b"\n"
     for work in (lambda: batches(content), lambda: jsonl.schema(io.BytesIO(content), OPTIONS)):
-        with pytest.raises(DataError, match="^line 3: expected one JSON object") as found:
+        with pytest.raises(DataError, match=r"^line 3: expected one JSON object") as found:
             work()
         assert found.value.where == "line 3"
 

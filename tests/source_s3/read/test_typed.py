@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from source_s3.read.typed import typed
 from source_s3.render import Template, render
 
 
-def values(texts: list[str | None], kind: str, **options: Any) -> list[Any]:
+def values(texts: Sequence[str | None], kind: str, **options: Any) -> list[Any]:
     """As the records have them: typed, then rendered."""
     rows = pa.RecordBatch.from_arrays([pa.array(texts, pa.large_string())], names=["c"])
     lines = bytes(
