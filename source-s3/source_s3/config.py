@@ -258,7 +258,7 @@ class StreamPlan:
     @property
     def options(self) -> str:
         """What changes the records of an unchanged file: part of the ledger's fingerprints."""
-        return f"{self.format.model_dump_json()}{json.dumps(self.types)}{self.schemaless}"
+        return f"{self.format.model_dump_json()}{json.dumps(self.types)}{self.schemaless}{self.rows_are_numbered}"
 
 
 def plans(config: Config) -> list[StreamPlan]:

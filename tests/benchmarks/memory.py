@@ -61,7 +61,7 @@ def upload(servers: Servers, size: int) -> tuple[int, int]:
         part = io.StringIO()
         part.write("" if number else "number,title,text\n")
         while part.tell() < part_size:
-            part.write(f"{number},Jar {number},{TEXT}\n")
+            part.write(f'{number},Jar {number},"{TEXT}"\n')
             number += 1
         body = part.getvalue().encode()
         total += len(body)
