@@ -99,33 +99,24 @@ def _list(array: pa.Array) -> pa.Array:
 
 
 def _map(array: pa.Array) -> pa.Array:
-    array = _without_null_content(array)
-    first, last = array.offsets[0].as_py(), array.offsets[-1].as_py()
-    keys = array.keys[first:last] if len(array.keys) != last - first else array.keys
-    items = array.items[first:last] if len(array.items) != last - first else array.items
+    entries = pa.StructArray.from_arrays([array.keys, array.items], names=["key", "value"])
+    lists = pa.Array.from_buffers(
+        pa.list_(entries.type), len(array), array.buffers()[:2], array.null_count, array.offset, [entries]
+    )
+    keys, items = lists.flatten().flatten()  # the lists, then the pairs
     names = inner_text(keys)
     names = _quoted(names if names is not None else _escaped(to_json(keys)))
     pairs = pc.binary_join_element_wise(names, to_json(items).fill_null("null"), pa.scalar(":", TEXT))
-    return _wrapped(array, "{", pairs, "}")
-
-
-def _without_null_content(array: pa.Array) -> pa.Array:
-    """A null map may still own entries in the buffers; taking by index lays the array out anew, without them."""
-    return array.take(pa.array(np.arange(len(array)))) if array.null_count or array.offset else array
+    return _wrapped(lists, "{", pairs, "}")
 
 
 def _wrapped(array: pa.Array, begin: str, texts: pa.Array, end: str) -> pa.Array:
     """One text for each list: its elements' `texts` between commas."""
-    lengths = pc.list_value_length(array).fill_null(0) if not pa.types.is_map(array.type) else _map_lengths(array)
+    lengths = pc.list_value_length(array).fill_null(0)
     offsets = np.concatenate([[0], np.cumsum(lengths.to_numpy(zero_copy_only=False))]).astype(np.int64)
     joined = pc.binary_join(pa.LargeListArray.from_arrays(pa.array(offsets), texts), pa.scalar(",", TEXT))
     whole = pc.binary_join_element_wise(pa.scalar(begin, TEXT), joined, pa.scalar(end, TEXT), EMPTY)
     return pc.if_else(array.is_valid(), whole, None) if array.null_count else whole
-
-
-def _map_lengths(array: pa.Array) -> pa.Array:
-    offsets = array.offsets.to_numpy()
-    return pa.array(np.where(array.is_valid().to_numpy(zero_copy_only=False), np.diff(offsets), 0))
 
 
 def _struct(array: pa.Array) -> pa.Array:

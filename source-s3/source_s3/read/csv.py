@@ -19,7 +19,7 @@ from source_s3.schema import Properties, properties_of
 from vector_ingest.errors import DataError
 
 BLOCK = 1024 * 1024  # bytes parsed at once; Arrow's default, and as fast as larger ones
-LINE = 16 * 1024 * 1024  # bytes: the longest header, or row of values, that a block may grow to
+LINE = 16 * 1024 * 1024  # bytes: the longest row, which blocks grow to by steps; Arrow reads 32 of them ahead
 logger = logging.getLogger("airbyte")
 
 
@@ -46,7 +46,7 @@ def read(file: BinaryIO, options: CsvFormat, resume: Resume | None) -> Iterator[
                     f"after row {row}",
                     f"expected rows of at most {LINE} bytes, found a longer one. Is a quoted value never closed?",
                 ) from error
-            next_size, bad_rows = LINE, _BadRows(options.ignore_errors_on_fields_mismatch)
+            next_size, bad_rows = 4 * size, _BadRows(options.ignore_errors_on_fields_mismatch)
         size = next_size
     bad_rows.tell()
 
