@@ -4,6 +4,7 @@ Either `path` and `file_type` make one stream, or `streams` lists several.
 """
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -230,6 +231,14 @@ class Config(BaseModel):
                     "or turn `sync_deletions` off"
                 )
         return self
+
+    @field_validator("endpoint")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        value = value.strip()
+        if not re.fullmatch(r"((https?://)?(\[[\da-fA-F:]+\]|[^\s/@:]+)(:\d+)?(/[^\s@]*)?)?", value):
+            raise ValueError("expected an address such as https://host:port, found something else")
+        return value
 
     @field_validator("start_date")
     @classmethod

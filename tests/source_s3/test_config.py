@@ -135,6 +135,19 @@ def test_keys_at_the_top_as_older_versions_of_the_peer_have_them_become_credenti
     assert parse_config(Config, {**SHORT, **empty}) == parse_config(Config, SHORT)
 
 
+@pytest.mark.parametrize(
+    "endpoint", ["", "minio:9000", "http://127.0.0.1:9000/", "https://x.example.com/storage/v1/s3", " https://x "]
+)
+def test_addresses_of_other_stores_are_taken_with_and_without_scheme_and_path(endpoint: str) -> None:
+    assert parse_config(Config, {**SHORT, "endpoint": endpoint}).endpoint == endpoint.strip()
+
+
+def test_white_space_around_pasted_keys_is_left_out() -> None:
+    credentials = parse_config(Config, {**SHORT, "credentials": {**KEYS, "aws_access_key_id": " AKIAX\n"}}).credentials
+    assert isinstance(credentials, IamUser)
+    assert credentials.aws_access_key_id.get_secret_value() == "AKIAX"
+
+
 BAD: dict[str, tuple[Mapping[str, Any], str]] = {
     "no bucket": ({"credentials": KEYS, "path": "x", "file_type": "csv"}, "`bucket` is required and missing: add it"),
     "a path as the bucket": ({**SHORT, "bucket": "s3://b/in"}, "`bucket`.*bare name.*'s3://b/in'.*`path`"),
@@ -149,6 +162,8 @@ BAD: dict[str, tuple[Mapping[str, Any], str]] = {
         {"bucket": "b", "path": "x", "file_type": "csv", "aws_secret_access_key": SECRET},
         "`aws_access_key_id` is missing beside `aws_secret_access_key`.*credentials",
     ),
+    "endpoint of another kind": ({**SHORT, "endpoint": "ftp://x"}, "`endpoint`.*https://host:port"),
+    "endpoint with a password": ({**SHORT, "endpoint": f"http://u:{SECRET}@x"}, "`endpoint`.*https://host:port"),
     "nothing to read": ({"bucket": "b", "credentials": KEYS}, "set `path` and `file_type`.*or list `streams`"),
     "no file type": ({"bucket": "b", "credentials": KEYS, "path": "x"}, "set `path` and `file_type`"),
     "both forms": ({**SHORT, "streams": [stream()]}, "`streams` and `path` are both set: keep one"),
