@@ -15,7 +15,6 @@ from demo.servers import Servers
 
 COMMANDS = Path(sys.executable).parent  # where the connectors' commands are installed
 TEXT_FIELDS = ["content", "object", "kind", "note", "observer", "taken_on", "remark", "measured_at", "wind_from"]
-KEYS = {"plates": [["plate"]], "readings": [["reading"]]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +29,13 @@ class Files:
 
 
 def write_files(folder: Path, servers: Servers) -> Files:
-    """Anew, without a state; the catalog is what `source-s3 discover` finds, with a choice of modes and keys."""
+    """Anew, without a state; the catalog is what `source-s3 discover` finds, with a choice of modes."""
     folder.mkdir(parents=True, exist_ok=True)
     files = Files(folder, *(folder / f"{name}.json" for name in ("source", "destination", "catalog", "state")))
     files.state.unlink(missing_ok=True)
     _write(files.source, source_config(servers.s3.endpoint))
     _write(files.destination, destination_config(servers.postgres.port))
-    _write(files.catalog, configured(discover(files.source), KEYS))
+    _write(files.catalog, configured(discover(files.source)))
     return files
 
 
@@ -89,15 +88,15 @@ def discover(source_config: Path) -> list[dict[str, Any]]:
     return list(found)
 
 
-def configured(streams: list[dict[str, Any]], keys: Mapping[str, list[list[str]]]) -> dict[str, Any]:
-    """`keys` are the user's choice by stream; other streams have one of the source's own."""
+def configured(streams: list[dict[str, Any]]) -> dict[str, Any]:
+    """Each stream incremental, its records told apart by the source's own key."""
     return {
         "streams": [
             {
                 "stream": stream,
                 "sync_mode": "incremental",
                 "destination_sync_mode": "append_dedup",
-                "primary_key": keys.get(stream["name"]) or stream["source_defined_primary_key"],
+                "primary_key": stream["source_defined_primary_key"],
                 "cursor_field": stream.get("default_cursor_field") or [],
             }
             for stream in streams

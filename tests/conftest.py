@@ -1,10 +1,12 @@
 """The servers of the tests: a real PostgreSQL with pgvector, and S3 over HTTP. Named by the resource they give."""
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -90,12 +92,14 @@ def bucket(s3_server: S3Server) -> Bucket:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    # fsync off: the tests kill processes, not the machine.
-    server = PostgresServer(tmp_path_factory.mktemp("postgres") / "cluster", ["fsync=off", "max_wal_size=2GB"])
-    server.start()
-    yield server
-    server.stop()
+def postgres_server() -> Iterator[PostgresServer]:
+    # A folder outside of pytest's own: another run that begins meanwhile clears those of older runs.
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
+        # fsync off: the tests kill processes, not the machine.
+        server = PostgresServer(Path(folder) / "cluster", ["fsync=off", "max_wal_size=2GB"])
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture

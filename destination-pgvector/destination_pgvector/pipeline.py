@@ -39,7 +39,7 @@ def steps_from(config: Config, embedder: Embedder, store: PgvectorStore) -> Step
         embed=Paced(embedder).embed,
         dimensions=embedder.dimensions,
         chunk_size=processing.chunk_size,
-        vector_field=embedding.field_name if isinstance(embedding, FromField) else None,
+        brought=embedding if isinstance(embedding, FromField) else None,
     )
 
 

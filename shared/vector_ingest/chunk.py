@@ -45,11 +45,6 @@ def splitter_from(config: ProcessingConfig, count_tokens: CountTokens, most_toke
     )
 
 
-def whole(text: str) -> list[Chunk]:
-    """The text as one chunk, for a document that brings its vector along."""
-    return [_chunk(0, text, (0, len(text)))]
-
-
 def _chunk(number: int, text: str, span: Span) -> Chunk:
     start, end = span
     piece = text[start:end]

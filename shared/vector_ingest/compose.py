@@ -4,10 +4,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from vector_ingest.document import Document, Stream, Vector
-from vector_ingest.errors import DataError
+from vector_ingest.document import Document, Stream
+from vector_ingest.embed.from_field import vector_of
+from vector_ingest.embed.options import FromField
 from vector_ingest.fields import RECORD_ID_FIELD, STREAM_FIELD
 from vector_ingest.identity import Identify, is_keyed, key_of
 from vector_ingest.messages import Record, dumps
@@ -36,14 +35,14 @@ def compose(record: Record, stream: Stream, identify: Identify, fields: Fields) 
 
 
 def compose_with_vector(
-    record: Record, stream: Stream, identify: Identify, fields: Fields, field: str, dimensions: int
+    record: Record, stream: Stream, identify: Identify, fields: Fields, option: FromField
 ) -> tuple[Document, int]:
-    """The same where the vector comes in the record, in `field`."""
-    values = record.data.pop(field, None)
+    """The same where the record brings its vector, which is then no part of text and metadata."""
+    if stream.mode != "append" and record.data.get(DELETED) is not None:
+        return compose(record, stream, identify, fields)
+    vector = vector_of(record.data, option, f"a record of stream `{stream.name}`")
+    del record.data[option.field_name]
     document, replaced = compose(record, stream, identify, fields)
-    if document.deleted:
-        return document, replaced
-    vector = _vector(values, stream, field, dimensions)
     digest = content_hash(document.hash, vector.tobytes())
     return Document(document.id, document.text, document.metadata, digest, vector=vector), replaced
 
@@ -55,17 +54,3 @@ def content_hash(*parts: bytes) -> bytes:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.digest()
-
-
-def _vector(values: Any, stream: Stream, field: str, dimensions: int) -> Vector:
-    try:
-        vector = np.asarray(values, dtype=np.float32)
-    except (TypeError, ValueError):
-        vector = np.empty(0, np.float32)
-    if vector.shape != (dimensions,) or not np.isfinite(vector).all():
-        found = f"{len(values)} values" if isinstance(values, list) else f"a value of type {type(values).__name__}"
-        raise DataError(
-            f"a record of stream `{stream.name}`",
-            f"expected {dimensions} finite numbers in the field `{field}`, found {found}",
-        )
-    return vector

@@ -169,10 +169,9 @@ class Load:
 
     def _compose(self, record: Record, route: Route) -> tuple[Document, int]:
         steps = self._steps
-        if steps.vector_field is None:
+        if steps.brought is None:
             return compose(record, route.stream, route.identify, steps.fields)
-        field_name, dimensions = steps.vector_field, steps.dimensions
-        return compose_with_vector(record, route.stream, route.identify, steps.fields, field_name, dimensions)
+        return compose_with_vector(record, route.stream, route.identify, steps.fields, steps.brought)
 
     def _weigh(self, document: Document, record: Record) -> int:
         """Bytes that the document takes until it is stored, the vectors to come included."""

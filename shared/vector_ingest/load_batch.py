@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from vector_ingest.compose import Fields, content_hash
 from vector_ingest.document import Chunk, Document, Target
+from vector_ingest.embed.options import FromField
 from vector_ingest.errors import DataError
 from vector_ingest.identity import has_stable_ids
 from vector_ingest.report import Counts
@@ -14,7 +15,7 @@ from vector_ingest.store import VectorStore
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What a load is made of. `vector_field`: the record's field with its vector, where no model is asked."""
+    """What a load is made of. `brought`: where the records bring their vectors, and no model is asked."""
 
     store: VectorStore
     fields: Fields
@@ -22,7 +23,7 @@ class Steps:
     embed: Embed
     dimensions: int
     chunk_size: int  # tokens
-    vector_field: str | None = None
+    brought: FromField | None = None
 
 
 def load_batch(steps: Steps, cache: VectorCache, target: Target, documents: Sequence[Document]) -> Counts:

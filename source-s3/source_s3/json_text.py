@@ -6,6 +6,7 @@ base64, since it need not be text. NaN and infinities become null.
 
 import base64
 import json
+import uuid
 from collections.abc import Callable
 
 import numpy as np
@@ -17,13 +18,18 @@ from vector_ingest.errors import ConfigError
 
 TEXT = pa.large_string()
 EMPTY = pa.scalar("", TEXT)
+UUID = "arrow.uuid"  # Parquet's logical type; any other extension is written as its storage
 # JSON's own escapes, then the rest of the control characters: replaced only where a scan of the bytes finds one.
-ESCAPES = {0x22: '\\"', 0x5C: "\\\\", 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x08: "\\b", 0x0C: "\\f"}
+# The backslash is the first, since the others bring more of them.
+ESCAPES = {0x5C: "\\\\", 0x22: '\\"', 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x08: "\\b", 0x0C: "\\f"}
 ESCAPES |= {code: f"\\u{code:04x}" for code in range(0x20) if code not in ESCAPES}
+MARKS = (0x5C, 0x22)
 
 
 def to_json(array: pa.Array) -> pa.Array:
     """JSON texts (large_string), null where the value is null."""
+    if isinstance(array, pa.ExtensionArray) and array.type.extension_name != UUID:
+        return to_json(array.storage)
     inner = inner_text(array)
     if inner is not None:
         return _quoted(inner)
@@ -52,16 +58,22 @@ def _quoted(inner: pa.Array) -> pa.Array:
 def _escaped(array: pa.Array) -> pa.Array:
     texts = array.cast(TEXT)
     data = np.frombuffer(bytes_of(texts), np.uint8)
-    if not ((data < 0x20).any() or (data == 0x22).any() or (data == 0x5C).any()):
+    if not len(data):
         return texts
-    present = [code for code in np.unique(data).tolist() if code in ESCAPES]
-    for code in sorted(present, key=lambda code: code != 0x5C):  # the backslash first: the others bring more of them
+    # Comparing takes 0.1 ns a byte, np.unique or bincount 3: for control characters only where there are some.
+    codes = ESCAPES if data.min() < 0x20 else MARKS
+    for code in [code for code in codes if (data == code).any()]:
         texts = pc.replace_substring(texts, chr(code), ESCAPES[code])
     return texts
 
 
 def _base64(array: pa.Array) -> pa.Array:
     values = (None if value is None else base64.b64encode(value).decode() for value in array.to_pylist())
+    return pa.array(values, TEXT)
+
+
+def _uuid(array: pa.Array) -> pa.Array:
+    values = (None if value is None else str(uuid.UUID(bytes=value)) for value in array.storage.to_pylist())
     return pa.array(values, TEXT)
 
 
@@ -83,8 +95,6 @@ def _dictionary(array: pa.Array) -> pa.Array:
 
 
 def _list(array: pa.Array) -> pa.Array:
-    if isinstance(array, pa.FixedSizeListArray | pa.ListViewArray | pa.LargeListViewArray):
-        array = array.cast(pa.large_list(array.type.value_field))
     return _wrapped(array, "[", to_json(array.flatten()).fill_null("null"), "]")
 
 
@@ -94,7 +104,7 @@ def _map(array: pa.Array) -> pa.Array:
     keys = array.keys[first:last] if len(array.keys) != last - first else array.keys
     items = array.items[first:last] if len(array.items) != last - first else array.items
     names = inner_text(keys)
-    names = _quoted(names if names is not None else to_json(keys))
+    names = _quoted(names if names is not None else _escaped(to_json(keys)))
     pairs = pc.binary_join_element_wise(names, to_json(items).fill_null("null"), pa.scalar(":", TEXT))
     return _wrapped(array, "{", pairs, "}")
 
@@ -148,6 +158,7 @@ T = pa.types
 INNER: tuple[Render, ...] = (
     (_is_any(T.is_string, T.is_large_string, T.is_string_view), _escaped),
     (_is_any(T.is_binary, T.is_large_binary, T.is_fixed_size_binary, T.is_binary_view), _base64),
+    (lambda kind: isinstance(kind, pa.UuidType), _uuid),
     (T.is_decimal, _number),
     (T.is_date, render_date),
     (T.is_time, render_time),

@@ -43,7 +43,7 @@ def measure(megabytes: int) -> Figures:
             "processing": {"chunk_size": 100, "text_fields": ["title"], "metadata_fields": []},
         }
         destination.write_text(json.dumps(settings | {"indexing": settings["indexing"] | {"index": {"type": "none"}}}))
-        catalog.write_text(json.dumps(configured(discover(source), {"jars": [["number"]]})))
+        catalog.write_text(json.dumps(configured(discover(source))))
         began = time.monotonic()
         peaks = pipe(source, destination, catalog)
         return Figures(rows, size, *peaks, time.monotonic() - began)
@@ -61,7 +61,7 @@ def upload(servers: Servers, size: int) -> tuple[int, int]:
         part = io.StringIO()
         part.write("" if number else "number,title,text\n")
         while part.tell() < part_size:
-            part.write(f"{number},Jar {number},{TEXT}\n")
+            part.write(f'{number},Jar {number},"{TEXT}"\n')
             number += 1
         body = part.getvalue().encode()
         total += len(body)
@@ -83,7 +83,7 @@ def source_config(servers: Servers) -> dict[str, object]:
         "region_name": REGION,
         "endpoint": servers.s3.endpoint,
         "bucket": BUCKET,
-        "streams": [{"name": "jars", "globs": ["*.csv"], "format": {"filetype": "csv"}}],
+        "streams": [{"name": "jars", "globs": ["*.csv"], "primary_key": "number", "format": {"filetype": "csv"}}],
     }
 
 

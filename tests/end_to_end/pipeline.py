@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any, Literal
 
 COMMANDS = Path(sys.executable).parent
+Victim = Literal["source", "destination"]
 PAGE = 4096  # the smallest pipe: what has left the source has nearly reached the relay
 
 
@@ -23,7 +24,7 @@ class Kill:
     `eof`: once the destination's input has ended.
     """
 
-    victim: Literal["source", "destination"]
+    victim: Victim
     after: Literal["line", "state", "eof"]
     count: int = 0
 

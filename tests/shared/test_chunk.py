@@ -9,7 +9,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vector_ingest.chunk import Splitter, splitter_from, whole
+from vector_ingest.chunk import Splitter, splitter_from
 from vector_ingest.document import Chunk
 from vector_ingest.processing import ProcessingConfig
 
@@ -233,8 +233,3 @@ def test_code_is_cut_where_definitions_begin() -> None:
 def test_separators_are_tried_from_coarse_to_fine() -> None:
     cut = splitter(4, option={"mode": "separator"})
     assert [chunk.text for chunk in cut.split("a b c\n\nd e f g h i\nj k")] == ["a b c", "d e f g", "h i", "j k"]
-
-
-def test_a_document_with_its_own_vector_is_one_chunk() -> None:
-    (chunk,) = whole("word " * 1000)
-    assert (chunk.number, chunk.start, chunk.end, chunk.text) == (0, 0, 5000, "word " * 1000)
