@@ -172,8 +172,8 @@ BAD: dict[str, tuple[Mapping[str, Any], str]] = {
     "no such day": ({**SHORT, "start_date": "2026-02-31"}, "`start_date`"),
     "one name twice": (long(stream(), stream()), "two streams.*`s`.*another name"),
     "no globs": (long(stream(globs=[])), "`streams.0.globs`"),
-    "delimiter": (long(stream(reading={"delimiter": ";;"})), "`streams.0.format.delimiter`.*one character"),
-    "quote": (long(stream(reading={"quote_char": "''"})), "`streams.0.format.quote_char`.*one character"),
+    "delimiter": (long(stream(reading={"delimiter": ";;"})), "`streams.0.format.delimiter`.*one ASCII character"),
+    "quote": (long(stream(reading={"quote_char": "''"})), "`streams.0.format.quote_char`.*one ASCII character"),
     "encoding": (long(stream(reading={"encoding": "klingon"})), "`streams.0.format.encoding`.*'klingon'"),
     "column names": (
         long(stream(reading={"header_definition": {"header_definition_type": "User Provided"}})),

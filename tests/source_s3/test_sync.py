@@ -85,6 +85,40 @@ TABLES: dict[str, tuple[bytes, bytes, bytes]] = {  # two rows, three rows, one r
 }
 
 
+def state(stream_state: object) -> list[Any]:
+    return [{"type": "STREAM", "stream": {"stream_descriptor": {"name": "files"}, "stream_state": stream_state}}]
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        [1],
+        "text",
+        {"history": {}},
+        [{"type": "GLOBAL", "global": {"stream_states": []}}],
+        state({"done": {"version": 99, "segments": []}}),
+        state({"done": {"version": 1, "segments": [{"kind": "exact", "entries": 1, "data": "no"}]}}),
+        state({"surprise": 1}),
+        state([1]),
+        state("text"),
+        state({"done": 1}),
+        state({"done": {}, "pending": [1]}),
+        state({"done": {}, "resume": {"place": 1}}),
+        state({"done": {}, "resume": {"key": "a.csv", "fingerprint": 1, "position": 3, "rows": 1}}),
+        state({"done": {}, LAST_MODIFIED: 1}),
+        state({"history": ["a.csv"]}),
+        state({"history": {"a.csv": "yesterday"}}),
+    ],
+    ids=str,
+)
+def test_a_state_of_another_shape_is_refused_with_a_remedy(bucket: Bucket, states: Any) -> None:
+    bucket.put("a.csv", "id\n1\n")
+    parsed = parse_config(Config, config(bucket))
+    with pytest.raises(ConfigError, match=r"[Ss]tate.*(Reset|Give|Use)"):
+        for _ in read_all(parsed, configured_streams(catalog(), states)):
+            pass
+
+
 @pytest.mark.parametrize("file_type", TABLES)
 def test_a_second_sync_reads_what_is_new_or_changed_and_nothing_else(bucket: Bucket, file_type: str) -> None:
     two, three, one = TABLES[file_type]
