@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from source_s3.config import StreamPlan
 from source_s3.objects import S3Object, fetch_object, open_object
+from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.read.options import CsvFormat, ParquetFormat, UnstructuredFormat
 from source_s3.schema import LAST_MODIFIED, ROW, URL

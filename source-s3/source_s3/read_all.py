@@ -8,8 +8,9 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from source_s3.catalog import bucket_of
-from source_s3.config import Config, plans
+from source_s3.config import Config
 from source_s3.pieces import Lines
+from source_s3.plan import plans
 from source_s3.progress import Progress
 from source_s3.sync import Configured, read_stream
 from vector_ingest.errors import ConfigError, DataError, TransientError

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from source_s3.checkpoint import INTERVAL, Checkpoint
-from source_s3.config import StreamPlan
 from source_s3.ledger import Entry, Listed, fingerprint, mtime_fingerprint
 from source_s3.objects import S3Object, list_objects
 from source_s3.pieces import Bucket, Lines, Piece, now, read_object, timestamp
+from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL

@@ -134,34 +134,9 @@ def test_a_stream_that_the_configuration_does_not_make_is_a_config_error(bucket:
     assert not ended.of("RECORD")
 
 
-def state(stream_state: object) -> list[Any]:
-    return [{"type": "STREAM", "stream": {"stream_descriptor": {"name": "files"}, "stream_state": stream_state}}]
-
-
-@pytest.mark.parametrize(
-    "states",
-    [
-        "{",
-        [1],
-        [{"type": "STREAM"}],
-        "text",
-        {"history": {}},
-        [{"type": "GLOBAL", "global": {"stream_states": []}}],
-        state({"done": {"version": 99, "segments": []}}),
-        state({"done": {"version": 1, "segments": [{"kind": "exact", "entries": 1, "data": "no"}]}}),
-        state({"surprise": 1}),
-        state([1]),
-        state("text"),
-        state({"done": 1}),
-        state({"done": {}, "resume": {"place": 1}}),
-        state({"done": {}, "resume": {"key": "a.csv", "fingerprint": 1, "position": 3, "rows": 1}}),
-        state({"done": {}, "_ab_source_file_last_modified": 1}),
-        state({"history": ["a.csv"]}),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("states", ["{", "text", [{"type": "STREAM"}]], ids=str)
 def test_a_bad_state_is_a_config_error(bucket: Bucket, tmp_path: Path, states: Any) -> None:
-    bucket.put("a.csv", "id\n1\n")
+    """More of them in test_sync.py."""
     ended = run(arguments(tmp_path, "read", config(bucket), catalog(), states))
     assert (ended.code, ended.error()["failure_type"]) == (1, "config_error"), ended.error()
     assert "state" in ended.error()["message"]

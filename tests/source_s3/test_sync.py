@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from source_s3.catalog import bucket_of
-from source_s3.config import Config, plans
+from source_s3.config import Config
+from source_s3.plan import plans
 from source_s3.progress import Progress
 from source_s3.read_all import configured_streams, read_all
 from source_s3.schema import LAST_MODIFIED
@@ -82,6 +83,40 @@ TABLES: dict[str, tuple[bytes, bytes, bytes]] = {  # two rows, three rows, one r
     "jsonl": (b'{"id":1}\n{"id":2}\n', b'{"id":4}\n{"id":5}\n{"id":6}', b'{"id":7}\n'),
     "parquet": (parquet(2), parquet(3), parquet(1)),
 }
+
+
+def state(stream_state: object) -> list[Any]:
+    return [{"type": "STREAM", "stream": {"stream_descriptor": {"name": "files"}, "stream_state": stream_state}}]
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        [1],
+        "text",
+        {"history": {}},
+        [{"type": "GLOBAL", "global": {"stream_states": []}}],
+        state({"done": {"version": 99, "segments": []}}),
+        state({"done": {"version": 1, "segments": [{"kind": "exact", "entries": 1, "data": "no"}]}}),
+        state({"surprise": 1}),
+        state([1]),
+        state("text"),
+        state({"done": 1}),
+        state({"done": {}, "pending": [1]}),
+        state({"done": {}, "resume": {"place": 1}}),
+        state({"done": {}, "resume": {"key": "a.csv", "fingerprint": 1, "position": 3, "rows": 1}}),
+        state({"done": {}, LAST_MODIFIED: 1}),
+        state({"history": ["a.csv"]}),
+        state({"history": {"a.csv": "yesterday"}}),
+    ],
+    ids=str,
+)
+def test_a_state_of_another_shape_is_refused_with_a_remedy(bucket: Bucket, states: Any) -> None:
+    bucket.put("a.csv", "id\n1\n")
+    parsed = parse_config(Config, config(bucket))
+    with pytest.raises(ConfigError, match=r"[Ss]tate.*(Reset|Give|Use)"):
+        for _ in read_all(parsed, configured_streams(catalog(), states)):
+            pass
 
 
 @pytest.mark.parametrize("file_type", TABLES)
