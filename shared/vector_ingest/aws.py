@@ -31,7 +31,7 @@ ATTEMPTS, CONNECT_SECONDS, READ_SECONDS = 8, 10, 60
 class IamUser(BaseModel):
     """Signs in with the access key of an IAM user, or with temporary keys and their session token."""
 
-    model_config = ConfigDict(title="IAM user")
+    model_config = ConfigDict(title="IAM user", str_strip_whitespace=True)  # pasted keys often end in a line break
     auth_type: Literal["iam_user"] = Field("iam_user", json_schema_extra={"order": 0})
     aws_access_key_id: SecretStr = Field(
         min_length=1,  # boto3 takes empty keys for none, and would sign in as the machine

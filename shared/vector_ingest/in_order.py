@@ -1,7 +1,7 @@
 """An ordered parallel map with a bound in bytes: work in a pool, results in the order given."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, wait
 from typing import Generic, TypeVar
 
@@ -64,7 +64,7 @@ def in_order(
     pool: Executor,
     weigh: Callable[[Item], int],
     limit: int,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """`map(work, items)` in a pool: results in order, at most `limit` bytes in flight (an item's `weigh`)."""
     window: Window[Result] = Window(pool, limit)
     try:

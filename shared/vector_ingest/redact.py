@@ -10,7 +10,8 @@ SHORTEST = 3  # characters: to hide an "a" would make every message unreadable
 def redactor(specification: Mapping[str, Any], config: Any) -> Callable[[str], str]:
     """Takes the values of secret properties out of a text. `config` may be of any shape, also a wrong one."""
     names = set(_secret_names(specification))
-    secrets = sorted({value for value in _values(config, names) if len(value) >= SHORTEST}, key=len, reverse=True)
+    values = {form for value in _values(config, names) for form in (value, value.strip())}  # libraries may strip too
+    secrets = sorted((value for value in values if len(value) >= SHORTEST), key=len, reverse=True)
 
     def redact(text: str) -> str:
         for secret in secrets:

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from heapq import nlargest
 from typing import Any
 
-from source_s3.config import Config, StreamPlan, plans
+from source_s3.config import Config
 from source_s3.objects import S3Object, list_objects, open_object
 from source_s3.pieces import Bucket, named
+from source_s3.plan import StreamPlan, plans
 from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import DELETED_AT, LAST_MODIFIED, ROW, UPDATED_AT, URL, Properties, merge, stream_schema
 from vector_ingest.aws import aws_errors, s3_client

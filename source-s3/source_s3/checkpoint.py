@@ -14,7 +14,11 @@ LARGE = 8_000_000  # bytes: lines of over 20,000,000 characters make the platfor
 class Checkpoint:
     """Counts what left since the last state of one stream."""
 
-    def __init__(self, name: str, namespace: str | None, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, namespace: str | None, warn: Callable[[str], None], interval: float = INTERVAL
+    ) -> None:
+        """`interval`: the seconds between two states."""
+        self._interval = interval
         self._name = name
         self._namespace = namespace
         self._warn = warn
@@ -29,7 +33,7 @@ class Checkpoint:
         self._bytes += size
 
     def is_due(self) -> bool:
-        return monotonic() - self._left > INTERVAL and self._bytes > WORTH * self._size
+        return monotonic() - self._left >= self._interval and self._bytes > WORTH * self._size
 
     def line(self, state: StreamState) -> bytes:
         line = state_line(self._name, self._namespace, state.to_json(), self._records)

@@ -5,24 +5,17 @@ Either `path` and `file_type` make one stream, or `streams` lists several.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from source_s3.read.options import CsvFormat, Format, JsonlFormat, ParquetFormat, UnstructuredFormat
+from source_s3.older_forms import newest_form, warn_of_unknown
+from source_s3.read.options import Format, UnstructuredFormat
 from vector_ingest.aws import Credentials
 
 GROUPS = {"access": "Access to the bucket", "files": "Files", "advanced": "Advanced"}
 FileType = Literal["csv", "jsonl", "parquet", "documents"]
-FORMATS: dict[FileType, type[CsvFormat | JsonlFormat | ParquetFormat | UnstructuredFormat]] = {
-    "csv": CsvFormat,
-    "jsonl": JsonlFormat,
-    "parquet": ParquetFormat,
-    "documents": UnstructuredFormat,
-}
 JSON_TYPES = ("string", "integer", "number", "boolean", "array", "object")
 SAMPLED = 10  # files that a schema is taken from where the user sets no number, as in Airbyte's source-s3
 
@@ -36,6 +29,7 @@ class StreamConfig(BaseModel):
     name: str = Field(min_length=1, title="Name", description="The name of the stream.", json_schema_extra=_form(0))
     globs: list[str] = Field(
         default=["**"],
+        min_length=1,
         title="Globs",
         description="Which objects belong to the stream, such as `reports/**/*.csv`. `**` stands for any folders, "
         "`{a,b}` for either. The fixed beginning of a glob is all that is listed.",
@@ -94,6 +88,13 @@ class StreamConfig(BaseModel):
         json_schema_extra=_form(10, airbyte_hidden=True),
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, stream: Any) -> Any:
+        if isinstance(stream, dict):
+            warn_of_unknown(stream, cls.model_fields, f"The stream {stream.get('name')!r}")
+        return stream
+
     @field_validator("validation_policy")
     @classmethod
     def _emits(cls, value: str) -> str:
@@ -104,7 +105,7 @@ class StreamConfig(BaseModel):
     @field_validator("input_schema")
     @classmethod
     def _maps_names_to_types(cls, value: str | None) -> str | None:
-        _types_of(value)
+        types_of(value)
         return value
 
     @property
@@ -201,13 +202,24 @@ class Config(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _one_way_to_name_streams(cls, config: Any) -> Any:
-        if isinstance(config, dict):
-            short = [name for name in ("path", "file_type") if config.get(name)]
-            if config.get("streams") and short:
-                raise ValueError(f"`streams` and `{short[0]}` are both set: keep one of them")
-            if not config.get("streams") and len(short) < 2:
-                raise ValueError("set `path` and `file_type` for one stream, or list `streams`")
+        if not isinstance(config, dict):
+            return config
+        config = newest_form(config)
+        warn_of_unknown(config, cls.model_fields, "The configuration")
+        short = [name for name in ("path", "file_type") if config.get(name)]
+        if config.get("streams") and short:
+            raise ValueError(f"`streams` and `{short[0]}` are both set: keep one of them")
+        if not config.get("streams") and len(short) < 2:
+            raise ValueError("set `path` and `file_type` for one stream, or list `streams`")
         return config
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Config":
+        names = [stream.name for stream in self.streams]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two streams have the name `{twice}`: give one of them another name")
+        return self
 
     @model_validator(mode="after")
     def _deletions_need_keys_of_ours(self) -> "Config":
@@ -219,6 +231,21 @@ class Config(BaseModel):
                     "or turn `sync_deletions` off"
                 )
         return self
+
+    @field_validator("endpoint")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        value = value.strip()
+        if not re.fullmatch(r"((https?://)?(\[[\da-fA-F:]+\]|[^\s/@:]+)(:\d+)?(/[^\s@]*)?)?", value):
+            raise ValueError("expected an address such as https://host:port, found something else")
+        return value
+
+    @field_validator("start_date")
+    @classmethod
+    def _day_exists(cls, value: str | None) -> str | None:
+        if value is not None:
+            datetime.fromisoformat(value)
+        return value
 
     @field_validator("bucket")
     @classmethod
@@ -235,71 +262,7 @@ class Config(BaseModel):
         return start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class StreamPlan:
-    """What one stream reads, the same for both forms of the configuration."""
-
-    name: str
-    globs: Sequence[str]
-    prefix: str
-    format: CsvFormat | JsonlFormat | ParquetFormat | UnstructuredFormat
-    keys: Sequence[str]  # the user's primary key
-    types: Mapping[str, str]  # the user's JSON types by column; empty: from the files
-    schemaless: bool
-    sampled: int
-    first_found: bool
-    deletions: bool
-
-    @property
-    def rows_are_numbered(self) -> bool:
-        """Whether the rows of a table carry their number, to have a key that a deletion can name."""
-        return self.deletions and not self.keys and not isinstance(self.format, UnstructuredFormat)
-
-    @property
-    def options(self) -> str:
-        """What changes the records of an unchanged file: part of the ledger's fingerprints."""
-        return f"{self.format.model_dump_json()}{json.dumps(self.types)}{self.schemaless}"
-
-
-def plans(config: Config) -> list[StreamPlan]:
-    if config.path and config.file_type:
-        name = config.stream_name or _name_of(config.path, config.bucket)
-        reading = FORMATS[config.file_type]()
-        return [
-            StreamPlan(name, [_glob(config.path)], "", reading, [], {}, False, SAMPLED, False, config.sync_deletions)
-        ]
-    return [
-        StreamPlan(
-            stream.name,
-            stream.globs,
-            stream.legacy_prefix or "",
-            stream.format,
-            stream.keys,
-            _types_of(stream.input_schema),
-            stream.schemaless,
-            stream.recent_n_files_to_read_for_schema_discovery or SAMPLED,
-            stream.use_first_found_file_for_schema_discovery,
-            config.sync_deletions,
-        )
-        for stream in config.streams
-    ]
-
-
-def _glob(path: str) -> str:
-    """A folder means all below it. A leading slash is a habit from file systems; no key begins with one by mistake."""
-    path = path.removeprefix("/")
-    return f"{path}**" if path.endswith("/") or not path else path
-
-
-def _name_of(path: str, bucket: str) -> str:
-    """The last part of the path without wildcards."""
-    fixed = re.split(r"[*?\[{]", path, maxsplit=1)[0]
-    folder = fixed if fixed == path else fixed.rpartition("/")[0]
-    last = folder.strip("/").rpartition("/")[2]
-    return re.sub(r"\.\w+$", "", last) or bucket
-
-
-def _types_of(input_schema: str | None) -> dict[str, str]:
+def types_of(input_schema: str | None) -> dict[str, str]:
     if not input_schema:
         return {}
     try:

@@ -6,6 +6,7 @@ base64, since it need not be text. NaN and infinities become null.
 
 import base64
 import json
+import uuid
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +18,7 @@ from vector_ingest.errors import ConfigError
 
 TEXT = pa.large_string()
 EMPTY = pa.scalar("", TEXT)
+UUID = "arrow.uuid"  # Parquet's logical type; any other extension is written as its storage
 # JSON's own escapes, then the rest of the control characters: replaced only where a scan of the bytes finds one.
 # The backslash is the first, since the others bring more of them.
 ESCAPES = {0x5C: "\\\\", 0x22: '\\"', 0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x08: "\\b", 0x0C: "\\f"}
@@ -26,6 +28,8 @@ MARKS = (0x5C, 0x22)
 
 def to_json(array: pa.Array) -> pa.Array:
     """JSON texts (large_string), null where the value is null."""
+    if isinstance(array, pa.ExtensionArray) and array.type.extension_name != UUID:
+        return to_json(array.storage)
     inner = inner_text(array)
     if inner is not None:
         return _quoted(inner)
@@ -68,6 +72,11 @@ def _base64(array: pa.Array) -> pa.Array:
     return pa.array(values, TEXT)
 
 
+def _uuid(array: pa.Array) -> pa.Array:
+    values = (None if value is None else str(uuid.UUID(bytes=value)) for value in array.storage.to_pylist())
+    return pa.array(values, TEXT)
+
+
 def _number(array: pa.Array) -> pa.Array:
     return array.cast(TEXT)
 
@@ -86,39 +95,28 @@ def _dictionary(array: pa.Array) -> pa.Array:
 
 
 def _list(array: pa.Array) -> pa.Array:
-    if isinstance(array, pa.FixedSizeListArray | pa.ListViewArray | pa.LargeListViewArray):
-        array = array.cast(pa.large_list(array.type.value_field))
     return _wrapped(array, "[", to_json(array.flatten()).fill_null("null"), "]")
 
 
 def _map(array: pa.Array) -> pa.Array:
-    array = _without_null_content(array)
-    first, last = array.offsets[0].as_py(), array.offsets[-1].as_py()
-    keys = array.keys[first:last] if len(array.keys) != last - first else array.keys
-    items = array.items[first:last] if len(array.items) != last - first else array.items
+    entries = pa.StructArray.from_arrays([array.keys, array.items], names=["key", "value"])
+    lists = pa.Array.from_buffers(
+        pa.list_(entries.type), len(array), array.buffers()[:2], array.null_count, array.offset, [entries]
+    )
+    keys, items = lists.flatten().flatten()  # the lists, then the pairs
     names = inner_text(keys)
-    names = _quoted(names if names is not None else to_json(keys))
+    names = _quoted(names if names is not None else _escaped(to_json(keys)))
     pairs = pc.binary_join_element_wise(names, to_json(items).fill_null("null"), pa.scalar(":", TEXT))
-    return _wrapped(array, "{", pairs, "}")
-
-
-def _without_null_content(array: pa.Array) -> pa.Array:
-    """A null map may still own entries in the buffers; taking by index lays the array out anew, without them."""
-    return array.take(pa.array(np.arange(len(array)))) if array.null_count or array.offset else array
+    return _wrapped(lists, "{", pairs, "}")
 
 
 def _wrapped(array: pa.Array, begin: str, texts: pa.Array, end: str) -> pa.Array:
     """One text for each list: its elements' `texts` between commas."""
-    lengths = pc.list_value_length(array).fill_null(0) if not pa.types.is_map(array.type) else _map_lengths(array)
+    lengths = pc.list_value_length(array).fill_null(0)
     offsets = np.concatenate([[0], np.cumsum(lengths.to_numpy(zero_copy_only=False))]).astype(np.int64)
     joined = pc.binary_join(pa.LargeListArray.from_arrays(pa.array(offsets), texts), pa.scalar(",", TEXT))
     whole = pc.binary_join_element_wise(pa.scalar(begin, TEXT), joined, pa.scalar(end, TEXT), EMPTY)
     return pc.if_else(array.is_valid(), whole, None) if array.null_count else whole
-
-
-def _map_lengths(array: pa.Array) -> pa.Array:
-    offsets = array.offsets.to_numpy()
-    return pa.array(np.where(array.is_valid().to_numpy(zero_copy_only=False), np.diff(offsets), 0))
 
 
 def _struct(array: pa.Array) -> pa.Array:
@@ -151,6 +149,7 @@ T = pa.types
 INNER: tuple[Render, ...] = (
     (_is_any(T.is_string, T.is_large_string, T.is_string_view), _escaped),
     (_is_any(T.is_binary, T.is_large_binary, T.is_fixed_size_binary, T.is_binary_view), _base64),
+    (lambda kind: isinstance(kind, pa.UuidType), _uuid),
     (T.is_decimal, _number),
     (T.is_date, render_date),
     (T.is_time, render_time),

@@ -203,15 +203,20 @@ class ObjectFile(io.RawIOBase):
 
 
 class ReadAhead(io.RawIOBase):
-    """A file downloaded by a thread of its own up to 8 MiB ahead of its reader. A seek throws away what is ahead."""
+    """A file downloaded by a thread of its own up to 8 MiB ahead of its reader.
+
+    A seek out of the present piece throws away what is ahead; one inside it (a header read twice) costs nothing.
+    """
 
     def __init__(self, file: ObjectFile) -> None:
         super().__init__()
         self._file = file
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
         self._ahead: deque[Future[bytes]] = deque()
-        self._rest = memoryview(b"")
+        self._piece = memoryview(b"")
+        self._rest = self._piece  # of the piece, what was not read yet
         self._ended = False
+        self._failure: BaseException | None = None
         self._position = 0
 
     @property
@@ -230,18 +235,24 @@ class ReadAhead(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_CUR and offset == 0:
             return self._position
+        piece_start = self._position - (len(self._piece) - len(self._rest))
+        if whence == io.SEEK_SET and piece_start <= offset <= piece_start + len(self._piece):
+            self._rest, self._position = self._piece[offset - piece_start :], offset
+            return offset
         for piece in self._ahead:
             piece.cancel()
         wait(self._ahead)
         self._ahead.clear()
-        self._rest, self._ended = memoryview(b""), False
+        self._piece = self._rest = memoryview(b"")
+        self._ended, self._failure = False, None
         self._position = self._file.seek(offset, whence)
         return self._position
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         if not self._rest and not self._ended:
-            self._rest = memoryview(self._next_piece())
-            self._ended = not self._rest
+            if piece := self._next_piece():
+                self._piece = self._rest = memoryview(piece)
+            self._ended = not piece
         view = memoryview(buffer).cast("B")
         count = min(len(view), len(self._rest))
         view[:count] = self._rest[:count]
@@ -258,17 +269,18 @@ class ReadAhead(io.RawIOBase):
 
     def _next_piece(self) -> bytes:
         while len(self._ahead) < PIECES_AHEAD:
-            self._ahead.append(self._pool.submit(_read_piece, self._file))
+            self._ahead.append(self._pool.submit(self._read_piece))
         return self._ahead.popleft().result()
 
-
-def _read_piece(file: ObjectFile) -> bytes:
-    """After a failure the file is closed, so that the pieces behind it fail at once."""
-    try:
-        return file.read(PIECE_BYTES)
-    except BaseException:
-        file.close()
-        raise
+    def _read_piece(self) -> bytes:
+        """After a failure the pieces behind it fail at once, until a seek begins anew."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return self._file.read(PIECE_BYTES)
+        except BaseException as error:
+            self._failure = error
+            raise
 
 
 def open_object(client: "S3Client", bucket: str, found: S3Object, *, read_ahead: bool) -> io.BufferedReader:

@@ -2,14 +2,14 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from source_s3.config import StreamPlan
 from source_s3.objects import S3Object, fetch_object, open_object
+from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.read.options import CsvFormat, ParquetFormat, UnstructuredFormat
 from source_s3.schema import LAST_MODIFIED, ROW, URL
@@ -44,7 +44,7 @@ def read_object(
     item: S3Object,
     position: Mapping[str, int] | None,
     progress: Progress,
-) -> Iterator[Piece]:
+) -> Generator[Piece, None, None]:
     """DataError and ConfigError name the object, and the place in it."""
     with named(bucket, item):
         if isinstance(plan.format, UnstructuredFormat):
@@ -63,8 +63,9 @@ def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
         place = where if error.where in {item.key, "the file"} else f"{where}, {error.where}"
         raise DataError(place, error.reason) from error
     except ConfigError as error:
-        message = str(error)
-        raise (error if where in message else ConfigError(f"{where}: {message}")) from error
+        if where in str(error):
+            raise
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def facts(item: S3Object) -> dict[str, str]:

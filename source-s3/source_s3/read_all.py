@@ -4,18 +4,20 @@ A stream that fails does not take the others along: they are read, and the whole
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from source_s3.catalog import bucket_of
-from source_s3.config import Config, plans
+from source_s3.config import Config
 from source_s3.pieces import Lines
+from source_s3.plan import plans
 from source_s3.progress import Progress
 from source_s3.sync import Configured, read_stream
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.messages import status_line
 
 logger = logging.getLogger("airbyte")
+SYNC_MODES = ("full_refresh", "incremental")
 OURS = (ConfigError, DataError, TransientError)
 
 
@@ -31,7 +33,7 @@ def configured_streams(catalog: Mapping[str, Any], states: Any) -> Sequence[Conf
         ) from error
 
 
-def read_all(config: Config, configured: Sequence[Configured]) -> Iterator[Lines]:
+def read_all(config: Config, configured: Sequence[Configured]) -> Generator[Lines, None, None]:
     """Every line in its final order. Raises the first stream's error after the last stream."""
     known = {plan.name: plan for plan in plans(config)}
     unknown = [stream.name for stream in configured if stream.name not in known]
@@ -79,6 +81,11 @@ def _states(states: Any) -> dict[tuple[str | None, str], Mapping[str, Any]]:
 
 def _configured(entry: Mapping[str, Any], states: Mapping[tuple[str | None, str], Mapping[str, Any]]) -> Configured:
     name, namespace = entry["stream"]["name"], entry["stream"].get("namespace")
+    if entry["sync_mode"] not in SYNC_MODES:
+        raise ConfigError(
+            f"The catalog's stream `{name}` has the sync_mode {entry['sync_mode']!r}: expected one of "
+            f"{', '.join(SYNC_MODES)}. Mend the catalog."
+        )
     return Configured(
         name,
         namespace,

@@ -45,7 +45,9 @@ def render(rows: pa.RecordBatch, first_row: int, template: Template) -> memoryvi
     NaN and infinities become null, and the record says so in `meta.changes`. ConfigError: a type that can't be
     rendered. DataError: text that is not UTF-8; a date outside of the years 1 to 9999.
     """
-    if rows.num_columns and rows.schema.field(0).metadata == RAW_OBJECT:
+    if not rows.num_columns:
+        return _render_objects(pa.repeat(pa.scalar("{}", TEXT), rows.num_rows), first_row, template)
+    if rows.schema.field(0).metadata == RAW_OBJECT:
         return _render_objects(rows.column(0), first_row, template)
     parts: list[pa.Array | pa.Scalar] = []
     literal = template.head() + ('"data":{' if template.wrapped else "")
@@ -94,7 +96,8 @@ def _render_objects(objects: pa.Array, first_row: int, template: Template) -> me
         opened = pc.binary_slice(objects.cast(pa.large_binary()), 0, -1).cast(TEXT)
         bare = pc.ascii_rtrim_whitespace(opened)
         parts = [pa.scalar(template.head().removesuffix("{"), TEXT), bare]
-        parts.append(pc.if_else(pc.equal(bare, "{"), EMPTY, pa.scalar(",", TEXT)))
+        more = "," if template.constants or template.row_number is not None else ""
+        parts.append(pc.if_else(pc.equal(bare, "{"), EMPTY, pa.scalar(more, TEXT)))
         comma, tail = "", template.tail().removeprefix(",")
     if template.row_number is not None:
         parts += [pa.scalar(f"{comma}{json.dumps(template.row_number)}:", TEXT), _numbers(first_row, len(objects))]
@@ -121,14 +124,33 @@ def _changes(rows: pa.RecordBatch) -> pa.Array | None:
 
 def _lost(column: pa.Array) -> pa.Array | None:
     """Where a NaN or an infinity became null; None if nowhere."""
-    if not _has_float(column.type):
+    if _all_finite(column):
         return None
     if pa.types.is_floating(column.type):
-        wide = column.cast(pa.float32()) if pa.types.is_float16(column.type) else column
-        lost = pc.invert(pc.is_finite(wide)).fill_null(False)
-    else:  # rare: nested floats are looked through value by value
-        lost = pa.array([_holds_non_finite(value) for value in column.to_pylist()], pa.bool_())
+        return pc.invert(_finite(column)).fill_null(False)
+    # Rare: nested floats that are not all finite are looked through value by value.
+    lost = pa.array([_holds_non_finite(value) for value in column.to_pylist()], pa.bool_())
     return lost if lost.true_count else None
+
+
+def _all_finite(column: pa.Array) -> bool:
+    """Whether all floats are finite, at any depth; False also for one that a null hides from view."""
+    kind = column.type
+    if not _has_float(kind):
+        return True
+    if pa.types.is_floating(kind):
+        return bool(pc.all(_finite(column), min_count=0).as_py())
+    if pa.types.is_dictionary(kind):
+        return _all_finite(column.dictionary)
+    if pa.types.is_map(kind):
+        return _all_finite(column.keys) and _all_finite(column.items)
+    if pa.types.is_struct(kind):
+        return all(_all_finite(field) for field in column.flatten())
+    return _all_finite(column.flatten())
+
+
+def _finite(floats: pa.Array) -> pa.Array:
+    return pc.is_finite(floats.cast(pa.float32()) if pa.types.is_float16(floats.type) else floats)
 
 
 def _has_float(kind: pa.DataType) -> bool:

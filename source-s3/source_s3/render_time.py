@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vector_ingest.errors import DataError
+from vector_ingest.errors import ConfigError, DataError
 
 Ints = npt.NDArray[np.int64]
 Part = npt.NDArray[np.bytes_] | bytes  # a column of texts of one width, or one text for all rows
@@ -58,7 +58,7 @@ def render_timestamp(times: pa.Array) -> pa.Array:
     """timestamp of any unit, with or without zone -> YYYY-MM-DDTHH:MM:SS[.ffffff][+HH:MM]."""
     per_second = PER_SECOND[times.type.unit]
     local, offset = _local(times)
-    seconds, fraction = _divided(_integers(local, np.int64), per_second)
+    seconds, fraction = _divided(local, per_second)
     days, second = _divided(seconds, DAY)
     return _with_fraction([_days(days, _valid(times)), b"T", CLOCK[second]], fraction, per_second, offset, times)
 
@@ -69,17 +69,28 @@ def _divided(values: Ints, by: int) -> tuple[Ints, Ints]:
     return quotient, values - quotient * by
 
 
-def _local(times: pa.Array) -> tuple[pa.Array, list[Part]]:
-    """The wall clock of the type's zone, and its offset from UTC as text (nothing without a zone)."""
-    zone = times.type.tz
+def _local(times: pa.Array) -> tuple[Ints, list[Part]]:
+    """The wall clock of the type's zone, and its offset from UTC as text (nothing without a zone).
+
+    Offsets before about 1900 have seconds, which ISO 8601 has no place for: they are rounded down to a minute, and the
+    clock with them, so that the two still name the same moment.
+    """
+    zone, values = times.type.tz, _integers(times, np.int64)
     if zone is None:
-        return times, []
+        return values, []
     if zone in {"UTC", "Z", "+00:00"}:
-        return times, [b"+00:00"]
-    local = pc.local_timestamp(times)
-    minutes = (_integers(local, np.int64) - _integers(times, np.int64)) // (60 * PER_SECOND[times.type.unit])
+        return values, [b"+00:00"]
+    try:
+        local = pc.local_timestamp(times)
+    except pa.ArrowInvalid as error:
+        raise ConfigError(
+            f"a column has the Arrow type {times.type}, whose time zone is not known here: {error}. Leave the column "
+            "out of the stream, or write the file with another zone"
+        ) from error
+    minute = 60 * PER_SECOND[times.type.unit]
+    minutes = (_integers(local, np.int64) - values) // minute
     hours, minutes_left = _divided(np.abs(minutes), 60)
-    return local, [np.where(minutes < 0, b"-", b"+"), TWO[hours % 100], b":", TWO[minutes_left]]
+    return values + minutes * minute, [np.where(minutes < 0, b"-", b"+"), TWO[hours % 100], b":", TWO[minutes_left]]
 
 
 def _integers(array: pa.Array, width: type[np.signedinteger]) -> Ints:

@@ -2,7 +2,10 @@
 
 import argparse
 import json
+import os
+import signal
 import sys
+from contextlib import closing
 from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -32,7 +35,13 @@ def main() -> None:
         sys.exit(0)
     from vector_ingest.command_line import execute
 
+    signal.signal(signal.SIGTERM, _stop)
     sys.exit(execute(arguments.command, arguments.config, _spec(), partial(_dispatch, arguments)))
+
+
+def _stop(number: int, frame: object) -> None:  # noqa: ARG001  the signature of a handler
+    """At once, threads or not: a state is never early. A container's first process ignores the signal otherwise."""
+    os._exit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,5 +89,7 @@ def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Ou
             from source_s3.read_all import configured_streams, read_all
 
             states = read_json(arguments.state, "state") if arguments.state else []
-            for lines in read_all(parsed, configured_streams(read_object(arguments.catalog, "catalog"), states)):
-                output.write(lines)
+            configured = configured_streams(read_object(arguments.catalog, "catalog"), states)
+            with closing(read_all(parsed, configured)) as read:
+                for lines in read:
+                    output.write(lines)

@@ -80,6 +80,8 @@ def _types(kind: pa.DataType) -> tuple[list[str], Property]:
     checks = pa.types
     if checks.is_dictionary(kind):
         return _types(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):  # such as Parquet's UUID and JSON
+        return _types(kind.storage_type)
     if checks.is_null(kind):
         return ["string"], {}
     if checks.is_boolean(kind):

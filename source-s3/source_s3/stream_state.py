@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from source_s3.ledger import Entry, Ledger
+from source_s3.ledger import REMEDY, Entry, Ledger
 from source_s3.schema import LAST_MODIFIED
+from vector_ingest.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +39,20 @@ class StreamState:
 
         ConfigError: the state is neither ours nor that of Airbyte's source-s3.
         """
+        if not isinstance(state, Mapping):
+            raise _damaged(f"an object expected, found {type(state).__name__}")
         kept = generation if full_refresh else None
         if full_refresh and (generation is None or state.get("generation_id") != generation):
             return cls(Ledger.from_state({}), Ledger.from_state({}), kept)
-        resume = state.get("resume")
+        cursor = state.get(LAST_MODIFIED)
+        if not isinstance(cursor, str | None):
+            raise _damaged(f"'{LAST_MODIFIED}' is no text but {type(cursor).__name__}")
         return cls(
             Ledger.from_state(state.get("done", state)),
             Ledger.from_state(state.get("pending", {})),
             kept,
-            state.get(LAST_MODIFIED),
-            Resume(**resume) if resume else None,
+            cursor,
+            _resume(state["resume"]) if state.get("resume") else None,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -92,14 +97,28 @@ class StreamState:
         self.done.put(key, entry)
         self._drop(self.pending, key)
         self.cursor = max(self.cursor or "", last_modified)
-        self.resume = None
+        if self.resume is not None and self.resume.key == key:
+            self.resume = None
 
     def forget(self, key: str) -> None:
         """The object is gone, and its deletes have left."""
         self._drop(self.done, key)
         self._drop(self.pending, key)
+        if self.resume is not None and self.resume.key == key:
+            self.resume = None
 
     @staticmethod
     def _drop(ledger: Ledger, key: str) -> None:
         if ledger.get(key) is not None:
             ledger.remove(key)
+
+
+def _resume(found: Any) -> Resume:
+    match found:
+        case {"key": str(key), "fingerprint": int(fingerprint), "position": dict(position), "rows": int(rows)}:
+            return Resume(key, fingerprint, position, rows)
+    raise _damaged("'resume' lacks what tells where to go on")
+
+
+def _damaged(why: str) -> ConfigError:
+    return ConfigError(f"The state of the stream is damaged: {why}. {REMEDY}")

@@ -4,17 +4,18 @@ The lines come in their final order, states included. Objects are read by (last-
 wins where two hold the same record; the listing therefore ends before the reading begins.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from source_s3.checkpoint import Checkpoint
-from source_s3.config import StreamPlan
+from source_s3.checkpoint import INTERVAL, Checkpoint
 from source_s3.ledger import Entry, Listed, fingerprint, mtime_fingerprint
 from source_s3.objects import S3Object, list_objects
 from source_s3.pieces import Bucket, Lines, Piece, now, read_object, timestamp
+from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL
@@ -51,12 +52,21 @@ class Stream:
     state: StreamState
     checkpoint: Checkpoint
     progress: Progress
+    resume: Resume | None  # of the state that came, whatever the present one says
 
 
 def read_stream(
-    bucket: Bucket, plan: StreamPlan, configured: Configured, start: datetime | None, progress: Progress
+    bucket: Bucket,
+    plan: StreamPlan,
+    configured: Configured,
+    start: datetime | None,
+    progress: Progress,
+    interval: float = INTERVAL,
 ) -> Iterator[Lines]:
-    """All lines of one stream from RUNNING to its last state. Raises what ended it early; then no state follows."""
+    """All lines of one stream from RUNNING to its last state. Raises what ended it early; then no state follows.
+
+    `interval`: the seconds between two states.
+    """
     state = StreamState.from_json(configured.state, configured.full_refresh, configured.generation)
     listing = list_objects(bucket.client, bucket.name, plan.globs, plan.prefix, start)
     objects = {item.key: item for item in sorted(listing, key=lambda item: (item.last_modified, item.key))}
@@ -68,9 +78,8 @@ def read_stream(
     todo = [item for item in objects.values() if item.key in wanted]
     gone = {key for ledger in (state.done, state.pending) for key, _ in ledger.diff(listed).gone}
     _note(progress, len(objects), todo)
-    stream = Stream(
-        bucket, plan, configured.namespace, state, Checkpoint(plan.name, configured.namespace, progress.warn), progress
-    )
+    checkpoint = Checkpoint(plan.name, configured.namespace, progress.warn, interval)
+    stream = Stream(bucket, plan, configured.namespace, state, checkpoint, progress, state.resume)
     yield status_line(plan.name, configured.namespace, "RUNNING") + b"\n"
     yield estimate_line(plan.name, configured.namespace, None, progress.wanted_bytes) + b"\n"
     if plan.deletions and todo:
@@ -79,10 +88,11 @@ def read_stream(
         yield stream.checkpoint.line(state) + b"\n"
     for key in sorted(gone):
         yield from _delete_object(stream, key)
-    for item, pieces in _objects(stream, todo, marks):
-        yield from _deliver(stream, item, pieces, marks[item.key])
-        if stream.checkpoint.is_due():
-            yield stream.checkpoint.line(state) + b"\n"
+    with closing(_objects(stream, todo, marks)) as read:  # an error's traceback would keep threads and files alive
+        for item, pieces in read:
+            yield from _deliver(stream, item, pieces, marks[item.key])
+            if stream.checkpoint.is_due():
+                yield stream.checkpoint.line(state) + b"\n"
     yield stream.checkpoint.line(state) + b"\n"
 
 
@@ -102,7 +112,7 @@ def _most_rows(plan: StreamPlan, item: S3Object) -> int:
 
 def _objects(
     stream: Stream, todo: Sequence[S3Object], marks: Mapping[str, int]
-) -> Iterator[tuple[S3Object, Iterator[Piece]]]:
+) -> Generator[tuple[S3Object, Iterator[Piece]], None, None]:
     """The objects in order with their pieces. Small ones are read ahead in a pool, large ones as they are asked for."""
 
     def work(item: S3Object) -> tuple[S3Object, list[Piece] | None]:
@@ -111,26 +121,39 @@ def _objects(
     def weigh(item: S3Object) -> int:
         return EXPANSION * item.size if _is_small(stream.plan, item) else 0
 
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="object") as pool:
-        for item, pieces in in_order(todo, work, pool, weigh, IN_FLIGHT):
-            yield item, iter(pieces) if pieces is not None else _pieces(stream, item, marks)
+    with (
+        ThreadPoolExecutor(THREADS, thread_name_prefix="object") as pool,
+        closing(in_order(todo, work, pool, weigh, IN_FLIGHT)) as results,
+    ):
+        for item, pieces in results:
+            if pieces is not None:
+                yield item, iter(pieces)
+            else:
+                with closing(_pieces(stream, item, marks)) as large:
+                    yield item, large
 
 
 def _is_small(plan: StreamPlan, item: S3Object) -> bool:
     return isinstance(plan.format, UnstructuredFormat) or item.size <= SMALL
 
 
-def _pieces(stream: Stream, item: S3Object, marks: Mapping[str, int]) -> Iterator[Piece]:
-    resume = stream.state.resume
-    same = resume is not None and (resume.key, resume.fingerprint) == (item.key, marks[item.key])
-    position = resume.position if resume is not None and same else None
+def _resume_of(stream: Stream, item: S3Object, mark: int) -> Resume | None:
+    """Where the last sync was cut in this very version of the object."""
+    resume = stream.resume
+    return resume if resume is not None and (resume.key, resume.fingerprint) == (item.key, mark) else None
+
+
+def _pieces(stream: Stream, item: S3Object, marks: Mapping[str, int]) -> Generator[Piece, None, None]:
+    resume = _resume_of(stream, item, marks[item.key])
+    position = resume.position if resume is not None else None
     return read_object(stream.bucket, stream.plan, stream.namespace, item, position, stream.progress)
 
 
 def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int) -> Iterator[Lines]:
     """The lines of one object, states between them where it is long, and the deletes of rows it has no longer."""
     state, progress = stream.state, stream.progress
-    rows = state.resume.rows if state.resume is not None and state.resume.key == item.key else 0
+    resume = _resume_of(stream, item, mark)
+    rows = resume.rows if resume is not None else 0
     for piece in pieces:
         if stream.plan.rows_are_numbered and piece.rows > state.rows_reserved(item.key):
             state.begin(item.key, mark, piece.rows + RESERVED)

@@ -215,7 +215,7 @@ def test_vectors_that_come_in_a_field_are_stored_as_they_are(database: Database,
         ]
     ended = run(write, lines(record(1, "a", v=[1, 2, 3])))
     assert (ended.code, ended.error()["failure_type"]) == (1, "config_error")
-    assert "expected 2 finite numbers in the field `v`, found 3 values" in ended.error()["message"]
+    assert "expected an array of 2 numbers in the field v, found 3" in ended.error()["message"]
 
 
 def test_a_restart_of_the_server_is_waited_for(database: Database, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_no_more_is_taken_from_the_items_than_the_limit_in_bytes_allows() -> Non
         first = next(results)
         assert first == 1
         assert taken <= 7  # five in flight, one delivered, one in hand
-        results.close()  # type: ignore[attr-defined]
+        results.close()
 
 
 def test_an_item_heavier_than_the_limit_passes_alone() -> None:

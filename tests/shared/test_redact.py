@@ -29,6 +29,10 @@ def test_a_secret_that_begins_another_does_not_show_the_rest() -> None:
     assert redactor(SPEC, {"keys": ["abc", "abcdef"]})("abcdef") == "****"
 
 
+def test_a_secret_is_hidden_without_the_line_break_that_was_pasted_with_it_too() -> None:
+    assert redactor(SPEC, {"keys": [" s3cret\n"]})("a 's3cret' b") == "a '****' b"
+
+
 def test_what_is_no_secret_stays() -> None:
     redact = redactor(SPEC, {"host": "s3cret", "credentials": {"password": "a"}})
     assert redact("s3cret at a host") == "s3cret at a host"

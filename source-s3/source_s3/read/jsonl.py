@@ -15,6 +15,8 @@ from source_s3.schema import Properties, properties_of_rows
 from vector_ingest.errors import DataError
 
 BLOCK = 4 * 1024 * 1024  # bytes read at once
+LINE = 64 * 1024 * 1024  # bytes: a longer line is no record that any destination takes
+BOM = b"\xef\xbb\xbf"
 SAMPLE = 1024 * 1024  # bytes of lines that the schema is taken from, as Airbyte's source-s3 does
 RAW = pa.field("json", pa.large_string(), nullable=False, metadata={"raw": "object"})
 
@@ -22,7 +24,8 @@ RAW = pa.field("json", pa.large_string(), nullable=False, metadata={"raw": "obje
 def schema(file: BinaryIO, options: JsonlFormat) -> Properties:  # noqa: ARG001  every reader has the same signature
     rows: list[dict[str, Any]] = []
     size = 0
-    for number, line in enumerate(file, start=1):
+    for number, raw_line in enumerate(file, start=1):
+        line = raw_line.removeprefix(BOM) if number == 1 else raw_line
         if line.strip():
             rows.append(_parsed(line, number))
         size += len(line)
@@ -36,7 +39,7 @@ def read(file: BinaryIO, options: JsonlFormat, resume: Resume | None) -> Iterato
     byte, row, line = (resume["byte"], resume["row"], resume["line"]) if resume else (0, 0, 0)
     file.seek(byte)
     for block in _blocks(file):
-        lines = block.split(b"\n")
+        lines = (block.removeprefix(BOM) if byte == 0 else block).split(b"\n")
         objects = [_checked(text, line + number) for number, text in enumerate(lines, start=1) if text.strip()]
         byte += len(block)
         line += len(lines) - 1
@@ -51,13 +54,18 @@ def read(file: BinaryIO, options: JsonlFormat, resume: Resume | None) -> Iterato
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
     """Blocks that end with a whole line. A line may be longer than a block."""
     rest: list[bytes] = []
+    size = 0
     while block := file.read(BLOCK):
         end = block.rfind(b"\n") + 1
         if end:
             yield b"".join([*rest, block[:end]])
             rest = [block[end:]]
+            size = len(block) - end
         else:
             rest.append(block)
+            size += len(block)
+        if size > LINE:
+            raise DataError("the file", f"expected lines of at most {LINE} bytes, found a longer one")
     if any(rest):
         yield b"".join(rest)
 

@@ -1,0 +1,75 @@
+"""Properties of Arrow types, of parsed rows, and of two files together."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from source_s3.schema import merge, properties_of, properties_of_rows, stream_schema
+from vector_ingest.errors import ConfigError
+
+TEXT: dict[str, Any] = {"type": ["null", "string"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        (pa.bool_(), {"type": ["null", "boolean"]}),
+        (pa.uint64(), {"type": ["null", "integer"]}),
+        (pa.duration("s"), {"type": ["null", "integer"]}),
+        (pa.float16(), {"type": ["null", "number"]}),
+        (pa.decimal256(50, 2), TEXT),
+        (pa.null(), TEXT),
+        (pa.string_view(), TEXT),
+        (pa.binary(4), TEXT),
+        (pa.uuid(), TEXT),
+        (pa.json_(), TEXT),
+        (pa.time64("us"), TEXT),
+        (pa.date32(), {**TEXT, "format": "date"}),
+        (pa.timestamp("ns"), {**TEXT, "format": "date-time", "airbyte_type": "timestamp_without_timezone"}),
+        (pa.timestamp("s", "UTC"), {**TEXT, "format": "date-time", "airbyte_type": "timestamp_with_timezone"}),
+        (pa.dictionary(pa.int32(), pa.float64()), {"type": ["null", "number"]}),
+        (pa.list_(pa.int64()), {"type": ["null", "array"]}),
+        (pa.list_(pa.int64(), 2), {"type": ["null", "array"]}),
+        (pa.large_list_view(pa.int64()), {"type": ["null", "array"]}),
+        (pa.map_(pa.string(), pa.int64()), {"type": ["null", "object"]}),
+        (pa.struct([("a", pa.int64())]), {"type": ["null", "object"]}),
+    ],
+    ids=str,
+)
+def test_each_arrow_type_has_the_json_type_it_is_written_as(kind: pa.DataType, wanted: dict[str, Any]) -> None:
+    assert properties_of(pa.schema([("c", kind)])) == {"c": wanted}
+
+
+@pytest.mark.parametrize("kind", [pa.sparse_union([pa.field("a", pa.int64())]), pa.month_day_nano_interval()], ids=str)
+def test_a_type_without_a_json_form_is_named(kind: pa.DataType) -> None:
+    with pytest.raises(ConfigError, match=r"Arrow type .*(union|interval)"):
+        properties_of(pa.schema([("c", kind)]))
+
+
+def test_a_column_of_two_files_has_the_types_of_both() -> None:
+    def merged(one: pa.DataType, other: pa.DataType) -> dict[str, Any]:
+        return merge(properties_of(pa.schema([("c", one)])), properties_of(pa.schema([("c", other)])))["c"]
+
+    assert merged(pa.int64(), pa.float64()) == {"type": ["null", "number"]}
+    assert merged(pa.int64(), pa.string()) == {"type": ["null", "integer", "string"]}
+    assert merged(pa.date32(), pa.timestamp("s")) == TEXT
+    assert merged(pa.date32(), pa.date64()) == {**TEXT, "format": "date"}
+    assert merged(pa.null(), pa.int64()) == {"type": ["null", "integer", "string"]}
+
+
+def test_merging_changes_neither_of_the_two() -> None:
+    one, other = {"a": {"type": ["null", "integer"]}}, {"a": {"type": ["null", "number"]}, "b": TEXT}
+    assert merge(one, other) == {"a": {"type": ["null", "number"]}, "b": TEXT}
+    assert one == {"a": {"type": ["null", "integer"]}}
+
+
+def test_rows_give_a_property_for_each_name_and_text_where_all_are_null() -> None:
+    found = properties_of_rows([{"a": 1, "b": None}, {"a": 1.5, "c": {"d": 1}}])
+    assert found == {"a": {"type": ["null", "number"]}, "b": TEXT, "c": {"type": ["null", "object"]}}
+
+
+def test_the_schema_of_a_stream_has_the_facts_of_the_file_last() -> None:
+    found = stream_schema({"a": TEXT, "_ab_source_file_url": {"type": ["null", "integer"]}}, {"row": TEXT})
+    assert found["properties"]["_ab_source_file_url"] == TEXT
+    assert set(found["properties"]) == {"a", "row", "_ab_source_file_url", "_ab_source_file_last_modified"}
