@@ -15,7 +15,7 @@ demo: .venv/.ok ## S3 -> vectors -> answers on this machine: own servers, own co
 	$(BIN)/python -m demo
 
 test: .venv/.ok .venv-pyairbyte/.ok ## the tests, against a real PostgreSQL + pgvector and S3 over HTTP
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: .venv/.ok ## ruff, ruff format, mypy strict
 	$(BIN)/ruff check $(CODE)

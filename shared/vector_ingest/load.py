@@ -21,7 +21,7 @@ from vector_ingest.identity import Identify, identity_of
 from vector_ingest.in_order import Window
 from vector_ingest.lines import Lines
 from vector_ingest.load_batch import Steps, load_batch
-from vector_ingest.messages import Record, State, Status, echo_line, parse
+from vector_ingest.messages import Failure, Record, State, Status, echo_line, parse
 from vector_ingest.report import Counts, Report, logger
 from vector_ingest.reuse import VectorCache
 
@@ -97,6 +97,7 @@ class Load:
         self._statuses: dict[Key, str] = {}
         self._held: list[Acknowledged] = []
         self._strange = 0  # lines that are no messages
+        self._failure = ""  # what the source said of its failure
 
     def run(self, blocks: Iterable[Lines | None]) -> None:
         """Load all that comes, and end each stream as it deserves.
@@ -132,7 +133,7 @@ class Load:
             self._report.progress()
         return None
 
-    def _take(self, message: Record | State | Status | None, line: bytes) -> None:
+    def _take(self, message: Record | State | Status | Failure | None, line: bytes) -> None:
         match message:
             case Record() as record:
                 self._take_record(record)
@@ -140,6 +141,8 @@ class Load:
                 self._take_state(state)
             case Status() as status:
                 self._statuses[status.namespace or None, status.stream] = status.status
+            case Failure() as failure:
+                self._failure = failure.message
             case _ if line.strip() and not line.lstrip().startswith(b"{"):
                 self._strange += 1
                 if self._strange == 1:
@@ -242,9 +245,10 @@ class Load:
         if self._strange > 1:
             logger.warning("%s lines of the input were no Airbyte messages.", self._strange)
         if incomplete:
+            reason = f" It said: {self._failure}" if self._failure else ""
             raise TransientError(
                 f"The source did not say that it sent all of: {', '.join(incomplete)}. What it sent is stored; what is "
-                "to be replaced as a whole stays as it was. Run the sync again."
+                f"to be replaced as a whole stays as it was. Run the sync again.{reason}"
             )
         for held in self._held:
             self._emit(echo_line(held.state, held.records))

@@ -49,6 +49,13 @@ class Status:
     status: StreamStatus
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the source says of its own failure. Only in a plain pipe does it come here: the platform keeps it."""
+
+    message: str
+
+
 def dumps(value: object) -> bytes:
     """Compact JSON. NaN and infinities become null; integers of any length are kept; lone surrogates are escaped."""
     try:
@@ -65,7 +72,7 @@ def loads(line: bytes) -> Any:
         return json.loads(line)  # lone surrogates, NaN: legal for the standard library
 
 
-def parse(line: bytes) -> Record | State | Status | None:
+def parse(line: bytes) -> Record | State | Status | Failure | None:
     """The messages that a destination acts on; None for logs, estimates and what is no JSON object.
 
     Some clients send every unset key as null. DataError: the line begins as a message and can't be read as one.
@@ -91,6 +98,8 @@ def parse(line: bytes) -> Record | State | Status | None:
                 status = message["trace"]["stream_status"]
                 descriptor = status["stream_descriptor"]
                 return Status(descriptor["name"], descriptor.get("namespace"), status["status"])
+            case "TRACE" if message["trace"].get("type") == "ERROR":
+                return Failure(str(message["trace"]["error"]["message"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         start = line[:60].decode(errors="replace")
         raise DataError(

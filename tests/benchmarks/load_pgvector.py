@@ -23,6 +23,7 @@ import psycopg
 from demo.postgres_server import PASSWORD, PostgresServer
 from destination_pgvector.copy_rows import COLUMNS
 from tests.destination_pgvector.commands import arguments, catalog, config, stream
+from tests.peak import measured
 from vector_ingest.messages import record_line, state_line
 
 ROWS = int(os.environ.get("VECTORS_BENCH_ROWS", "100000"))
@@ -88,7 +89,8 @@ def load(folder: Path, options: dict[str, Any], records: Path, rows: int) -> Res
         port=options["indexing"]["port"], host="127.0.0.1", user="postgres", password=password
     ) as conn:
         conn.execute("DROP TABLE IF EXISTS bench")
-    line = arguments(folder, "write", options, catalog(stream("bench", "append", None)))
+    peak = folder / "peak"
+    line = measured(arguments(folder, "write", options, catalog(stream("bench", "append", None))), peak)
     begun = time.perf_counter()
     with records.open("rb") as stdin, subprocess.Popen(line, stdin=stdin, stdout=subprocess.PIPE) as process:
         assert process.stdout
@@ -101,7 +103,7 @@ def load(folder: Path, options: dict[str, Any], records: Path, rows: int) -> Res
     return {
         "rows_per_second": round(rows / seconds),
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
-        "peak_mib": usage.ru_maxrss // 1024,
+        "peak_mib": round(float(peak.read_text())),
     }
 
 

@@ -1,15 +1,14 @@
-"""Peak memory of both connectors while one large CSV goes through them: `python -m tests.benchmarks.memory [MB]`.
+"""Peak memory of both connectors while one large CSV goes through them, with the fake embedder.
 
-The embedder is the fake one. Beyond the limit the exit code is 1.
+MEMORY_BENCH_MB changes the size of the CSV. It is an error if a process takes more than the limit.
 """
 
 import io
 import json
+import os
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,12 @@ from demo.bucket import connect
 from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
 from demo.servers import Servers, running_servers
 from demo.settings import COMMANDS, configured, destination_config, discover
+from tests.peak import measured
 
+MEGABYTES = int(os.environ.get("MEMORY_BENCH_MB", "1000"))
 LIMIT = 400  # MiB, of each process
 BUCKET = "large"
 TEXT = "The keeper writes down what was taken, by whom, and how much of it is left in the jar. " * 92  # 8 kB
-# A process's peak counts what its parent held when it was started, so a small one must start it. Linux counts in KiB.
-LAUNCHER = """
-import resource, subprocess, sys
-code = subprocess.call(sys.argv[2:])
-with open(sys.argv[1], "w") as file:
-    file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024))
-sys.exit(code)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +100,8 @@ def pipe(source: Path, destination: Path, catalog: Path) -> tuple[float, float]:
         catalog,
     ]
     peaks = source.with_suffix(".peak"), destination.with_suffix(".peak")
-    first = subprocess.Popen(_measured(read, peaks[0]), stdout=subprocess.PIPE)
-    second = subprocess.Popen(_measured(write, peaks[1]), stdin=first.stdout)  # its messages say what went wrong
+    first = subprocess.Popen(measured(read, peaks[0]), stdout=subprocess.PIPE)
+    second = subprocess.Popen(measured(write, peaks[1]), stdin=first.stdout)  # its messages say what went wrong
     assert first.stdout
     first.stdout.close()  # so that the source hears of a destination that ends
     codes = first.wait(), second.wait()
@@ -117,16 +110,14 @@ def pipe(source: Path, destination: Path, catalog: Path) -> tuple[float, float]:
     return float(peaks[0].read_text()), float(peaks[1].read_text())
 
 
-def _measured(command: Sequence[str | Path], peak: Path) -> list[str]:
-    return [sys.executable, "-c", LAUNCHER, str(peak), *(str(part) for part in command)]
-
-
-def main() -> None:
-    figures = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
-    print(f"{figures.rows:,} rows, {figures.size / 1e6:,.0f} MB of CSV in {figures.seconds:.0f} s")
-    print(f"peak RSS: source {figures.source:.0f} MiB, destination {figures.destination:.0f} MiB (limit {LIMIT} MiB)")
-    sys.exit(max(figures.source, figures.destination) > LIMIT)
-
-
-if __name__ == "__main__":
-    main()
+def main() -> dict[str, Any]:
+    figures = measure(MEGABYTES)
+    if max(figures.source, figures.destination) > LIMIT:
+        raise RuntimeError(f"expected at most {LIMIT} MiB for each process, found {figures}")
+    return {
+        "rows": figures.rows,
+        "csv_mb": figures.size // 1_000_000,
+        "seconds": round(figures.seconds),
+        "source_peak_mib": round(figures.source),
+        "destination_peak_mib": round(figures.destination),
+    }

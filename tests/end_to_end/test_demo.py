@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +17,20 @@ import pytest
 
 from demo import bucket
 from demo.bucket import CORPUS
+from tests.peak import measured
 
 ROOT = Path(__file__).parents[2]
+DEMO = [sys.executable, "-m", "demo"]
+pytestmark = pytest.mark.xdist_group("demo")  # the whole demo runs once, for all that is said of it
 DOCUMENTS = sum(path.suffix in (".md", ".txt", ".html", ".pdf", ".docx") for path in CORPUS.rglob("*"))
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
+def started(folder: Path, command: Sequence[str] = DEMO) -> Iterator[subprocess.Popen[str]]:
     """In a folder of its own (`.demo` goes there) and a process group of its own, as a shell would start it."""
     environment = {"PATH": os.defpath, "HOME": str(folder), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
     demo = subprocess.Popen(
-        [sys.executable, "-m", "demo"],
+        command,
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -38,7 +41,8 @@ def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
     try:
         yield demo
     finally:
-        demo.terminate()  # where a test has failed it still runs, and takes its servers along
+        if demo.poll() is None:  # where a test has failed it still runs, and takes its servers along
+            os.killpg(demo.pid, signal.SIGTERM)
         demo.communicate(timeout=30)
 
 
@@ -79,13 +83,12 @@ def told() -> Iterator[Told]:
 
 
 def whole_demo(folder: Path) -> Told:
-    with started(folder) as demo:
+    with started(folder, measured(DEMO, folder / "peak")) as demo:
         assert demo.stdout
         output = demo.stdout.read()
-        _, status, usage = os.wait4(demo.pid, 0)
-        demo.returncode = os.waitstatus_to_exitcode(status)
+        demo.wait()
     assert demo.returncode == 0, output
-    return Told(output, folder, usage.ru_maxrss / 1024)  # Linux counts in KiB
+    return Told(output, folder, float((folder / "peak").read_text()))
 
 
 def part(output: str, begin: str, end: str) -> str:

@@ -23,7 +23,7 @@ from vector_ingest.fields import document_of
 from vector_ingest.lines import Lines, read_lines
 from vector_ingest.load import Load
 from vector_ingest.load_batch import Steps
-from vector_ingest.messages import record_line, state_line, status_line
+from vector_ingest.messages import error_line, record_line, state_line, status_line
 from vector_ingest.processing import ProcessingConfig
 from vector_ingest.report import Report
 
@@ -283,6 +283,13 @@ def test_a_stream_that_began_and_did_not_complete_fails_the_sync_after_its_recor
         )
     assert sync.states() == [1]
     assert sync.texts() == ["text: a"]
+
+
+def test_what_the_source_said_of_its_failure_is_told_by_the_destination_too() -> None:
+    """In a plain pipe nobody else reads the source's messages."""
+    failed = error_line("s3://b/k is gone.", "transient_error")
+    with pytest.raises(TransientError, match=r"sent all of: s\..* It said: s3://b/k is gone\."):
+        Sync().run([DEDUP], status("STARTED"), record(1, "a"), status("INCOMPLETE"), failed)
 
 
 def test_an_overwrite_without_statuses_is_complete_at_the_end_of_the_input() -> None:
