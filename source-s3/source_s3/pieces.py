@@ -29,12 +29,13 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """`rows`: those of the object up to the end of this piece. `position`: what the reader takes to go on after it."""
+    """`rows` and `place` (bytes): where in the object it ends. `position`: what the reader takes to go on after it."""
 
     lines: Lines
     records: int
     rows: int
     position: Mapping[str, int] | None
+    place: int
 
 
 def read_object(
@@ -103,7 +104,7 @@ def _table(
             if plan.types and not plan.schemaless and isinstance(plan.format, CsvFormat):
                 rows = typed(rows, plan.types, plan.format)
             lines = render(rows, batch.first_row, template)
-            yield Piece(lines, rows.num_rows, batch.first_row + rows.num_rows, batch.resume)
+            yield Piece(lines, rows.num_rows, batch.first_row + rows.num_rows, batch.resume, file.tell())
 
 
 def _document(bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object, progress: Progress) -> Piece:
@@ -119,4 +120,4 @@ def _document(bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3O
         problem = error.reason
         progress.refuse(item.key, error.reason)
     record = {"document_key": item.key, "content": content, "_ab_source_file_parse_error": problem, **facts(item)}
-    return Piece(record_line(plan.name, namespace, record, now()) + b"\n", 1, 1, None)
+    return Piece(record_line(plan.name, namespace, record, now()) + b"\n", 1, 1, None, item.size)

@@ -161,7 +161,7 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
         yield piece.lines
         rows = piece.rows
         progress.records += piece.records
-        progress.tell()
+        progress.tell(piece.place)
         stream.checkpoint.count(piece.records, len(piece.lines))
         if piece.position is not None and stream.checkpoint.is_due():
             state.resume = Resume(item.key, mark, piece.position, rows)
