@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
-
 NAME = "observatory"
 CORPUS = Path(__file__).with_name("corpus")
 
@@ -40,18 +38,6 @@ The evening's visitors may look at her through the window. She is not part of th
 class Uploaded:
     objects: int
     size: int  # bytes
-
-
-def connect(endpoint: str) -> Any:
-    import boto3
-
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-    )
 
 
 def upload(client: Any) -> Uploaded:

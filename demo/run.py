@@ -8,6 +8,7 @@ from typing import Any
 
 from demo import bucket, show
 from demo.postgres_server import PASSWORD
+from demo.s3_server import connect
 from demo.servers import Servers, psql_command, running_servers
 from demo.settings import COMMANDS, Files, write_files
 from demo.sync import Sync, run_sync
@@ -59,7 +60,7 @@ def search(files: Files, question: str, limit: int) -> list[dict[str, Any]]:
 def _begin(servers: Servers) -> tuple[Any, Files]:
     show.title("From an S3 object to a searchable vector")
     show.say(f"S3 server:  {servers.s3.endpoint}   PostgreSQL with pgvector:  127.0.0.1:{servers.postgres.port}")
-    client = bucket.connect(servers.s3.endpoint)
+    client = connect(servers.s3.endpoint)
     uploaded = bucket.upload(client)
     show.say(f"Uploaded {uploaded.objects} objects, {uploaded.size / 1000:,.0f} kB, to s3://{bucket.NAME}.")
     return client, write_files(FOLDER, servers)

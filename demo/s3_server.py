@@ -5,10 +5,30 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from typing import Any
 
 from demo.postgres_server import free_port
 
 ACCESS_KEY, SECRET_KEY, REGION = "AKIALOOPBACKONLY0000", "loopback-only-secret", "us-east-1"
+
+
+def sign_in(endpoint: str, bucket: str) -> dict[str, Any]:
+    """The part of a source's configuration that leads to this server."""
+    keys = {"auth_type": "iam_user", "aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
+    return {"credentials": keys, "region_name": REGION, "endpoint": endpoint, "bucket": bucket}
+
+
+def connect(endpoint: str) -> Any:
+    """boto3's client, to fill the buckets with."""
+    import boto3
+
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+    )
 
 
 class S3Server:

@@ -10,7 +10,7 @@ from typing import Any
 
 from demo import bucket
 from demo.postgres_server import PASSWORD
-from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
+from demo.s3_server import sign_in
 from demo.servers import Servers
 
 COMMANDS = Path(sys.executable).parent  # where the connectors' commands are installed
@@ -41,14 +41,7 @@ def write_files(folder: Path, servers: Servers) -> Files:
 
 def source_config(endpoint: str) -> dict[str, Any]:
     return {
-        "credentials": {
-            "auth_type": "iam_user",
-            "aws_access_key_id": ACCESS_KEY,
-            "aws_secret_access_key": SECRET_KEY,
-        },
-        "region_name": REGION,
-        "endpoint": endpoint,
-        "bucket": bucket.NAME,
+        **sign_in(endpoint, bucket.NAME),
         "sync_deletions": True,
         "streams": [
             {

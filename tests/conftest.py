@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psycopg
 import pytest
 
 from demo.postgres_server import PASSWORD, PostgresServer
-from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY, S3Server
+from demo.s3_server import S3Server, connect, sign_in
+from tests.servers.faulty_s3 import FaultyS3
 
 # No test may reach a cloud by mistake, nor pick up the credentials of whoever runs it.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -35,16 +35,7 @@ class Bucket:
 
     def sign_in(self) -> dict[str, Any]:
         """The part of a source configuration that leads here."""
-        return {
-            "credentials": {
-                "auth_type": "iam_user",
-                "aws_access_key_id": ACCESS_KEY,
-                "aws_secret_access_key": SECRET_KEY,
-            },
-            "region_name": REGION,
-            "endpoint": self.endpoint,
-            "bucket": self.name,
-        }
+        return sign_in(self.endpoint, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +70,19 @@ def s3_server() -> Iterator[S3Server]:
 
 @pytest.fixture
 def bucket(s3_server: S3Server) -> Bucket:
-    client = boto3.client(
-        "s3",
-        endpoint_url=s3_server.endpoint,
-        region_name=REGION,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-    )
+    client = connect(s3_server.endpoint)
     name = f"bucket-{uuid.uuid4().hex}"
     client.create_bucket(Bucket=name)
     return Bucket(name, s3_server.endpoint, client)
+
+
+@pytest.fixture
+def proxy(bucket: Bucket) -> Iterator[FaultyS3]:
+    """In front of the S3 server: it injects faults, and remembers the requests."""
+    proxy = FaultyS3(bucket.endpoint)
+    proxy.start()
+    yield proxy
+    proxy.stop()
 
 
 @pytest.fixture(scope="session")

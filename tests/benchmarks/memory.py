@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.bucket import connect
-from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
+from demo.s3_server import connect, sign_in
 from demo.servers import Servers, running_servers
 from demo.settings import COMMANDS, configured, destination_config, discover
 from tests.peak import measured
@@ -76,14 +75,7 @@ def upload(servers: Servers, size: int) -> tuple[int, int]:
 
 def source_config(servers: Servers) -> dict[str, object]:
     return {
-        "credentials": {
-            "auth_type": "iam_user",
-            "aws_access_key_id": ACCESS_KEY,
-            "aws_secret_access_key": SECRET_KEY,
-        },
-        "region_name": REGION,
-        "endpoint": servers.s3.endpoint,
-        "bucket": BUCKET,
+        **sign_in(servers.s3.endpoint, BUCKET),
         "streams": [{"name": "jars", "globs": ["*.csv"], "primary_key": "number", "format": {"filetype": "csv"}}],
     }
 

@@ -1,7 +1,6 @@
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -9,6 +8,7 @@ import yaml
 from airbyte_connector_models.metadata.v0.connector_metadata_definition_v0 import ConnectorMetadataDefinitionV0
 
 from destination_pgvector.config import GROUPS, Config
+from tests.contract.form import nodes
 from vector_ingest.spec import connection_specification, parse_config
 
 SPEC = json.loads(files("destination_pgvector").joinpath("spec.json").read_text())
@@ -56,29 +56,6 @@ def test_the_configuration_of_airbytes_own_connector_is_taken_as_it_is() -> None
     assert config.processing.chunk_overlap == 10
 
 
-def objects(node: Any) -> list[dict[str, Any]]:
-    if isinstance(node, list):
-        return [found for entry in node for found in objects(entry)]
-    if not isinstance(node, dict):
-        return []
-    return [node, *(found for value in node.values() for found in objects(value))]
-
-
-def test_the_form_has_nothing_that_airbytes_form_generator_can_not_show() -> None:
-    for node in objects(FORM):
-        assert not {"$ref", "anyOf", "allOf", "not", "discriminator", "patternProperties"} & set(node)
-        if "oneOf" in node:
-            assert node["type"] == "object"
-            for branch in node["oneOf"]:
-                assert branch["title"]
-                assert any("const" in branch["properties"][name] for name in branch["required"])
-        if isinstance(node.get("properties"), dict) and "title" in node:
-            orders = [
-                value["order"] for value in node["properties"].values() if "const" not in value and "order" in value
-            ]
-            assert len(orders) == len(set(orders)) or node is FORM
-
-
 def test_every_property_of_the_form_has_a_title_and_belongs_to_a_group() -> None:
     groups = {group["id"] for group in FORM["groups"]}
     for name, node in FORM["properties"].items():
@@ -88,7 +65,7 @@ def test_every_property_of_the_form_has_a_title_and_belongs_to_a_group() -> None
 
 @pytest.mark.parametrize("name", ["password", "openai_key", "api_key", "cohere_key"])
 def test_secrets_are_marked(name: str) -> None:
-    found = [node[name] for node in objects(FORM) if isinstance(node.get(name), dict) and "title" in node[name]]
+    found = [node[name] for node in nodes(FORM) if isinstance(node.get(name), dict) and "title" in node[name]]
     assert found
     assert all(node["airbyte_secret"] is True for node in found)
 

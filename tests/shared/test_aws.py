@@ -1,6 +1,5 @@
 """Sign-in against STS and S3 over HTTP: what is asserted on is what the proxy before them saw."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -28,14 +27,6 @@ class Form(BaseModel):
 
 def sign_in(properties: dict[str, str]) -> Any:
     return parse_config(Form, {"credentials": properties}).credentials
-
-
-@pytest.fixture
-def proxy(bucket: Bucket) -> Iterator[FaultyS3]:
-    proxy = FaultyS3(bucket.endpoint)
-    proxy.start()
-    yield proxy
-    proxy.stop()
 
 
 @pytest.fixture

@@ -16,14 +16,6 @@ BODY = random.Random(7).randbytes(3_000_000)
 
 
 @pytest.fixture
-def proxy(bucket: Bucket) -> Iterator[FaultyS3]:
-    proxy = FaultyS3(bucket.endpoint)
-    proxy.start()
-    yield proxy
-    proxy.stop()
-
-
-@pytest.fixture
 def client(proxy: FaultyS3) -> Iterator[Any]:
     keys = IamUser.model_validate({"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY})
     client = s3_client(keys, REGION, proxy.endpoint)

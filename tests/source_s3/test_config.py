@@ -16,6 +16,7 @@ from airbyte_connector_models.metadata.v0.connector_metadata_definition_v0 impor
 from source_s3.config import Config, specification
 from source_s3.plan import plans
 from source_s3.read.options import CsvFormat, JsonlFormat, UserProvided
+from tests.contract.form import nodes
 from vector_ingest.aws import IamRole, IamUser
 from vector_ingest.errors import ConfigError
 from vector_ingest.spec import parse_config
@@ -41,24 +42,6 @@ def test_the_committed_spec_is_that_of_the_model() -> None:
     assert specification() == SPEC
 
 
-def objects(node: Any) -> list[dict[str, Any]]:
-    if isinstance(node, list):
-        return [found for entry in node for found in objects(entry)]
-    if not isinstance(node, dict):
-        return []
-    return [node, *(found for value in node.values() for found in objects(value))]
-
-
-def test_the_form_has_nothing_that_airbytes_form_generator_can_not_show() -> None:
-    for node in objects(FORM):
-        assert not {"$ref", "anyOf", "allOf", "not", "discriminator", "patternProperties"} & set(node)
-        if "oneOf" in node:
-            assert node["type"] == "object"
-            for branch in node["oneOf"]:
-                assert branch["title"]
-                assert any("const" in branch["properties"][name] for name in branch["required"])
-
-
 def test_every_property_has_a_title_a_known_group_and_an_order_of_its_own() -> None:
     groups = {group["id"] for group in FORM["groups"]}
     for name, node in FORM["properties"].items():
@@ -80,7 +63,7 @@ def test_only_the_bucket_and_the_credentials_are_required() -> None:
 
 @pytest.mark.parametrize("name", ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"])
 def test_secrets_are_marked(name: str) -> None:
-    found = [node[name] for node in objects(FORM) if isinstance(node.get(name), dict) and "title" in node[name]]
+    found = [node[name] for node in nodes(FORM) if isinstance(node.get(name), dict) and "title" in node[name]]
     assert found
     assert all(node["airbyte_secret"] is True for node in found)
 

