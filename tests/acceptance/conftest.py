@@ -6,13 +6,12 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import psycopg
 import pytest
 from airbyte_cdk.test.standard_tests.pytest_hooks import pytest_generate_tests  # noqa: F401 (a hook)
 
 from demo.postgres_server import PostgresServer
-from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY, S3Server
+from demo.s3_server import S3Server, connect
 from tests.acceptance.shared_config import CONFIGS
 from tests.conftest import Bucket, Database
 
@@ -38,13 +37,7 @@ def configs(s3_server: S3Server, postgres_server: PostgresServer) -> Iterator[No
 
 
 def filled_bucket(server: S3Server) -> Bucket:
-    client = boto3.client(
-        "s3",
-        endpoint_url=server.endpoint,
-        region_name=REGION,
-        aws_access_key_id=ACCESS_KEY,
-        aws_secret_access_key=SECRET_KEY,
-    )
+    client = connect(server.endpoint)
     bucket = Bucket(f"acceptance-{uuid.uuid4().hex}", server.endpoint, client)
     client.create_bucket(Bucket=bucket.name)
     bucket.put("papers/one.md", "# One\n\nRye is sown in autumn.")
@@ -72,14 +65,7 @@ def source_configs(bucket: Bucket) -> dict[str, dict[str, Any]]:
 def airbyte_source_config(bucket: Bucket) -> dict[str, Any]:
     """As a user of Airbyte's source-s3 4.16.1 has it."""
     return {
-        "bucket": bucket.name,
-        "credentials": {
-            "auth_type": "iam_user",
-            "aws_access_key_id": ACCESS_KEY,
-            "aws_secret_access_key": SECRET_KEY,
-        },
-        "endpoint": bucket.endpoint,
-        "region_name": REGION,
+        **bucket.sign_in(),
         "start_date": "2021-01-01T00:00:00.000000Z",
         "delivery_method": {"delivery_type": "use_records_transfer"},
         "streams": [
