@@ -32,11 +32,6 @@ def read(file: BinaryIO, options: ParquetFormat, resume: Resume | None) -> Itera
             row += rows.num_rows
 
 
-def row_count(file: BinaryIO) -> int:
-    """The number of rows, from the file's footer."""
-    return int(_open(file).metadata.num_rows)
-
-
 def _open(file: BinaryIO) -> pq.ParquetFile:
     try:
         # Without pre-buffering: it would hold the compressed chunks of a whole row group.
