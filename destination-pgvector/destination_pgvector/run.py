@@ -26,11 +26,11 @@ def main() -> None:
     if arguments.command == "spec":
         sys.stdout.write(json.dumps({"type": "SPEC", "spec": _spec()}) + "\n")
         sys.exit(0)
-    from vector_ingest.command_line import execute
+    from vector_ingest.command_line import execute, leave
 
     to_stderr = _tell if arguments.command == "search" else None
     work = partial(_dispatch, arguments)
-    sys.exit(execute(arguments.command, arguments.config, _spec(), work, to_stderr))
+    leave(execute(arguments.command, arguments.config, _spec(), work, to_stderr))
 
 
 def _tell(message: str) -> None:

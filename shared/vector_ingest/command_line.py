@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from traceback import format_exception
-from typing import Any
+from typing import Any, NoReturn
 
 from vector_ingest.errors import ConfigError, DataError, TransientError, failure_type
 from vector_ingest.messages import LogHandler, Output, dumps, error_line
@@ -50,6 +50,18 @@ def execute(
         except Exception as error:  # noqa: BLE001 (the last stop: the platform wants a bug as a message too)
             return _crash(error, hide, output)
     return 0
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with this exit code, at once: everything it had to say is written and flushed.
+
+    Arrow's threads may still hold a Python file that they read from. One that asks for the interpreter while it is
+    being taken down ends the process by SIGABRT: 4 of 120 reads of a tiny CSV, each complete, exited with -6.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def read_object(path: str, what: str) -> dict[str, Any]:

@@ -33,10 +33,10 @@ def main() -> None:
     if arguments.command == "spec":
         sys.stdout.write(json.dumps({"type": "SPEC", "spec": _spec()}) + "\n")
         sys.exit(0)
-    from vector_ingest.command_line import execute
+    from vector_ingest.command_line import execute, leave
 
     signal.signal(signal.SIGTERM, _stop)
-    sys.exit(execute(arguments.command, arguments.config, _spec(), partial(_dispatch, arguments)))
+    leave(execute(arguments.command, arguments.config, _spec(), partial(_dispatch, arguments)))
 
 
 def _stop(number: int, frame: object) -> None:  # noqa: ARG001  the signature of a handler
