@@ -19,7 +19,7 @@ from airbyte_cdk.models import (
 
 from destination_pgvector.config import Config
 from destination_pgvector.pipeline import check, write_lines
-from vector_ingest.errors import ConfigError, DataError, TransientError
+from vector_ingest.errors import EXPLAINED
 from vector_ingest.spec import parse_config
 
 
@@ -29,7 +29,7 @@ class DestinationPgvector(Destination):
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
         try:
             check(parse_config(Config, config))
-        except (ConfigError, DataError, TransientError) as error:
+        except EXPLAINED as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
 

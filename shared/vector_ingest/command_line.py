@@ -12,11 +12,10 @@ from pathlib import Path
 from traceback import format_exception
 from typing import Any, NoReturn
 
-from vector_ingest.errors import ConfigError, DataError, TransientError, failure_type
+from vector_ingest.errors import EXPLAINED, ConfigError, failure_type
 from vector_ingest.messages import LogHandler, Output, dumps, error_line
 from vector_ingest.redact import redactor
 
-OURS = (ConfigError, DataError, TransientError)
 QUIET = ("httpx", "botocore", "urllib3")  # a line for each request they make
 
 
@@ -38,7 +37,7 @@ def execute(
             hide = redactor(spec["connectionSpecification"], config)
             _start_logging(output, hide)
             work(config, output)
-        except OURS as error:
+        except EXPLAINED as error:
             if refuse is not None:
                 refuse(hide(str(error)))
                 return 1

@@ -34,6 +34,10 @@ class DataError(Exception):
         self.reason = reason
 
 
+# What a user is told without a traceback.
+EXPLAINED = (ConfigError, DataError, TransientError)
+
+
 def failure_type(error: BaseException) -> FailureType:
     """The kind that the platform knows: it retries `transient_error`, and asks the user for `config_error`."""
     match error:

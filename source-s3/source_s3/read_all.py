@@ -13,12 +13,11 @@ from source_s3.pieces import Lines
 from source_s3.plan import plans
 from source_s3.progress import Progress
 from source_s3.sync import Configured, read_stream
-from vector_ingest.errors import ConfigError, DataError, TransientError
+from vector_ingest.errors import EXPLAINED, ConfigError
 from vector_ingest.messages import status_line
 
 logger = logging.getLogger("airbyte")
 SYNC_MODES = ("full_refresh", "incremental")
-OURS = (ConfigError, DataError, TransientError)
 
 
 def configured_streams(catalog: Mapping[str, Any], states: Any) -> Sequence[Configured]:
@@ -49,7 +48,7 @@ def read_all(config: Config, configured: Sequence[Configured]) -> Generator[Line
         yield status_line(stream.name, stream.namespace, "STARTED")
         try:
             yield from read_stream(bucket, known[stream.name], stream, config.start, progress)
-        except OURS as error:
+        except EXPLAINED as error:
             failures.append(error)
             progress.summary()
             yield status_line(stream.name, stream.namespace, "INCOMPLETE")

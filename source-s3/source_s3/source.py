@@ -22,10 +22,8 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException, FailureTy
 from source_s3 import catalog as catalogs
 from source_s3.config import Config
 from source_s3.read_all import configured_streams, read_all
-from vector_ingest.errors import ConfigError, DataError, TransientError, failure_type
+from vector_ingest.errors import EXPLAINED, failure_type
 from vector_ingest.spec import parse_config
-
-OURS = (ConfigError, DataError, TransientError)
 
 
 class SourceS3(Source):
@@ -34,7 +32,7 @@ class SourceS3(Source):
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
         try:
             catalogs.check(parse_config(Config, config))
-        except OURS as error:
+        except EXPLAINED as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
 
@@ -57,7 +55,7 @@ class SourceS3(Source):
         try:
             for lines in read_all(parse_config(Config, config), configured):
                 yield from _messages(lines)
-        except OURS as error:
+        except EXPLAINED as error:
             raise AirbyteTracedException(
                 message=str(error), internal_message=repr(error), failure_type=FailureType(failure_type(error))
             ) from error

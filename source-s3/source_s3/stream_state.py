@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from source_s3.ledger import REMEDY, Entry, Ledger
+from source_s3.ledger import PENDING, REMEDY, Entry, Ledger
 from source_s3.schema import LAST_MODIFIED
 from vector_ingest.errors import ConfigError
 
@@ -79,7 +79,7 @@ class StreamState:
         """
         known = self.pending.get(key)
         if known is not None and known.fingerprint != fingerprint:
-            self.done.put(key, Entry(0, max(known.rows, self.rows_before(key))))
+            self.done.put(key, Entry(PENDING, max(known.rows, self.rows_before(key))))
         rows = max(rows, known.rows) if known is not None and known.fingerprint == fingerprint else rows
         self.pending.put(key, Entry(fingerprint, rows))
 

@@ -76,7 +76,7 @@ def read_stream(
     state.done = diff.ledger
     wanted = {*diff.new, *diff.changed}
     todo = [item for item in objects.values() if item.key in wanted]
-    gone = {key for ledger in (state.done, state.pending) for key, _ in ledger.diff(listed).gone}
+    gone = {key for found in (diff, state.pending.diff(listed)) for key, _ in found.gone}
     _note(progress, len(objects), todo)
     checkpoint = Checkpoint(plan.name, configured.namespace, progress.warn, interval)
     stream = Stream(bucket, plan, configured.namespace, state, checkpoint, progress, state.resume)
