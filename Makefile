@@ -3,8 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-PACKAGES := shared source-s3 destination-pgvector
-CODE := shared source-s3 destination-pgvector demo tests
+PACKAGES := shared source-s3 destination-pgvector destination-s3vectors
+CODE := shared source-s3 destination-pgvector destination-s3vectors demo tests
 
 .PHONY: help demo test check format bench soak lock clean
 

@@ -1,0 +1,1 @@
+"""Airbyte destination: records become vectors in Amazon S3 Vectors."""

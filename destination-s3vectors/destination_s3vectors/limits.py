@@ -1,0 +1,31 @@
+"""What Amazon S3 Vectors allows, as data. The service's own model (botocore, `s3vectors`) holds the lengths of names.
+
+Sources, read in November 2026:
+    limits     https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html
+    practices  https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-best-practices.html
+"""
+
+# One call
+PUT_VECTORS = 500
+DELETE_VECTORS = 500
+GET_VECTORS = 100
+LIST_PAGE = 1000  # vectors, or fewer: a page also ends when 1 MB was processed
+LIST_PAGE_BYTES = 1_000_000
+SEGMENTS = 16  # of a parallel listing
+BODY_BYTES = 20 * 1024 * 1024
+TOP_K = 10_000
+
+# One index, writes: puts and deletes together
+REQUESTS_PER_SECOND = 1_000
+VECTORS_PER_SECOND = 2_500
+VECTORS_PER_INDEX = 2_000_000_000
+INDEXES_PER_BUCKET = 10_000
+
+# One vector
+DIMENSIONS = 4_096
+KEY_CHARACTERS = 1_024
+METADATA_BYTES = 40 * 1024  # filterable and not
+FILTERABLE_BYTES = 2 * 1024
+METADATA_KEYS = 50
+NON_FILTERABLE_KEYS = 10  # fixed when the index is made
+FILTER_CONSTRAINTS = 100  # of one query in ENHANCED mode
