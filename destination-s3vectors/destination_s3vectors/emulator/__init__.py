@@ -1,1 +1,1 @@
-"""Amazon S3 Vectors on loopback, for tests and the demo: what the documentation says, and nothing that our client needs."""
+"""Amazon S3 Vectors on loopback, for tests and the demo: as documented, not as our client happens to need it."""
