@@ -14,7 +14,7 @@ from destination_pgvector.copy_rows import copy_rows
 from destination_pgvector.lookup import kept_vectors, known_in, rows
 from destination_pgvector.postgres_errors import mapped
 from destination_pgvector.tables import Note, Table
-from vector_ingest.document import Embedded, Known, Refused, Stored, Stream, Target, Vector
+from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError
 from vector_ingest.identity import has_stable_ids
 
@@ -65,7 +65,9 @@ class PgvectorStore:
                 self._take_over(conn, table, vector, note)
             return Target(stream, name if table or not beside else None, write, self._fingerprint)
 
-    def known(self, target: Target, ids: Sequence[str]) -> Mapping[str, Known]:
+    def known(self, target: Target, documents: Sequence[Document]) -> Mapping[str, Known]:
+        ids = [document.id for document in documents]
+
         def ask(conn: Connection) -> dict[str, Known]:
             found = known_in(conn, target.write, ids, target.stream.generation)
             if target.live and target.live != target.write and self._is_reusable(conn, target):
@@ -80,12 +82,13 @@ class PgvectorStore:
         with mapped(self._connections.place):
             return self._replace(target, documents, replaces=has_stable_ids(target.stream))
 
-    def delete(self, target: Target, ids: Sequence[str]) -> int:
+    def delete(self, target: Target, documents: Sequence[Document]) -> int:
+        ids = [document.id for document in documents]
         query = (
             f"WITH gone AS (DELETE FROM {target.write} WHERE document_id = ANY(%s) RETURNING document_id) "
             "SELECT count(DISTINCT document_id) FROM gone"
         )
-        return self._connections.run(lambda conn: int(rows(conn, query, (list(ids),))[0][0]))
+        return self._connections.run(lambda conn: int(rows(conn, query, (ids,))[0][0]))
 
     def scan(self, target: Target) -> Iterator[Stored]:
         query = f"SELECT document_id, chunk_number, document_content, metadata, chunk_hash FROM {target.write}"

@@ -29,8 +29,8 @@ class Steps:
 def load_batch(steps: Steps, cache: VectorCache, target: Target, documents: Sequence[Document]) -> Counts:
     """Make these documents durable. Ids are unique, and in no other batch in flight."""
     kept = [document for document in documents if not document.deleted]
-    gone = [document.id for document in documents if document.deleted]
-    known = steps.store.known(target, [document.id for document in kept]) if has_stable_ids(target.stream) else {}
+    gone = [document for document in documents if document.deleted]
+    known = steps.store.known(target, kept) if has_stable_ids(target.stream) else {}
     changed = [document for document in kept if not unchanged(document, known)]
     pieces = [(document, _split(document, steps)) for document in changed]
     result = add_vectors(pieces, known, cache, steps.embed)

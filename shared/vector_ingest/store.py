@@ -8,7 +8,7 @@ kinds of `vector_ingest.errors`.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from vector_ingest.document import Embedded, Known, Refused, Stored, Stream, Target
+from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target
 
 
 class VectorStore(Protocol):
@@ -18,8 +18,11 @@ class VectorStore(Protocol):
     def prepare(self, stream: Stream) -> Target:
         """Make the place to write to, or find it. ConfigError where what is there was made by another model."""
 
-    def known(self, target: Target, ids: Sequence[str]) -> Mapping[str, Known]:
-        """What is stored of these documents, in `target.write` or `target.live`; unknown ids are left out."""
+    def known(self, target: Target, documents: Sequence[Document]) -> Mapping[str, Known]:
+        """What is stored of these documents, by id, in `target.write` or `target.live`; unknown ones are left out.
+
+        A store may leave out the chunks of a document whose hash it has: nothing of it will be written.
+        """
 
     def replace(self, target: Target, documents: Sequence[Embedded]) -> Sequence[Refused]:
         """Store each document whole, in place of all that was there of it. Ids are unique within one call.
@@ -28,7 +31,7 @@ class VectorStore(Protocol):
         the vector stored for its hash, in `target.write` or `target.live`.
         """
 
-    def delete(self, target: Target, ids: Sequence[str]) -> int:
+    def delete(self, target: Target, documents: Sequence[Document]) -> int:
         """Take these documents out; how many of them were there."""
 
     def scan(self, target: Target) -> Iterator[Stored]:

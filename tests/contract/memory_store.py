@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from vector_ingest.document import Embedded, Known, Refused, Stored, Stream, Target, Vector
+from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError
 
 
@@ -47,9 +47,9 @@ class MemoryStore:
         self.tables.setdefault(write, Table(self.fingerprint))
         return Target(stream, name if live or not beside else None, write, self.fingerprint)
 
-    def known(self, target: Target, ids: Sequence[str]) -> Mapping[str, Known]:
+    def known(self, target: Target, documents: Sequence[Document]) -> Mapping[str, Known]:
         with self.lock:
-            return {identity: known for identity in ids if (known := self._known(target, identity))}
+            return {document.id: known for document in documents if (known := self._known(target, document.id))}
 
     def replace(self, target: Target, documents: Sequence[Embedded]) -> Sequence[Refused]:
         with self.lock:
@@ -58,9 +58,10 @@ class MemoryStore:
                 self.tables[target.write].rows[embedded.document.id] = rows
         return []
 
-    def delete(self, target: Target, ids: Sequence[str]) -> int:
+    def delete(self, target: Target, documents: Sequence[Document]) -> int:
+        rows = self.tables[target.write].rows
         with self.lock:
-            return sum(self.tables[target.write].rows.pop(identity, None) is not None for identity in ids)
+            return sum(rows.pop(document.id, None) is not None for document in documents)
 
     def scan(self, target: Target) -> Iterator[Stored]:
         for rows in list(self.tables[target.write].rows.values()):

@@ -95,6 +95,11 @@ def document(identity: str, *texts: str, keep: Sequence[str] = (), **metadata: A
     return Embedded(Document(identity, text, metadata, digest(text + repr(metadata))), chunks, vectors)
 
 
+def named(*ids: str) -> list[Document]:
+    """To look up or to delete."""
+    return [Document(identity, "", {}, b"") for identity in ids]
+
+
 def texts(kind: Kind, stream: Stream = DEDUP) -> dict[str, list[str]]:
     """What a reader sees, after a look that each vector is that of its text."""
     seen = kind.read(stream)
@@ -151,8 +156,8 @@ def test_a_document_that_has_no_chunks_any_more_is_gone(store: Closable, kind: K
 def test_delete_takes_whole_documents_and_says_how_many_were_there(store: Closable, kind: Kind) -> None:
     target = store.prepare(DEDUP)
     store.replace(target, [document("a", "one", "two"), document("b", "three")])
-    assert store.delete(target, ["a", "unknown"]) == 1
-    assert store.delete(target, ["a"]) == 0
+    assert store.delete(target, named("a", "unknown")) == 1
+    assert store.delete(target, named("a")) == 0
     assert texts(kind) == {"b": ["three"]}
 
 
@@ -160,7 +165,7 @@ def test_known_has_the_hashes_of_what_is_stored_and_leaves_unknown_ids_out(store
     target = store.prepare(DEDUP)
     stored = document("a", "one", "two")
     store.replace(target, [stored])
-    known = store.known(target, ["a", "b"])
+    known = store.known(target, named("a", "b"))
     assert set(known) == {"a"}
     assert known["a"].hash == stored.document.hash
     assert known["a"].chunks == {digest("one"), digest("two")}
@@ -240,7 +245,7 @@ def test_an_overwrite_can_keep_vectors_of_the_rows_that_it_replaces(kind: Kind) 
     sync(kind, DEDUP, document("a", "one", "two"))
     store = kind.open("model/1")
     target = store.prepare(OVERWRITE)
-    known = store.known(target, ["a"])
+    known = store.known(target, named("a"))
     assert (known["a"].hash, known["a"].chunks) == (None, frozenset([digest("one"), digest("two")]))
     store.replace(target, [document("a", "two", "three", keep=["two"])])
     store.finish(target, complete=True)
@@ -298,7 +303,7 @@ def test_an_unchanged_document_of_an_older_generation_must_be_written_again(kind
     sync(kind, generation(1, 0), document("a", "one"))
     store = kind.open("model/1")
     target = store.prepare(generation(2, 0))
-    known = store.known(target, ["a"])
+    known = store.known(target, named("a"))
     assert (known["a"].hash, known["a"].chunks) == (None, frozenset([digest("one")]))
     store.close()
 
@@ -315,7 +320,7 @@ def test_another_model_is_taken_by_a_sync_that_replaces_all_and_keeps_no_vectors
     sync(kind, DEDUP, document("a", "one"))
     store = kind.open("model/2")
     target = store.prepare(OVERWRITE)
-    assert not store.known(target, ["a"])
+    assert not store.known(target, named("a"))
     store.replace(target, [document("a", "one")])
     store.finish(target, complete=True)
     store.close()
@@ -336,11 +341,11 @@ def test_many_threads_write_disjoint_documents(store: Closable, kind: Kind) -> N
     def work(worker: int) -> None:
         ids = [f"{worker}-{number}" for number in range(10)]
         for turn in range(5):
-            known = store.known(target, ids)
+            known = store.known(target, named(*ids))
             assert len(known) == (0 if turn == 0 else 10)
             keep = ["same"] if known else []
             store.replace(target, [document(identity, f"turn {turn}", "same", keep=keep) for identity in ids])
-        store.delete(target, ids[5:])
+        store.delete(target, named(*ids[5:]))
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(6)))

@@ -16,7 +16,7 @@ import pytest
 
 from tests.contract.memory_store import MemoryStore, Table
 from vector_ingest.chunk import splitter_from
-from vector_ingest.document import Embedded, Known, Refused, Stored, Stream, Target
+from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target
 from vector_ingest.embed import Usage
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.fields import document_of
@@ -58,8 +58,8 @@ class SlowStore:
     def prepare(self, stream: Stream) -> Target:
         return self.inner.prepare(stream)
 
-    def known(self, target: Target, ids: Sequence[str]) -> Mapping[str, Known]:
-        return self.inner.known(target, ids)
+    def known(self, target: Target, documents: Sequence[Document]) -> Mapping[str, Known]:
+        return self.inner.known(target, documents)
 
     def replace(self, target: Target, documents: Sequence[Embedded]) -> Sequence[Refused]:
         ids = {embedded.document.id for embedded in documents}
@@ -74,8 +74,8 @@ class SlowStore:
             self.done |= {str(embedded.document.metadata["text"]) for embedded in documents}
         return refused
 
-    def delete(self, target: Target, ids: Sequence[str]) -> int:
-        return self.inner.delete(target, ids)
+    def delete(self, target: Target, documents: Sequence[Document]) -> int:
+        return self.inner.delete(target, documents)
 
     def scan(self, target: Target) -> Iterator[Stored]:
         return self.inner.scan(target)
