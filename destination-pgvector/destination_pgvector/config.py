@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from vector_ingest.destination_config import DestinationConfig
 from vector_ingest.embed.options import EmbeddingConfig
 from vector_ingest.processing import ProcessingConfig
 
@@ -116,7 +117,7 @@ class Indexing(BaseModel):
     )
 
 
-class Config(BaseModel):
+class Config(DestinationConfig):
     model_config = ConfigDict(title="Destination pgvector")
     embedding: EmbeddingConfig = Field(
         title="Embedding",

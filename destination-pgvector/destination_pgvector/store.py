@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import psycopg
 from psycopg import Connection, sql
@@ -17,6 +16,7 @@ from destination_pgvector.tables import Note, Table
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError
 from vector_ingest.identity import has_stable_ids
+from vector_ingest.search import Nearest
 
 logger = logging.getLogger("airbyte.pgvector")
 MOST_DIMENSIONS = 16_000  # of a vector column
@@ -118,8 +118,8 @@ class PgvectorStore:
             if beside:
                 tables.switch(conn, target.write, self._name_of(target.stream))
 
-    def nearest(self, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[tuple[Any, ...]]:
-        """(document id, chunk number, cosine distance, text, metadata), nearest first. For searching only."""
+    def nearest(self, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Nearest]:
+        """By cosine distance. For searching only."""
         with mapped(self._connections.place), self._connections.own() as conn:
             name = self._table_of(conn, Stream(stream, namespace, "append"))
             if tables.find(conn, name) is None:

@@ -1,19 +1,19 @@
-"""Finding what was loaded: `destination-pgvector search` shows the chunks nearest to a question."""
+"""Finding what was loaded: the command `search` shows the chunks nearest to a question."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from destination_pgvector.store import PgvectorStore
 from vector_ingest.document import Vector
 from vector_ingest.messages import dumps
 
+Nearest = tuple[str, int, float, str | None, Mapping[str, Any] | None]  # id, chunk number, distance, text, metadata
 SHOWN = 400  # characters of a chunk on the terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`distance` is the cosine distance: 0 the same direction, 1 at a right angle."""
+    """`distance` is the store's, by default the cosine distance: 0 the same direction, 1 at a right angle."""
 
     document_id: str
     chunk_number: int
@@ -23,8 +23,13 @@ class Found:
     metadata: Mapping[str, Any]
 
 
-def search(store: PgvectorStore, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Found]:
-    """The `limit` nearest chunks, nearest first. ConfigError: the stream has no table."""
+class Searchable(Protocol):
+    def nearest(self, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Nearest]:
+        """The `limit` nearest chunks, nearest first. ConfigError: the stream was never loaded."""
+
+
+def search(store: Searchable, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Found]:
+    """The `limit` nearest chunks, nearest first. ConfigError: the stream was never loaded."""
     return [
         Found(identity, number, distance, _source(metadata or {}), text, metadata or {})
         for identity, number, distance, text, metadata in store.nearest(stream, namespace, question, limit)

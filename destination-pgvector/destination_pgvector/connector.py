@@ -1,0 +1,12 @@
+"""What makes this destination: its form and its store. The rest is shared by all destinations."""
+
+from destination_pgvector.config import Config
+from destination_pgvector.store import PgvectorStore
+from vector_ingest.pipeline import Connector
+
+
+def _store_from(config: Config, dimensions: int, fingerprint: str) -> PgvectorStore:
+    return PgvectorStore(config.indexing, dimensions, fingerprint, with_text=not config.omit_raw_text)
+
+
+CONNECTOR = Connector(Config, _store_from)

@@ -1,0 +1,123 @@
+"""The configuration made into the parts of a load (model, splitter, store), and what the commands do with them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from vector_ingest.catalog import streams_of
+from vector_ingest.chunk import Splitter, splitter_from
+from vector_ingest.destination_config import DestinationConfig
+from vector_ingest.document import Vector
+from vector_ingest.embed import Embedder, embedder_from
+from vector_ingest.embed.options import FromField
+from vector_ingest.errors import ConfigError
+from vector_ingest.fields import document_of
+from vector_ingest.lines import RawInput, read_lines
+from vector_ingest.load import THREADS, WAKE, Load
+from vector_ingest.load_batch import Steps
+from vector_ingest.pace import Paced
+from vector_ingest.report import Report
+from vector_ingest.search import Found, Searchable, search
+from vector_ingest.spec import parse_config
+from vector_ingest.store import VectorStore
+
+
+class Store(VectorStore, Searchable, Protocol):
+    def close(self) -> None: ...
+
+
+Config = TypeVar("Config", bound=DestinationConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Connector(Generic[Config]):
+    """A destination: its form, and how its store is made of configuration, dimensions and fingerprint."""
+
+    config: type[Config]
+    store_from: Callable[[Config, int, str], Store]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts(Generic[Config]):
+    config: Config
+    embedder: Embedder
+    splitter: Splitter
+    store: Store
+
+    def steps(self) -> Steps:
+        processing, embedding = self.config.processing, self.config.embedding
+        return Steps(
+            store=self.store,
+            fields=lambda data, where: document_of(data, processing, where),
+            split=self.splitter.split,
+            embed=Paced(self.embedder).embed,
+            dimensions=self.embedder.dimensions,
+            chunk_size=processing.chunk_size,
+            brought=embedding if isinstance(embedding, FromField) else None,
+        )
+
+
+@contextmanager
+def parts_from(connector: Connector[Config], raw: Mapping[str, Any]) -> Iterator[Parts[Config]]:
+    """The parts, and the store closed at the end. ConfigError: the configuration is not valid."""
+    config = parse_config(connector.config, raw)
+    embedder = embedder_from(config.embedding)
+    splitter = splitter_from(config.processing, embedder.count_tokens, embedder.limits.tokens_per_text)
+    fingerprint = f"{embedder.fingerprint} {splitter.fingerprint}"
+    store = connector.store_from(config, embedder.dimensions, fingerprint)
+    try:
+        yield Parts(config, embedder, splitter, store)
+    finally:
+        store.close()
+
+
+def check(connector: Connector[Config], raw: Mapping[str, Any]) -> None:
+    """Prove that a sync can work: one text embedded, the store's own proof. ConfigError or TransientError if not."""
+    with parts_from(connector, raw) as parts:
+        parts.store.check()
+        if not isinstance(parts.config.embedding, FromField):
+            embed_one(parts.embedder, "check")
+
+
+def write_lines(
+    connector: Connector[Config],
+    raw: Mapping[str, Any],
+    catalog: Mapping[str, Any],
+    stdin: RawInput,
+    emit: Callable[[bytes], None],
+) -> None:
+    """Load what comes on `stdin`; `emit` gets each state when all before it is durable."""
+    with parts_from(connector, raw) as parts:
+        targets = [parts.store.prepare(stream) for stream in streams_of(catalog)]
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
+            Load(parts.steps(), targets, emit, pool, Report()).run(read_lines(stdin, WAKE))
+
+
+def find(
+    connector: Connector[Config],
+    raw: Mapping[str, Any],
+    stream: str,
+    namespace: str | None,
+    question: str,
+    limit: int,
+) -> Sequence[Found]:
+    """The stored chunks nearest to a question."""
+    with parts_from(connector, raw) as parts:
+        if isinstance(parts.config.embedding, FromField):
+            raise ConfigError("The vectors came with the records, so no model is set that could embed a question.")
+        return search(parts.store, stream, namespace, embed_one(parts.embedder, question), limit)
+
+
+def embed_one(embedder: Embedder, text: str) -> Vector:
+    vectors, _ = embedder.embed([text])
+    if vectors.shape != (1, embedder.dimensions) or not np.isfinite(vectors).all():
+        raise ConfigError(
+            f"The embedding model {embedder.fingerprint} was expected to give {embedder.dimensions} dimensions, but "
+            f"gave an array of shape {vectors.shape}. Set the embedding's dimensions to what the model has."
+        )
+    vector: Vector = vectors[0]
+    return vector
