@@ -7,6 +7,7 @@ from typing import Any
 from vector_ingest.document import Document, Stream
 from vector_ingest.embed.from_field import vector_of
 from vector_ingest.embed.options import FromField
+from vector_ingest.errors import DataError
 from vector_ingest.fields import RECORD_ID_FIELD, STREAM_FIELD
 from vector_ingest.identity import Identify, is_keyed, key_of
 from vector_ingest.messages import Record, dumps
@@ -45,6 +46,19 @@ def compose_with_vector(
     document, replaced = compose(record, stream, identify, fields)
     digest = content_hash(document.hash, vector.tobytes())
     return Document(document.id, document.text, document.metadata, digest, vector=vector), replaced
+
+
+def tenant_of(record: Record, field: str) -> str:
+    """The value at a dotted path. DataError: there is none."""
+    value: Any = record.data
+    for name in field.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if value is None or value == "":
+        raise DataError(
+            f"a record of stream `{record.stream}`",
+            f"expected its tenant in the field `{field}`, found none. Choose a field that every record has",
+        )
+    return value if isinstance(value, str) else dumps(value).decode()
 
 
 def content_hash(*parts: bytes) -> bytes:

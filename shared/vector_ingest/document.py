@@ -44,6 +44,7 @@ class Document:
 
     `hash` (16 bytes) covers text and metadata: equal hash, equal document.
     `vector` is set where the vector comes from a field of the record; then the text is one chunk.
+    `tenant` is set where tenants are kept apart. `line` is the record as it came, where refused ones are kept aside.
     """
 
     id: str
@@ -52,6 +53,8 @@ class Document:
     hash: bytes
     deleted: bool = False
     vector: Vector | None = None
+    tenant: str | None = None
+    line: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

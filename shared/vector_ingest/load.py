@@ -12,16 +12,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
-from vector_ingest.compose import compose, compose_with_vector
 from vector_ingest.document import Document, Stream, Target
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.identity import Identify, identity_of
 from vector_ingest.in_order import Window
 from vector_ingest.lines import Lines
-from vector_ingest.load_batch import Steps, load_batch
+from vector_ingest.load_batch import TIMES_LINE, Steps, compose_document, load_batch, weigh
 from vector_ingest.messages import Failure, Record, State, Status, echo_line, parse
+from vector_ingest.quarantine import Rejected, id_of_line
 from vector_ingest.report import Counts, Report, logger
 from vector_ingest.reuse import VectorCache
 
@@ -32,9 +33,6 @@ WINDOW = 128 * 1024 * 1024
 THREADS = 4  # each holds one connection; requests to the model have their own concurrency (pace.py)
 WAKE = 0.5  # seconds: how long an acknowledgement may wait while nothing comes in
 PATIENCE = 1.0  # seconds that a state may wait for its batch to fill
-PER_DOCUMENT = 2048  # bytes of Python objects: document, chunk, metadata, their dicts
-BYTES_PER_TOKEN = 3  # of the text of a chunk: English has four, less the gaps that chunks leave
-TIMES_LINE = 3  # a line is in memory as text, as metadata and in the buffer for the store
 
 Key = tuple[str | None, str]  # namespace, name
 
@@ -136,7 +134,7 @@ class Load:
     def _take(self, message: Record | State | Status | Failure | None, line: bytes) -> None:
         match message:
             case Record() as record:
-                self._take_record(record)
+                self._take_record(record, line)
             case State() as state:
                 self._take_state(state)
             case Status() as status:
@@ -149,7 +147,7 @@ class Load:
                     start = line[:120].decode(errors="replace")
                     logger.warning("Passed over a line of the input that is no Airbyte message: %r", start)
 
-    def _take_record(self, record: Record) -> None:
+    def _take_record(self, record: Record, line: bytes) -> None:
         key = (record.namespace or None, record.stream)
         route = self._routes.get(key)
         if route is None:
@@ -158,31 +156,39 @@ class Load:
                 f"A record came for the stream `{_name(key)}`, which the catalog does not have. It has: {expected}. "
                 "Refresh the connection's schema, so that source and destination get the same catalog."
             )
-        document, replaced = self._compose(record, route)
         counts = self._report.of(_name(key))
         counts.records += 1
-        counts.characters_replaced += replaced
         self._since_state[key] += 1
-        weight = self._weigh(document, record)
+        try:
+            document, replaced = compose_document(self._steps, record, route.stream, route.identify, line)
+        except DataError as error:
+            if not self._steps.keeps_refused:
+                raise
+            self._set_aside(key, route, record, line, error)
+            return
+        counts.characters_replaced += replaced
+        weight = weigh(self._steps, document, record)
         if self._open and sum(batch.weight for batch in self._open.values()) + weight > BATCH:
             self._flush()
         batch = self._open.setdefault(key, Batch())
         batch.documents[document.id] = document
         batch.weight += weight
 
-    def _compose(self, record: Record, route: Route) -> tuple[Document, int]:
-        steps = self._steps
-        if steps.brought is None:
-            return compose(record, route.stream, route.identify, steps.fields)
-        return compose_with_vector(record, route.stream, route.identify, steps.fields, steps.brought)
+    def _set_aside(self, key: Key, route: Route, record: Record, line: bytes, error: DataError) -> None:
+        """Keep a record that can't become a document. What came before it of the same document is stored first."""
+        try:
+            identity = route.identify(record.data)
+        except DataError:
+            identity = id_of_line(line)
+        rejected, quarantine = Rejected(route.stream, identity, str(error), line), self._steps.quarantine
+        assert quarantine is not None
+        self._flush()
 
-    def _weigh(self, document: Document, record: Record) -> int:
-        """Bytes that the document takes until it is stored, the vectors to come included."""
-        if document.vector is not None:
-            chunks, text = 1, len(document.text)  # the line was mostly the vector's digits
-        else:
-            chunks, text = 1 + len(document.text) // (BYTES_PER_TOKEN * self._steps.chunk_size), record.size
-        return TIMES_LINE * text + (PER_DOCUMENT + 4 * self._steps.dimensions) * chunks
+        def keep() -> Counts:
+            quarantine.keep([rejected])
+            return Counts(failed=1)
+
+        self._submit(key, frozenset([identity]), TIMES_LINE * len(line), keep)
 
     def _take_state(self, state: State) -> None:
         if state.stream is None:
@@ -196,23 +202,23 @@ class Load:
 
     def _flush(self) -> None:
         """Submit the open batches, and line the states up behind them."""
+        steps, cache = self._steps, self._cache
         for key, batch in self._open.items():
-            self._submit(key, batch)
+            target, documents = self._routes[key].target, list(batch.documents.values())
+            work = partial(load_batch, steps, cache, target, documents)
+            self._submit(key, frozenset(batch.documents), batch.weight, work)
         self._open = {}
         for state in self._waiting:
             self._window.mark(state)
         self._waiting = []
 
-    def _submit(self, key: Key, batch: Batch) -> None:
-        ids = frozenset(batch.documents)
+    def _submit(self, key: Key, ids: frozenset[str], weight: int, work: Callable[[], Counts]) -> None:
         in_flight = self._in_flight[key]
         # Two versions of one document must not be on their way at once: the older might arrive last.
-        while not self._window.has_room(batch.weight) or not in_flight.isdisjoint(ids):
+        while not self._window.has_room(weight) or not in_flight.isdisjoint(ids):
             self._settle(wait=True)
         in_flight |= ids
-        target, documents = self._routes[key].target, list(batch.documents.values())
-        steps, cache = self._steps, self._cache
-        self._window.submit(batch.weight, lambda: Loaded(key, ids, load_batch(steps, cache, target, documents)))
+        self._window.submit(weight, lambda: Loaded(key, ids, work()))
 
     def _settle(self, wait: bool = False) -> None:
         """What is finished at the head of the window takes effect. Raises what a batch raised."""
@@ -222,10 +228,20 @@ class Load:
             if isinstance(done, Loaded):
                 self._in_flight[done.key] -= done.ids
                 self._report.of(_name(done.key)).add(done.counts)
+                self._stop_at_too_many()
             elif self._is_held(done.state):
                 self._held.append(done)
             else:
                 self._emit(echo_line(done.state, done.records))
+
+    def _stop_at_too_many(self) -> None:
+        quarantine, failed = self._steps.quarantine, self._report.total().failed
+        if quarantine is not None and failed > quarantine.most:
+            raise DataError(
+                f"{failed:,} records of this sync",
+                f"they could not be stored, and at most {quarantine.most:,} may be. Why is kept with them in "
+                f"{quarantine.place}. Mend the data or the configuration, or allow more",
+            )
 
     def _is_held(self, state: State) -> bool:
         """A rerun of a full overwrite without generations begins anew: its states must wait for the switch."""

@@ -17,6 +17,7 @@ class Counts:
     unchanged: int = 0  # documents that the store had as they are
     written: int = 0  # documents
     deleted: int = 0  # documents that were there
+    failed: int = 0  # records that could not be stored, and are kept aside
     chunks: int = 0  # of the written documents
     embedded: int = 0  # texts that went to the model
     reused: int = 0  # chunks whose vector was known
@@ -33,6 +34,8 @@ class Counts:
             f"{self.chunks:,} chunks, {self.deleted:,} deleted; {self.embedded:,} texts embedded "
             f"({self.tokens:,} tokens), {self.reused:,} vectors reused"
         )
+        if self.failed:
+            text += f"; {self.failed:,} records failed"
         if self.characters_replaced:
             text += f"; {self.characters_replaced:,} characters that can't be stored (NUL, lone surrogates) replaced"
         return text
