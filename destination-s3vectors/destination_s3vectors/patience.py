@@ -70,7 +70,7 @@ class Patience:
         if failure.kind not in MENDED_BY_WAITING:
             raise self._explain(failure) from failure.cause
         self._tries += 1
-        seconds = wait_before(self._tries)
+        seconds = failure.retry_after + wait_before(self._tries)
         # Where others are let through, being throttled is only a matter of turns.
         since = max(self._began, self._tally.last_success) if failure.kind == "throttled" else self._began
         if self._clock() + seconds - since > self._seconds:

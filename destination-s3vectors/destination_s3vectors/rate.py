@@ -81,10 +81,11 @@ class BatchSize:
             return self._size
 
     def refused(self, vectors: int) -> None:
-        """So many vectors were too many. Batches that failed together halve the size once."""
+        """So many vectors were too many. Batches that failed together halve the size once, small ones not at all."""
         with self._lock:
-            self._size = max(1, min(self._size, vectors // 2))
-            self._changed = self._clock()
+            if vectors * 2 > self._size:
+                self._size = max(1, vectors // 2)
+                self._changed = self._clock()
 
 
 def wait_before(tries: int) -> float:
@@ -92,4 +93,4 @@ def wait_before(tries: int) -> float:
 
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
-    return random.uniform(0, min(LONGEST_WAIT, 0.1 * 2.0**tries))  # noqa: S311  spreads load, guards nothing
+    return random.uniform(0, min(LONGEST_WAIT, 0.1 * 2 ** min(tries, 20)))  # noqa: S311  spreads load, guards nothing

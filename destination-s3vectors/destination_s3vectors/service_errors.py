@@ -1,11 +1,11 @@
 """Errors of the service, of botocore and of the network: what they mean for a request, and what the user is told."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from vector_ingest.aws import SIGN_IN_REMEDIES, aws_errors
@@ -34,8 +34,7 @@ _KMS_REMEDIES: Mapping[str, str] = {
     "KmsInvalidStateException": "Bring the KMS key of the index back to the state Enabled",
     "KmsNotFoundException": "The KMS key of the index is gone: cancel its deletion, or load into a new index",
 }
-_NAMED_KEY = re.compile(r"Invalid record for key '(.+?)'(?:[:.,]|\s|$)", re.DOTALL)
-_FOREIGN = (ClientError, BotoCoreError, HTTPError, ConnectionError, TimeoutError)
+_FOREIGN = (ClientError, BotoCoreError, ResponseParserError, HTTPError, ConnectionError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +46,16 @@ class Failure:
     code: str
     said: str
     cause: Exception
+    retry_after: float = 0.0  # seconds, where the answer names them
 
-    @property
-    def key(self) -> str | None:
-        """The vector's key that the service names as the invalid one."""
-        found = _NAMED_KEY.search(self.said)
-        return found[1] if found else None
+    def names(self, key: str) -> bool:
+        """Whether the service says that it is the vector with this key that is invalid."""
+        return f"Invalid record for key '{key}'" in self.said
 
     def explained(self, action: str, resource: str) -> ConfigError | TransientError:
         """For the user. `action` completes "Could not …"; `resource` is the ARN of the bucket or index."""
-        if isinstance(self.cause, ConfigError | TransientError):
-            return type(self.cause)(f"Could not {action}: {self.cause}")
+        if not self.code:
+            return _without_an_answer(action, self.cause)
         found = f"Could not {action}: {self.operation} on {resource} was answered with {self.code} ({self.said})"
         match self.kind:
             case "throttled" | "unavailable" | "broken" | "conflict":
@@ -92,13 +90,17 @@ def attempt(call: Callable[[], T]) -> T | Failure:
 
 def failure_of(error: Exception) -> Failure:
     if not isinstance(error, ClientError) or error.operation_name == "AssumeRole":
-        return _before_an_answer(error)
+        kind: Kind = "broken" if isinstance(_without_an_answer("ask", error), TransientError) else "refused"
+        return Failure(kind, "", "", str(error), error)
     answer: dict[str, Any] = dict(error.response.get("Error", {}))
-    code, said = str(answer.get("Code", "unknown")), " ".join(str(answer.get("Message", "")).split())
+    code, said = str(answer.get("Code") or "unknown"), str(answer.get("Message", ""))
     fields: Any = error.response.get("fieldList") or ()
-    said = "; ".join([said, *(f"{field.get('path')}: {field.get('message')}" for field in fields)])
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return Failure(_kind(status, code), error.operation_name, code, said, error)
+    more = [f"{each.get('path')}: {each.get('message')}" for each in fields if str(each.get("message")) not in said]
+    metadata: dict[str, Any] = dict(error.response.get("ResponseMetadata", {}))
+    status, later = int(metadata.get("HTTPStatusCode", 0)), str(metadata.get("HTTPHeaders", {}).get("retry-after", ""))
+    said = "; ".join([said, *more])
+    wait = float(later) if later.isdecimal() else 0.0
+    return Failure(_kind(status, code), error.operation_name, code, said, error, wait)
 
 
 def _kind(status: int, code: str) -> Kind:
@@ -109,12 +111,12 @@ def _kind(status: int, code: str) -> Kind:
     return _BY_STATUS.get(status, "broken" if status >= 500 else "refused")
 
 
-def _before_an_answer(error: Exception) -> Failure:
+def _without_an_answer(action: str, error: Exception) -> ConfigError | TransientError:
     """Signing in, the connection, its certificate: the same for all services of AWS."""
+    if isinstance(error, ResponseParserError):
+        return TransientError(f"Could not {action}: the answer is no JSON. Is the endpoint that of S3 Vectors?")
     try:
-        with aws_errors("reach S3 Vectors"):
+        with aws_errors(action):
             raise error
-    except TransientError as ours:
-        return Failure("broken", "", "", str(ours), ours)
-    except ConfigError as ours:
-        return Failure("refused", "", "", str(ours), ours)
+    except (ConfigError, TransientError) as ours:
+        return ours

@@ -145,10 +145,10 @@ class Transport:
             elif failure.kind == "invalid":
                 good, bad = _without_the_invalid(part, failure)
                 refused.extend(bad)
-                todo.extend(reversed(good))
+                todo.extend(good)
             else:
                 patience.wait(failure)
-                todo.append(part)
+                todo.extend(_halves(part) if failure.kind == "unavailable" and len(part) > 1 else [part])
         return refused
 
     def _put_once(self, lane: _Lane, index: str, pieces: Sequence[Piece]) -> Failure | None:
@@ -216,30 +216,36 @@ class Transport:
     def _lane(self, index: str) -> _Lane:
         with self._lock:
             if index not in self._lanes:
-                self._lanes[index] = _Lane(Pacer(self._clock, self._sleep), BatchSize(self._clock))
+                self._lanes[index] = _Lane(Pacer(self._clock, self._pause), BatchSize(self._clock))
             return self._lanes[index]
 
     def _patience(self, action: str, resource: str) -> Patience:
-        def sleep(seconds: float) -> None:
-            self._sleep(seconds)
-            if self._closed.is_set():
-                raise TransientError(f"Could not {action}: the sync is ending.")
-
         return Patience(
-            self._tally, lambda failure: failure.explained(action, resource), self._clock, sleep, self._seconds
+            self._tally, lambda failure: failure.explained(action, resource), self._clock, self._pause, self._seconds
         )
+
+    def _pause(self, seconds: float) -> None:
+        self._sleep(seconds)
+        if self._closed.is_set():
+            raise TransientError("The requests to S3 Vectors that were waiting are given up: the sync ends.")
 
 
 def _without_the_invalid(
     pieces: Sequence[Piece], failure: Failure
 ) -> tuple[list[Sequence[Piece]], list[RefusedVector]]:
     """What to send again, and what was found: the key that the service names, else the search goes on in halves."""
-    named = [each for each in pieces if each.key == failure.key]
-    if named or len(pieces) == 1:
-        good = [each for each in pieces if named and each.key != failure.key]
-        return [good] if good else [], [RefusedVector((named or pieces)[0].key, failure.said)]
+    named = [at for at, each in enumerate(pieces) if failure.names(each.key)]
+    if not named and len(pieces) > 1:
+        return _halves(pieces), []
+    # Of several, the others are the beginning of the one that is meant.
+    bad = max(named, key=lambda at: len(pieces[at].key), default=0)
+    good = [*pieces[:bad], *pieces[bad + 1 :]]
+    return [good] if good else [], [RefusedVector(pieces[bad].key, failure.said)]
+
+
+def _halves(pieces: Sequence[Piece]) -> list[Sequence[Piece]]:
     middle = len(pieces) // 2
-    return [pieces[:middle], pieces[middle:]], []
+    return [pieces[:middle], pieces[middle:]]
 
 
 def _tell_the_gate(outcome: object) -> None:

@@ -37,13 +37,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Answers with the error; `reset` does what was asked for, and breaks the connection instead of an answer."""
+    """Answers with the error, or with the body `raw`.
+
+    `reset` does what was asked for, and breaks the connection instead of an answer.
+    """
 
     status: int = 500
     code: str = "InternalServerException"
     message: str = "as the script says"
     fields: list[dict[str, str]] = field(default_factory=list)
     reset: bool = False
+    raw: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Script = Callable[[Request], Fault | None]
@@ -137,14 +142,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
         else:
             words = {"message": fault.message} | ({"fieldList": fault.fields} if fault.fields else {})
-            self._answer(fault.status, {"x-amzn-ErrorType": fault.code}, orjson.dumps(words))
+            content = orjson.dumps(words) if fault.raw is None else fault.raw
+            named = {"x-amzn-ErrorType": fault.code} if fault.code else {}
+            self._answer(fault.status, {**fault.headers, **named}, content)
 
     def _answer(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
         self.send_response(status)
-        for name, value in (
-            headers | {"Content-Type": "application/json", "Content-Length": str(len(content))}
-        ).items():
+        for name, value in headers.items():
             self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
