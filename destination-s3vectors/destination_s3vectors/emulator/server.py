@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import sys
 import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -98,7 +99,9 @@ class _Server(ThreadingHTTPServer):
         request.close()  # no shutdown first: that would send an orderly end where a reset is asked for
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no error of the server."""
+        """A client that hung up is no error of the server; the rest is a bug, shown with its traceback."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     def hang_up(self) -> None:
         """Idle connections would keep their threads alive."""
