@@ -35,3 +35,10 @@ METADATA_KEYS = 50
 NON_FILTERABLE_KEYS = 10  # fixed when the index is made
 TEXT_SEARCH_KEYS = 10  # model
 FILTER_CONSTRAINTS = 100  # of one query in ENHANCED mode
+
+# Names: in the service's model as patterns of the ARNs and of the key's ARN, and as the length of a metadata key.
+# Characters or bytes of UTF-8 is not said: bytes are never fewer.
+NAME = r"[a-z0-9][a-z0-9-.]{1,61}[a-z0-9]"  # of a vector bucket and of an index
+NAME_CHARACTERS = 63
+KMS_KEY_ARN = r"arn:aws[-a-z0-9]*:kms:[-a-z0-9]*:[0-9]{12}:key/.+"
+METADATA_KEY_BYTES = 63

@@ -1,0 +1,231 @@
+"""A document's metadata and a chunk's text as the metadata of one vector, within every limit, and back.
+
+Fields that filters can see are kept under their own names while the 2 KB last: first those of `Layout.priority`, then
+short ones before long ones, so that one long field does not push out ten short ones, each in the document's order.
+What is no metadata value, or has no room, goes whole into `_overflow`, as one JSON text:
+
+    fields    the document's fields that are not a key of the vector, exactly
+    parts     keys of the vector that are no field of the document: `a.b`, and long integers as strings
+    in_chunk  0: the fields are long, and kept with the document's first chunk only
+
+The service does not say how it counts bytes. Counted here is the most that can be meant: JSON in UTF-8 with spaces
+after `:` and `,`, and each number as 8 bytes at least.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from destination_s3vectors.filterable import SEPARATORS, TIMESTAMP, Item, item_of, items_of
+from destination_s3vectors.limits import (
+    FILTERABLE_BYTES,
+    METADATA_BYTES,
+    METADATA_KEY_BYTES,
+    METADATA_KEYS,
+    NON_FILTERABLE_KEYS,
+)
+from vector_ingest.errors import ConfigError, DataError
+from vector_ingest.messages import loads
+
+TEXT = "_text"
+OVERFLOW = "_overflow"
+ACCOUNT = "_account"
+# Filterable: the names of the fields that filters can't see in this vector, though they have a value.
+OVERFLOW_FIELDS = "_overflow_fields"
+# Non-filterable keys can't be added to an index: one is reserved for what a later version may have to keep.
+SPARE = "_spare"
+OURS = (TEXT, OVERFLOW, ACCOUNT)
+RESERVED = frozenset((*OURS, OVERFLOW_FIELDS, SPARE))
+USERS_NON_FILTERABLE = NON_FILTERABLE_KEYS - len(OURS) - 1
+
+SHORT = 256  # bytes of a field that is taken before the longer ones
+# Bytes of `_overflow` that each chunk may repeat. A search then needs no second call for most documents.
+REPEATED = 2048
+
+_BRACES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How an index holds metadata. Names are of fields, or dotted ones of values inside them.
+
+    `non_filterable`: the user's fields that were declared so when the index was made, beside ours.
+    `priority`: filterable fields that come first when there is no room for all.
+    """
+
+    non_filterable: tuple[str, ...] = ()
+    priority: tuple[str, ...] = ()
+    with_text: bool = True
+
+    def __post_init__(self) -> None:
+        names = set(self.non_filterable)
+        if len(names) > USERS_NON_FILTERABLE:
+            raise ConfigError(
+                f"{len(names)} non-filterable fields are set: {', '.join(self.non_filterable)}. Expected at most "
+                f"{USERS_NON_FILTERABLE}, as an index has {NON_FILTERABLE_KEYS} such keys and the connector needs the "
+                "rest. Take some out: what finds no room among the filterable fields is kept anyway."
+            )
+        for name in self.non_filterable:
+            if name in RESERVED or item_of(name, "", name, is_field=True) is None:
+                raise ConfigError(
+                    f"`{name}` can't be a non-filterable field: expected a name of 1 to {METADATA_KEY_BYTES} bytes "
+                    f"that does not begin with `$` and is none of {', '.join(sorted(RESERVED))}. Rename the field."
+                )
+        if both := names.intersection(self.priority):
+            raise ConfigError(
+                f"`{min(both)}` is set both as a non-filterable field and as a filterable one with priority. "
+                "Take it out of one of the lists."
+            )
+
+    @property
+    def reserved_keys(self) -> tuple[str, ...]:
+        """The non-filterable keys that an index must have."""
+        return *OURS, *dict.fromkeys(self.non_filterable)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentMetadata:
+    """What the chunks of one document share, rendered once.
+
+    `moved`: fields with a value that filters can't see, for lack of room or because it is no metadata value.
+    """
+
+    moved: tuple[str, ...]
+    _where: str
+    _fields: bytes  # `"name":value,` of each key that every chunk has
+    _overflow: bytes  # the same of `_overflow`: of chunk 0, and of the others
+    _overflow_elsewhere: bytes
+    _uncounted: int  # bytes that the fields count beyond their length
+    _with_text: bool
+    _source: Mapping[str, Any]
+
+    def of_chunk(self, text: str, account: bytes | str, number: int) -> bytes:
+        """The JSON object of one vector. `account`: JSON of the caller's bookkeeping, given back as it is.
+
+        DataError: text and metadata together are more than a vector holds.
+        """
+        overflow = self._overflow if number == 0 else self._overflow_elsewhere
+        written = _member(TEXT, text) if self._with_text else b""
+        kept = _member(ACCOUNT, account if isinstance(account, str) else account.decode())
+        body = b"".join((b"{", self._fields, overflow, written, kept[:-1], b"}"))
+        if len(body) + self._uncounted > METADATA_BYTES:
+            raise self._too_long(number, len(body) + self._uncounted, len(written))
+        return body
+
+    def _too_long(self, number: int, size: int, text: int) -> DataError:
+        sizes = {name: len(exact(value)) for name, value in self._source.items()}
+        largest = max(sizes, key=lambda name: sizes[name], default="")
+        of_it = f", of which the field `{largest[:100]}` takes {sizes[largest]:,}" if sizes else ""
+        return DataError(
+            self._where,
+            f"chunk {number} with its metadata takes {size:,} bytes, expected at most {METADATA_BYTES:,}: its text "
+            f"takes {text:,}, metadata {size - text:,}{of_it}. Set a smaller processing.chunk_size, or leave long "
+            "fields out with processing.metadata_fields",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """`text` is None where the index keeps none. `whole`: all fields are here, not only with chunk 0."""
+
+    text: str | None
+    metadata: dict[str, Any]
+    account: str | None
+    whole: bool
+
+
+def of_document(metadata: Mapping[str, Any], layout: Layout, where: str = "a document") -> DocumentMetadata:
+    """Once for each document; `where` names it in errors. DataError: nested too deep for JSON."""
+    hidden = [
+        item
+        for name in dict.fromkeys(layout.non_filterable)
+        if name in metadata and (item := item_of(name, metadata[name], name, is_field=True))
+    ]
+    filterable = _fitting(items_of(metadata, RESERVED.union(layout.non_filterable)), layout, len(hidden))
+    kept = [*filterable, *hidden]
+    beyond = _beyond(metadata, kept)
+    seen = {item.field for item in kept}
+    moved = tuple(name for name, value in beyond.items() if value is not None and name not in seen)
+    if named := _naming(moved, filterable):
+        kept.append(named)
+    parts = [item.name for item in filterable if not item.is_field and not item.name.endswith(TIMESTAMP)]
+    try:
+        whole, elsewhere = _overflow(beyond, parts)
+    except RecursionError as error:
+        raise DataError(where, "its metadata is nested too deep for JSON. Leave such fields out") from error
+    fields = b"".join(item.member + b"," for item in kept)
+    # Of the other members, only the separators are not in their length.
+    uncounted = sum(item.size for item in kept) - len(fields) + len(OURS) * (SEPARATORS - 2)
+    return DocumentMetadata(moved, where, fields, whole, elsewhere, uncounted, layout.with_text, metadata)
+
+
+def restored(stored: Mapping[str, Any]) -> Restored:
+    """From the metadata of one vector, as the service gives it."""
+    overflow = loads(stored[OVERFLOW].encode()) if OVERFLOW in stored else {}
+    not_fields = RESERVED.union(overflow.get("parts", ()))
+    metadata = {
+        name: value for name, value in stored.items() if name not in not_fields and not name.endswith(TIMESTAMP)
+    }
+    metadata.update(overflow.get("fields", {}))
+    return Restored(stored.get(TEXT), metadata, stored.get(ACCOUNT), whole="in_chunk" not in overflow)
+
+
+def exact(value: Any) -> str:
+    """JSON that `messages.loads` reads as the same value. NaN and infinities are written as Python writes them."""
+    try:
+        raw = orjson.dumps(value)
+        if orjson.loads(raw) == value:  # not so with NaN, which becomes null
+            return raw.decode()
+    except TypeError:  # a longer integer, a lone surrogate, or nested deep
+        pass
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _fitting(items: Iterable[Item], layout: Layout, hidden: int) -> list[Item]:
+    """Those that fit, each tried in its turn: where a long one has no room, a short one after it may have."""
+    ranks = {name: rank for rank, name in enumerate(reversed(layout.priority), 1)}
+    room = FILTERABLE_BYTES - _BRACES
+    keys = METADATA_KEYS - hidden - len(OURS) - 1  # one for the names of what was moved
+    chosen: list[Item] = []
+    for item in sorted(items, key=lambda item: _turn(item, ranks)):
+        if item.size <= room and len(chosen) < keys:
+            chosen.append(item)
+            room -= item.size
+    return chosen
+
+
+def _turn(item: Item, ranks: Mapping[str, int]) -> tuple[int, bool]:
+    rank = ranks.get(item.path) or ranks.get(item.field) or 0
+    return -rank, not rank and item.size > SHORT
+
+
+def _beyond(metadata: Mapping[str, Any], kept: Iterable[Item]) -> dict[str, Any]:
+    """The fields that the vector's keys don't give back. One that is named like a timestamp would be taken for one."""
+    own = {item.field for item in kept if item.is_field and not item.name.endswith(TIMESTAMP)}
+    return {name: value for name, value in metadata.items() if name not in own}
+
+
+def _naming(moved: tuple[str, ...], filterable: Iterable[Item]) -> Item | None:
+    """Only if there is room for all: half a list would say that the other fields can be filtered by."""
+    if not moved:
+        return None
+    item = item_of(OVERFLOW_FIELDS, list(moved), OVERFLOW_FIELDS, is_field=False)
+    room = FILTERABLE_BYTES - _BRACES - sum(item.size for item in filterable)
+    return item if item and item.size <= room else None
+
+
+def _overflow(fields: Mapping[str, Any], parts: list[str]) -> tuple[bytes, bytes]:
+    """Members `_overflow` of chunk 0 and of the other chunks, empty if nothing is beyond."""
+    if not fields:
+        return b"", b""
+    whole = _member(OVERFLOW, exact({"fields": fields, "parts": parts} if parts else {"fields": fields}))
+    if len(whole) <= REPEATED:
+        return whole, whole
+    return whole, _member(OVERFLOW, exact({"in_chunk": 0, "parts": parts} if parts else {"in_chunk": 0}))
+
+
+def _member(name: str, text: str) -> bytes:
+    return b'"%s":%s,' % (name.encode(), orjson.dumps(text))
