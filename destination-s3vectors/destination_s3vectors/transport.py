@@ -85,10 +85,11 @@ class Transport:
     def put(self, index: str, vectors: Sequence[Vector]) -> Sequence[RefusedVector]:
         """Returns when all are stored, except for the refused ones. Of vectors with the same key the last is stored.
 
-        `index` is an ARN. The JSON of all vectors is held meanwhile: about 11 bytes a number.
+        `index` is an ARN.
         """
-        pieces = list({vector.key: piece(vector) for vector in vectors}.values())
-        calls = [self._writers.submit(self._put, index, part) for part in cut(pieces, index)]
+        last = list({vector.key: vector for vector in vectors}.values())
+        parts = [last[start : start + limits.PUT_VECTORS] for start in range(0, len(last), limits.PUT_VECTORS)]
+        calls = [self._writers.submit(self._put, index, part) for part in parts]
         return [refused for part in _results(calls) for refused in part]
 
     def delete(self, index: str, keys: Sequence[str]) -> None:
@@ -131,11 +132,14 @@ class Transport:
                 return outcome
             patience.wait(outcome)
 
-    def _put(self, index: str, pieces: Sequence[Piece]) -> Sequence[RefusedVector]:
-        """One call's vectors, in as many requests as it takes."""
+    def _put(self, index: str, vectors: Sequence[Vector]) -> Sequence[RefusedVector]:
+        """At most one request's number of vectors, in as many requests as it takes.
+
+        They are rendered here, in the pool: only what is about to be sent is held twice.
+        """
         lane, patience = self._lane(index), self._patience(f"put vectors into {index}", index)
         refused: list[RefusedVector] = []
-        todo = [pieces]
+        todo: list[Sequence[Piece]] = [[piece(vector) for vector in vectors]]
         while todo:
             part, *rest = cut(todo.pop(), index, lane.batch.vectors)
             todo.extend(reversed(rest))

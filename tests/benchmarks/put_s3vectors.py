@@ -1,0 +1,122 @@
+"""Puts of vectors of 1,536 dimensions with 1 KB of metadata, against stock boto3 and against the service's limit.
+
+First the client's own work: vectors a second of its CPU, ours and `put_vectors` of boto3 as it comes, both to a server
+in another process that throws all away. Then the pace: from four threads into the emulator, in a process of its own,
+that refuses what is above the documented 2,500 vectors a second. VECTORS_BENCH_ROWS changes the number of vectors.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import boto3.session
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from destination_s3vectors import limits
+from destination_s3vectors.transport import Transport, Vector, client_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3vectors import S3VectorsClient
+
+ROWS = int(os.environ.get("VECTORS_BENCH_ROWS", "30000"))
+DIMENSIONS = 1536
+BATCH = 1000  # vectors of one put of a load thread
+METADATA = {"text": "word " * 200, "page": 7, "source": "s3://documents/a.pdf", "tags": ["a", "b"]}
+INDEX = "arn:aws:s3vectors:us-east-1:123456789012:bucket/bench-bucket/index/bench"
+
+
+def main() -> dict[str, Any]:
+    data = np.random.default_rng(1).standard_normal((ROWS, DIMENSIONS), np.float32)
+    data /= np.linalg.norm(data, axis=1, keepdims=True)  # as most models give them
+    with started("tests.servers.null_sink") as endpoint:
+        transport = Transport(client_for(session(), None, endpoint))
+        ours = cpu_rate(lambda rows: put_ours(transport, INDEX, rows), data[: max(1, ROWS // 2)])
+        client = session().client("s3vectors", endpoint_url=endpoint)
+        stock = cpu_rate(lambda rows: put_stock(client, rows), data[: max(1, ROWS // 15)])
+        transport.close()
+    return {
+        "vectors_per_client_cpu_second": {"ours": round(ours), "stock_boto3": round(stock)},
+        "ratio": round(ours / stock, 1),
+        "into_the_emulator": paced(data),
+    }
+
+
+@contextmanager
+def started(module: str) -> Iterator[str]:
+    """The endpoint that the module prints when it runs as a process."""
+    with subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+def session() -> boto3.session.Session:
+    return boto3.session.Session("a-key", "a-secret", region_name="us-east-1")
+
+
+def cpu_rate(put: Callable[[npt.NDArray[np.float32]], object], rows: npt.NDArray[np.float32]) -> float:
+    put(rows[: len(rows) // 4])  # the first calls also make connections, and ask the system for memory
+    begun = time.process_time()
+    put(rows)
+    return len(rows) / (time.process_time() - begun)
+
+
+def put_ours(transport: Transport, index: str, rows: npt.NDArray[np.float32]) -> None:
+    """From four threads, as the connector does."""
+
+    def put(start: int) -> None:
+        transport.put(index, vectors(rows[start : start + BATCH], start))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(put, range(0, len(rows), BATCH)))
+
+
+def put_stock(client: "S3VectorsClient", rows: npt.NDArray[np.float32]) -> None:
+    for start in range(0, len(rows), limits.PUT_VECTORS):
+        call: Any = [
+            {"key": f"document#{start + at}", "data": {"float32": row.tolist()}, "metadata": METADATA}
+            for at, row in enumerate(rows[start : start + limits.PUT_VECTORS])
+        ]
+        client.put_vectors(indexArn=INDEX, vectors=call)
+
+
+def vectors(rows: npt.NDArray[np.float32], start: int = 0) -> Sequence[Vector]:
+    return [Vector(f"document#{start + at}", row, orjson.dumps(METADATA)) for at, row in enumerate(rows)]
+
+
+def paced(data: npt.NDArray[np.float32]) -> dict[str, Any]:
+    with started("destination_s3vectors.emulator") as endpoint:
+        client = client_for(session(), None, endpoint)
+        client.create_vector_bucket(vectorBucketName="bench-bucket")
+        index = client.create_index(
+            vectorBucketName="bench-bucket",
+            indexName="bench",
+            dataType="float32",
+            dimension=DIMENSIONS,
+            distanceMetric="cosine",
+            metadataConfiguration={"nonFilterableMetadataKeys": ["text"]},
+        )["indexArn"]
+        transport = Transport(client)
+        begun, cpu = time.perf_counter(), time.process_time()
+        put_ours(transport, index, data)
+        seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        counts = transport.counts
+        there = sum(1 for _ in transport.list_all(index, metadata=False))
+        transport.close()
+    return {
+        "vectors": len(data),
+        "stored": there,
+        "share_of_the_limit": round(len(data) / seconds / limits.VECTORS_PER_SECOND, 3),
+        "requests": counts.requests,
+        "refused_share_of_requests": round(counts.refused / counts.requests, 4),
+        "share_of_a_core": round(cpu / seconds, 2),
+    }
