@@ -46,9 +46,25 @@ def test_the_emulator_passes_the_tests_of_moto(emulator: Emulator, s3_server: S3
         "AWS_SECRET_ACCESS_KEY": "any",
         "AWS_DEFAULT_REGION": REGION,
     }
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "-o", "markers=aws_verified"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        os.devnull,
+        "-o",
+        "markers=aws_verified",
+    ]
     done = subprocess.run(
-        [*command, f"--rootdir={folder}", "tests/test_s3vectors"], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [*command, f"--rootdir={folder}", "tests/test_s3vectors"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     summary = re.search(r"^(\d+) passed in", done.stdout, re.MULTILINE)
