@@ -49,8 +49,8 @@ class Emulator:
     def stop(self) -> None:
         """Calls in progress are answered, waits of injected faults are cut short."""
         self._server.stopping.set()
-        self._server.shutdown()
         if self._thread.is_alive():
+            self._server.shutdown()
             self._thread.join()
         self._server.hang_up()
         self._server.server_close()

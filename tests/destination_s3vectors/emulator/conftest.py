@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from destination_s3vectors.emulator.server import REGION, Emulator
 
@@ -53,6 +54,16 @@ def connect(endpoint: str) -> Any:
 
 def vector(key: str, data: Sequence[float] = (1.0, 2.0), metadata: Any = None) -> dict[str, Any]:
     return {"key": key, "data": {"float32": list(data)}} | ({} if metadata is None else {"metadata": metadata})
+
+
+def refused(call: Any, **parameters: Any) -> tuple[str, int, str, list[dict[str, str]]]:
+    """Code, status, message and fields of the error that the call ends with."""
+    with pytest.raises(ClientError) as caught:
+        call(**parameters)
+    answer: Any = caught.value.response
+    error = answer["Error"]
+    fields = answer.get("fieldList", [])
+    return error["Code"], answer["ResponseMetadata"]["HTTPStatusCode"], error["Message"], fields
 
 
 @pytest.fixture
