@@ -3,6 +3,7 @@
 Sources, read in November 2026:
     limits     https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html
     practices  https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-best-practices.html
+    model      the documentation in botocore's service model: ListVectors, TagResource
 """
 
 # One call
@@ -10,7 +11,9 @@ PUT_VECTORS = 500
 DELETE_VECTORS = 500
 GET_VECTORS = 100
 LIST_PAGE = 1000  # vectors, or fewer: a page also ends when 1 MB was processed
+LIST_PAGE_DEFAULT = 500  # model
 LIST_PAGE_BYTES = 1_000_000
+LIST_RESOURCES = 500  # buckets or indexes
 SEGMENTS = 16  # of a parallel listing
 BODY_BYTES = 20 * 1024 * 1024
 TOP_K = 10_000
@@ -20,6 +23,8 @@ REQUESTS_PER_SECOND = 1_000
 VECTORS_PER_SECOND = 2_500
 VECTORS_PER_INDEX = 2_000_000_000
 INDEXES_PER_BUCKET = 10_000
+BUCKETS = 10_000  # of an account in a Region
+TAGS = 50  # of a bucket or an index; model
 
 # One vector
 DIMENSIONS = 4_096
@@ -28,6 +33,7 @@ METADATA_BYTES = 40 * 1024  # filterable and not
 FILTERABLE_BYTES = 2 * 1024
 METADATA_KEYS = 50
 NON_FILTERABLE_KEYS = 10  # fixed when the index is made
+TEXT_SEARCH_KEYS = 10  # model
 FILTER_CONSTRAINTS = 100  # of one query in ENHANCED mode
 
 # Names: in the service's model as patterns of the ARNs and of the key's ARN, and as the length of a metadata key.

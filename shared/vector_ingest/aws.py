@@ -119,11 +119,21 @@ def s3_client(credentials: Credentials, region: str | None, endpoint: str | None
         response_checksum_validation="when_required",
         request_checksum_calculation="when_required",
     )
-    url = endpoint if not endpoint or "://" in endpoint else f"https://{endpoint}"
     with aws_errors("sign in to AWS"):
         signed_in = session(credentials, region)
+    client: S3Client = service_client(signed_in, "s3", region, endpoint, config)
+    return client
+
+
+def service_client(
+    signed_in: boto3.session.Session, service: str, region: str | None, endpoint: str | None, config: Config
+) -> Any:
+    """A client of any service; `region` None is the session's, `endpoint` may lack its scheme."""
+    url = endpoint if not endpoint or "://" in endpoint else f"https://{endpoint}"
+    with aws_errors("sign in to AWS"):
         try:
-            return signed_in.client("s3", endpoint_url=url or None, config=config)
+            create: Any = signed_in.client  # typed for literal names only
+            return create(service, region_name=region or None, endpoint_url=url or None, config=config)
         except exceptions.InvalidRegionError as error:
             raise ConfigError(f"The region {region} is none. Expected a name such as eu-west-1.") from error
         except ValueError as error:  # botocore's word on an address that is none
@@ -165,18 +175,23 @@ def _role_session(role: IamRole, region: str | None) -> boto3.session.Session:
 _MISSING_RIGHT = "Grant s3:ListBucket on the bucket and s3:GetObject on its objects (and kms:Decrypt where KMS is used)"
 _WRONG_KEY = "Check the access key ID, and that it is active and of this account or store"
 _EXPIRED = "Give new temporary credentials, or use a role: its credentials are renewed"
-_REMEDIES: Mapping[str, str] = {
-    "NoSuchBucket": "Check the bucket's name, the region and the endpoint",
-    "AccessDenied": _MISSING_RIGHT,
-    "AllAccessDisabled": _MISSING_RIGHT,
-    "403": _MISSING_RIGHT,
+SIGN_IN_REMEDIES: Mapping[str, str] = {  # of any service
     "InvalidAccessKeyId": _WRONG_KEY,
     "InvalidClientTokenId": _WRONG_KEY,
+    "UnrecognizedClientException": _WRONG_KEY,
     "SignatureDoesNotMatch": "Check the secret access key",
+    "InvalidSignatureException": "Check the secret access key",
     "InvalidToken": "Check the session token: it must have been issued with this access key",
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
     "RequestTimeTooSkewed": "Set the clock of the machine that runs the connector",
+}
+_REMEDIES: Mapping[str, str] = {
+    **SIGN_IN_REMEDIES,
+    "NoSuchBucket": "Check the bucket's name, the region and the endpoint",
+    "AccessDenied": _MISSING_RIGHT,
+    "AllAccessDisabled": _MISSING_RIGHT,
+    "403": _MISSING_RIGHT,
     "InvalidObjectState": "Restore the object from the archive, or leave it out by the globs",
 }
 _WRONG_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}

@@ -1,0 +1,192 @@
+"""The buckets and indexes of one account in one Region, and who may change them when.
+
+One lock for what exists, one for each index's vectors. A write is in the file before it is in memory, and in memory
+before it is answered: every read sees all that was acknowledged.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal
+
+from destination_s3vectors.emulator.errors import not_found
+from destination_s3vectors.emulator.index_view import IndexView
+from destination_s3vectors.emulator.names import Owner
+from destination_s3vectors.emulator.records import Records
+from destination_s3vectors.emulator.storage import Storage
+from destination_s3vectors.emulator.vectors import Vectors
+
+Mode = Literal["CLASSIC", "ENHANCED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """`created`: seconds since 1970."""
+
+    name: str
+    arn: str
+    created: int
+    encryption: Mapping[str, str]
+    mode: Mode = "CLASSIC"
+    policy: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of an index but its vectors. `number` marks its rows in the file; `text`: metadata key -> language."""
+
+    number: int
+    bucket: str
+    name: str
+    arn: str
+    created: int
+    dimension: int
+    metric: Literal["cosine", "euclidean"]
+    encryption: Mapping[str, str]
+    mode: Mode
+    non_filterable: Sequence[str]
+    text: Mapping[str, str | None]
+    tags: Mapping[str, str]
+
+
+class Index:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.vectors = Vectors(settings.dimension)
+        self.lock = threading.RLock()
+
+    def view(self) -> IndexView:
+        """To be used while the lock is held."""
+        return IndexView(
+            arn=self.settings.arn,
+            dimension=self.settings.dimension,
+            metric=self.settings.metric,
+            mode=self.settings.mode,
+            non_filterable=frozenset(self.settings.non_filterable),
+            text_keys=self.settings.text,
+            keys=self.vectors.keys,
+            vectors=self.vectors.matrix,
+            metadata=self.vectors.metadata,
+            version=self.vectors.version,
+        )
+
+
+class Account:
+    def __init__(self, owner: Owner, storage: Storage) -> None:
+        """With all that the file of `storage` holds."""
+        self.owner = owner
+        self.lock = threading.RLock()
+        self._storage = storage
+        self._buckets: dict[str, Bucket] = {}
+        self._indexes: dict[str, Index] = {}
+        self._load()
+
+    def bucket(self, arn: str) -> Bucket:
+        found = self._buckets.get(arn)
+        if found is None:
+            raise not_found("The specified vector bucket could not be found")
+        return found
+
+    def index(self, arn: str) -> Index:
+        found = self._indexes.get(arn)
+        if found is None:
+            raise not_found("The specified index could not be found")
+        return found
+
+    @contextmanager
+    def locked(self, arn: str) -> Iterator[Index]:
+        """The index, with no other thread in it, and still there."""
+        found = self.index(arn)
+        with found.lock:
+            if self._indexes.get(arn) is not found:
+                self.index(arn)
+            yield found
+
+    def has_bucket(self, arn: str) -> bool:
+        return arn in self._buckets
+
+    def has_index(self, arn: str) -> bool:
+        return arn in self._indexes
+
+    def buckets(self) -> list[Bucket]:
+        with self.lock:
+            return sorted(self._buckets.values(), key=lambda bucket: bucket.name)
+
+    def indexes(self, bucket: str) -> list[Settings]:
+        """Of the bucket of that name."""
+        with self.lock:
+            found = [index.settings for index in self._indexes.values() if index.settings.bucket == bucket]
+        return sorted(found, key=lambda settings: settings.name)
+
+    def save_bucket(self, bucket: Bucket) -> None:
+        self._storage.save("bucket", bucket.arn, asdict(bucket))
+        self._buckets[bucket.arn] = bucket
+
+    def drop_bucket(self, bucket: Bucket) -> None:
+        self._storage.drop("bucket", bucket.arn)
+        del self._buckets[bucket.arn]
+
+    def save_index(self, settings: Settings) -> None:
+        """A new index, or new settings of one that is locked by the caller."""
+        known = self._indexes.get(settings.arn)
+        self._storage.save("index", settings.arn, asdict(settings))
+        if known is None:
+            self._indexes[settings.arn] = Index(settings)
+        else:
+            known.settings = settings
+            known.vectors.version += 1
+
+    def drop_index(self, arn: str) -> None:
+        with self.lock, self.locked(arn) as index:
+            self._storage.drop("index", arn)
+            self._storage.empty(index.settings.number)
+            del self._indexes[arn]
+
+    def put(self, index: Index, records: Records) -> None:
+        """The index is locked by the caller."""
+        sequences = index.vectors.sequences(records.keys)
+        self._storage.put(index.settings.number, sequences, records)
+        index.vectors.put(records, sequences)
+
+    def delete(self, index: Index, keys: Sequence[str]) -> None:
+        """The index is locked by the caller."""
+        self._storage.delete(index.settings.number, index.vectors.known(keys))
+        index.vectors.delete(keys)
+
+    def next_number(self) -> int:
+        return max((index.settings.number for index in self._indexes.values()), default=0) + 1
+
+    def tags(self, arn: str) -> Mapping[str, str]:
+        return self._tagged(arn).tags
+
+    def tag(self, arn: str, tags: Mapping[str, str]) -> None:
+        resource = self._tagged(arn)
+        if isinstance(resource, Bucket):
+            self.save_bucket(replace(resource, tags=tags))
+        else:
+            with self.locked(arn) as index:
+                self.save_index(replace(index.settings, tags=tags))
+
+    def _tagged(self, arn: str) -> Bucket | Settings:
+        if arn in self._buckets:
+            return self._buckets[arn]
+        if arn in self._indexes:
+            return self._indexes[arn].settings
+        raise not_found("The specified resource could not be found")
+
+    def _load(self) -> None:
+        for record in self._storage.load("bucket"):
+            bucket = Bucket(**record)
+            self._buckets[bucket.arn] = bucket
+        for record in self._storage.load("index"):
+            index = Index(Settings(**record))
+            for sequences, records in self._storage.rows(index.settings.number, index.settings.dimension):
+                index.vectors.put(records, sequences)
+            self._indexes[index.settings.arn] = index
+
+
+def now() -> int:
+    return int(time.time())

@@ -1,0 +1,139 @@
+"""The operations on vector buckets: their life, encryption, policy, default index mode, and everybody's tags."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from destination_s3vectors import limits
+from destination_s3vectors.emulator.account import Account, Bucket, now
+from destination_s3vectors.emulator.errors import conflict, not_found, quota_exceeded, validation
+from destination_s3vectors.emulator.names import bucket_arn, check_name
+from destination_s3vectors.emulator.paging import page
+
+Request = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+def create_vector_bucket(account: Account, request: Request) -> Answer:
+    name = request["vectorBucketName"]
+    check_name(name, "vector bucket")
+    encryption = checked_encryption(request.get("encryptionConfiguration")) or {"sseType": "AES256"}
+    tags = checked_tags(request.get("tags") or {})
+    arn = account.owner.bucket(name)
+    with account.lock:
+        if account.has_bucket(arn):
+            raise conflict("A vector bucket with the specified name already exists")
+        if len(account.buckets()) >= limits.BUCKETS:
+            raise quota_exceeded(f"The account already has {limits.BUCKETS} vector buckets")
+        account.save_bucket(Bucket(name, arn, now(), encryption, tags=tags))
+    return {"vectorBucketArn": arn}
+
+
+def get_vector_bucket(account: Account, request: Request) -> Answer:
+    bucket = account.bucket(bucket_arn(account.owner, request))
+    more = {"encryptionConfiguration": bucket.encryption, "defaultIndexMode": bucket.mode}
+    return {"vectorBucket": _summary(bucket) | more}
+
+
+def list_vector_buckets(account: Account, request: Request) -> Answer:
+    prefix = request.get("prefix", "")
+    buckets = [bucket for bucket in account.buckets() if bucket.name.startswith(prefix)]
+    most = request.get("maxResults", limits.LIST_RESOURCES)
+    listing = f"buckets {account.owner.prefix} {prefix}"
+    found, token = page(listing, buckets, lambda bucket: bucket.name, request.get("nextToken"), most)
+    return with_token({"vectorBuckets": [_summary(bucket) for bucket in found]}, token)
+
+
+def delete_vector_bucket(account: Account, request: Request) -> Answer:
+    with account.lock:
+        bucket = account.bucket(bucket_arn(account.owner, request))
+        if account.indexes(bucket.name):
+            raise conflict("The specified vector bucket is not empty")
+        account.drop_bucket(bucket)
+    return {}
+
+
+def put_vector_bucket_policy(account: Account, request: Request) -> Answer:
+    arn = bucket_arn(account.owner, request)
+    try:
+        readable = isinstance(orjson.loads(request["policy"]), dict)
+    except orjson.JSONDecodeError:
+        readable = False
+    with account.lock:
+        bucket = account.bucket(arn)
+        if not readable:
+            # Guess: the service checks much more; that the policy is kept but never applied is ours.
+            raise validation("The policy must be a JSON object", ("policy", "The policy must be a JSON object"))
+        account.save_bucket(replace(bucket, policy=request["policy"]))
+    return {}
+
+
+def get_vector_bucket_policy(account: Account, request: Request) -> Answer:
+    bucket = account.bucket(bucket_arn(account.owner, request))
+    if bucket.policy is None:
+        raise not_found("The specified vector bucket policy could not be found")
+    return {"policy": bucket.policy}
+
+
+def delete_vector_bucket_policy(account: Account, request: Request) -> Answer:
+    with account.lock:
+        # Guess: without a policy this succeeds, as S3's DeleteBucketPolicy does.
+        account.save_bucket(replace(account.bucket(bucket_arn(account.owner, request)), policy=None))
+    return {}
+
+
+def put_vector_bucket_default_index_mode(account: Account, request: Request) -> Answer:
+    with account.lock:
+        bucket = account.bucket(bucket_arn(account.owner, request))
+        account.save_bucket(replace(bucket, mode=request["defaultIndexMode"]))
+    return {}
+
+
+def list_tags_for_resource(account: Account, request: Request) -> Answer:
+    return {"tags": account.tags(request["resourceArn"])}
+
+
+def tag_resource(account: Account, request: Request) -> Answer:
+    with account.lock:
+        tags = {**account.tags(request["resourceArn"]), **request["tags"]}
+        account.tag(request["resourceArn"], checked_tags(tags))
+    return {}
+
+
+def untag_resource(account: Account, request: Request) -> Answer:
+    with account.lock:
+        tags = account.tags(request["resourceArn"])
+        gone = set(request["tagKeys"])
+        account.tag(request["resourceArn"], {key: value for key, value in tags.items() if key not in gone})
+    return {}
+
+
+def checked_encryption(given: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """As it is kept, None if nothing was asked for. The words are measured."""
+    if not given:
+        return None
+    kind, key = given.get("sseType", "AES256"), given.get("kmsKeyArn")
+    if kind == "AES256" and key is not None:
+        reason = "kmsKeyArn must not be specified when sseType is AES256."
+        raise validation(reason, ("EncryptionConfiguration", reason))
+    if kind == "aws:kms" and key is None:
+        reason = "kmsKeyArn must be specified when sseType is set to aws:kms"
+        raise validation(reason, ("EncryptionConfiguration", reason))
+    return {"sseType": kind} | ({"kmsKeyArn": key} if key is not None else {})
+
+
+def with_token(answer: Answer, token: str | None) -> Answer:
+    return answer if token is None else answer | {"nextToken": token}
+
+
+def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
+    if len(tags) > limits.TAGS:
+        # Guess: which error this is.
+        raise validation(f"A resource can have at most {limits.TAGS} tags", ("tags", "Too many tags"))
+    return tags
+
+
+def _summary(bucket: Bucket) -> Answer:
+    return {"vectorBucketName": bucket.name, "vectorBucketArn": bucket.arn, "creationTime": bucket.created}

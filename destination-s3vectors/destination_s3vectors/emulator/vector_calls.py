@@ -1,0 +1,93 @@
+"""The operations on vectors."""
+
+from typing import Any
+
+from destination_s3vectors import limits
+from destination_s3vectors.emulator.account import Account
+from destination_s3vectors.emulator.buckets import Answer, Request, with_token
+from destination_s3vectors.emulator.errors import validation
+from destination_s3vectors.emulator.names import index_arn
+from destination_s3vectors.emulator.paging import place, token
+from destination_s3vectors.emulator.records import check_keys, records
+from destination_s3vectors.emulator.throttle import Throttle
+from destination_s3vectors.emulator.vectors import Stored
+
+
+class VectorCalls:
+    def __init__(self, throttle: Throttle) -> None:
+        """Writes pass through `throttle`."""
+        self._throttle = throttle
+
+    def put_vectors(self, account: Account, request: Request) -> Answer:
+        index = account.index(index_arn(account.owner, request))
+        self._throttle.take(index.settings.arn, len(request["vectors"]))
+        settings = index.settings
+        found = records(request["vectors"], settings.dimension, settings.metric, frozenset(settings.non_filterable))
+        with account.locked(settings.arn) as same:
+            account.put(same, found)
+        return {}
+
+    def delete_vectors(self, account: Account, request: Request) -> Answer:
+        index = account.index(index_arn(account.owner, request))
+        self._throttle.take(index.settings.arn, len(request["keys"]))
+        check_keys(request["keys"])
+        with account.locked(index.settings.arn) as same:
+            account.delete(same, request["keys"])
+        return {}
+
+
+def get_vectors(account: Account, request: Request) -> Answer:
+    check_keys(request["keys"])
+    with account.locked(index_arn(account.owner, request)) as index:
+        found = index.vectors.get(request["keys"])
+    return {"vectors": [_answered(stored, request) for stored in found]}
+
+
+def list_vectors(account: Account, request: Request) -> Answer:
+    arn = index_arn(account.owner, request)
+    segment, segments = _segment(request)
+    most = request.get("maxResults", limits.LIST_PAGE_DEFAULT)
+    with account.locked(arn) as index:
+        listing = f"vectors {arn} {index.settings.created} {segment}/{segments}"
+        last = place(listing, request.get("nextToken")) or 0
+        page: list[Stored] = []
+        processed = 0
+        for stored in index.vectors.after(int(last), segment, segments):
+            if len(page) == most or processed > limits.LIST_PAGE_BYTES:
+                return with_token(_listed(page, request), token(listing, page[-1].sequence))
+            page.append(stored)
+            processed += stored.size
+    return _listed(page, request)
+
+
+def query_vectors(account: Account, request: Request) -> Answer:
+    from destination_s3vectors.emulator.query import query
+
+    with account.locked(index_arn(account.owner, request)) as index:
+        return query(index.view(), request)
+
+
+def _segment(request: Request) -> tuple[int, int]:
+    count, index = request.get("segmentCount"), request.get("segmentIndex")
+    if (count is None) != (index is None):
+        raise validation("segmentCount and segmentIndex must be specified together")
+    if count is None or index is None:
+        return 0, 1
+    if index >= count:
+        raise validation(
+            "segmentIndex must be less than segmentCount", ("segmentIndex", "Must be less than segmentCount")
+        )
+    return index, count
+
+
+def _listed(page: list[Stored], request: Request) -> Answer:
+    return {"vectors": [_answered(stored, request) for stored in page]}
+
+
+def _answered(stored: Stored, request: Request) -> dict[str, Any]:
+    answer: dict[str, Any] = {"key": stored.key}
+    if request.get("returnData"):
+        answer["data"] = {"float32": stored.vector}
+    if request.get("returnMetadata"):
+        answer["metadata"] = stored.metadata or {}
+    return answer

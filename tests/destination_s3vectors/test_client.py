@@ -1,0 +1,80 @@
+"""The client sends our bodies as its own, to where it is told to."""
+
+import hashlib
+
+import boto3.session
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest
+from botocore.credentials import Credentials
+
+from destination_s3vectors.client import client_for
+from tests.destination_s3vectors.calls import SLOW_DOWN, connected, on, vectors
+from tests.destination_s3vectors.scripted_service import INDEX, Fault, Request
+from vector_ingest.errors import ConfigError
+
+
+def test_the_body_is_ours_and_length_and_signature_follow_it_also_when_it_is_sent_again() -> None:
+    with connected(on("PutVectors", SLOW_DOWN, lambda number: number == 1)) as (service, transport):
+        transport.put(INDEX, vectors(3))
+        first, second = service.seen("PutVectors")
+        client = transport.client
+    assert first.content == second.content
+    assert first.content.startswith(b'{"indexArn":"' + INDEX.encode() + b'","vectors":[{"key":"key 0","data"')
+    assert int(first.headers["content-length"]) == len(first.content)
+    assert first.headers["amz-sdk-invocation-id"] != second.headers["amz-sdk-invocation-id"]
+    for request in (first, second):
+        assert signature(request, str(client.meta.region_name)) in request.headers["authorization"]
+
+
+def signature(request: Request, region: str) -> str:
+    """As https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html has it."""
+    stamp = request.headers["x-amz-date"]
+    signed = request.headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
+    again = AWSRequest("POST", f"http://{request.headers['host']}/PutVectors", data=request.content)
+    for name in signed:
+        again.headers[name] = request.headers[name]
+    again.context["timestamp"] = stamp
+    signer = SigV4Auth(Credentials("the-key", "secret"), "s3vectors", region)
+    assert signer.payload(again) == hashlib.sha256(request.content).hexdigest()
+    return str(signer.signature(signer.string_to_sign(again, signer.canonical_request(again)), again))
+
+
+def test_a_page_of_a_proxy_with_status_200_is_no_success() -> None:
+    with connected(on("PutVectors", Fault(200, "", raw=b"<html>Log in"), lambda number: number < 3)) as (
+        service,
+        transport,
+    ):
+        transport.put(INDEX, vectors(3))
+        assert len(service.vectors) == 3
+        assert transport.counts.requests == 3
+
+
+def test_fips_and_an_endpoint_exclude_each_other() -> None:
+    session = boto3.session.Session("the-key", "secret")
+    with pytest.raises(ConfigError, match="leave out either"):
+        client_for(session, "eu-west-1", "https://here", fips=True)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "fips", "host"),
+    [
+        (None, False, "https://s3vectors.us-east-1.api.aws/"),
+        (None, True, "https://s3vectors-fips.us-east-1.api.aws/"),
+        ("here:1", False, "https://here:1/"),
+        ("http://here:1", False, "http://here:1/"),
+    ],
+)
+def test_requests_go_to_the_region_or_to_the_endpoint(endpoint: str | None, fips: bool, host: str) -> None:
+    urls = []
+
+    def break_off(request: AWSPreparedRequest, **_: object) -> None:
+        urls.append(request.url)
+        raise ConnectionError("nothing leaves the test")
+
+    client = client_for(boto3.session.Session("the-key", "secret"), "us-east-1", endpoint, fips)
+    client.meta.events.register("before-send.s3vectors", break_off)
+    with pytest.raises(ConnectionError):
+        client.list_vectors(indexArn=INDEX)
+    client.close()
+    assert urls == [f"{host}ListVectors"]
