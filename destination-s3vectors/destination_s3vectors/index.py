@@ -30,7 +30,8 @@ MAY_CREATE = "indexing.create_missing"  # the setting that messages name
 class Service(Protocol):
     """A client, and the way to send a request with it: `transport.Transport`."""
 
-    client: "S3VectorsClient"
+    @property
+    def client(self) -> "S3VectorsClient": ...
 
     def ask(self, action: str, resource: str, call: Callable[[], T]) -> T | Failure:
         """The answer, or what waiting does not mend: `missing`, `conflict`, `refused`, `invalid`."""
