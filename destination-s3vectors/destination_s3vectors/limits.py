@@ -17,6 +17,7 @@ LIST_RESOURCES = 500  # buckets or indexes
 SEGMENTS = 16  # of a parallel listing
 BODY_BYTES = 20 * 1024 * 1024
 TOP_K = 10_000
+QUERY_PAGE = 100  # results
 
 # One index, writes: puts and deletes together
 REQUESTS_PER_SECOND = 1_000
