@@ -14,6 +14,7 @@ import pytest
 
 from demo.postgres_server import PASSWORD, PostgresServer
 from demo.s3_server import S3Server, connect, sign_in
+from destination_s3vectors.emulator.server import Emulator
 from tests.servers.faulty_s3 import FaultyS3
 
 # No test may reach a cloud by mistake, nor pick up the credentials of whoever runs it.
@@ -83,6 +84,32 @@ def proxy(bucket: Bucket) -> Iterator[FaultyS3]:
     proxy.start()
     yield proxy
     proxy.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class VectorBucket:
+    """A vector bucket of its own for one test, in an emulator of its own. It does not exist yet."""
+
+    name: str
+    emulator: Emulator
+
+    def indexing(self, **changes: Any) -> dict[str, Any]:
+        """The part of a destination configuration that leads here."""
+        return {
+            "credentials": {"auth_type": "iam_user", "aws_access_key_id": "test", "aws_secret_access_key": "test"},
+            "region_name": "eu-central-1",
+            "endpoint": self.emulator.endpoint,
+            "vector_bucket": self.name,
+            **changes,
+        }
+
+
+@pytest.fixture
+def vector_bucket() -> Iterator[VectorBucket]:
+    emulator = Emulator(region="eu-central-1")
+    emulator.start()
+    yield VectorBucket(f"vectors-{uuid.uuid4().hex}", emulator)
+    emulator.stop()
 
 
 @pytest.fixture(scope="session")

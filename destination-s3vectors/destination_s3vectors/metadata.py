@@ -45,7 +45,7 @@ SHORT = 256  # bytes of a field that is taken before the longer ones
 # Bytes of `_overflow` that each chunk may repeat. A search then needs no second call for most documents.
 REPEATED = 2048
 
-_BRACES = 2
+_OBJECT = 4  # bytes that an object counts by itself; its braces are 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def of_document(metadata: Mapping[str, Any], layout: Layout, where: str = "a doc
         raise DataError(where, "its metadata is nested too deep for JSON. Leave such fields out") from error
     fields = b"".join(item.member + b"," for item in kept)
     # Of the other members, only the separators are not in their length.
-    uncounted = sum(item.size for item in kept) - len(fields) + len(OURS) * (SEPARATORS - 2)
+    uncounted = sum(item.size for item in kept) - len(fields) + len(OURS) * (SEPARATORS - 2) + _OBJECT - 2
     return DocumentMetadata(moved, where, fields, whole, elsewhere, uncounted, layout.with_text, metadata)
 
 
@@ -187,7 +187,7 @@ def exact(value: Any) -> str:
 def _fitting(items: Iterable[Item], layout: Layout, hidden: int) -> list[Item]:
     """Those that fit, each tried in its turn: where a long one has no room, a short one after it may have."""
     ranks = {name: rank for rank, name in enumerate(reversed(layout.priority), 1)}
-    room = FILTERABLE_BYTES - _BRACES
+    room = FILTERABLE_BYTES - _OBJECT
     keys = METADATA_KEYS - hidden - len(OURS) - 1  # one for the names of what was moved
     chosen: list[Item] = []
     for item in sorted(items, key=lambda item: _turn(item, ranks)):
@@ -213,7 +213,7 @@ def _naming(moved: tuple[str, ...], filterable: Iterable[Item]) -> Item | None:
     if not moved:
         return None
     item = item_of(OVERFLOW_FIELDS, list(moved), OVERFLOW_FIELDS, is_field=False)
-    room = FILTERABLE_BYTES - _BRACES - sum(item.size for item in filterable)
+    room = FILTERABLE_BYTES - _OBJECT - sum(item.size for item in filterable)
     return item if item and item.size <= room else None
 
 

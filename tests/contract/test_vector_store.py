@@ -1,5 +1,6 @@
 """What every vector store must do. Another store is one more entry in STORES."""
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,11 @@ import pytest
 from destination_pgvector.config import Indexing
 from destination_pgvector.store import PgvectorStore
 from destination_pgvector.tables import table_names
-from tests.conftest import Database
+from destination_s3vectors import config as s3vectors
+from destination_s3vectors.store import S3VectorsStore
+from tests.conftest import Database, VectorBucket
 from tests.contract.memory_store import MemoryStore, Table
+from tests.destination_s3vectors.contents import read_stream
 from vector_ingest.document import Chunk, Document, Embedded, Stream, Target, Vector
 from vector_ingest.errors import ConfigError
 from vector_ingest.store import VectorStore
@@ -30,13 +34,17 @@ class Closable(VectorStore, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A store under test. `open` gives one for a sync (of a model); `read` is what a reader sees of a stream."""
+    """A store under test. `open` gives one for a sync (of a model); `read` is what a reader sees of a stream.
+
+    `switches`: between all that was there and all that is new, at once; else document by document.
+    """
 
     open: Callable[[str], Closable]
     read: Callable[[Stream], dict[str, list[tuple[str, Vector]]]]
+    switches: bool = True
 
 
-def in_memory(_: Database) -> Kind:
+def in_memory(_: pytest.FixtureRequest) -> Kind:
     tables: dict[str, Table] = {}
 
     def read(stream: Stream) -> dict[str, list[tuple[str, Vector]]]:
@@ -47,7 +55,8 @@ def in_memory(_: Database) -> Kind:
     return Kind(lambda fingerprint: MemoryStore(tables, fingerprint), read)
 
 
-def in_pgvector(database: Database) -> Kind:
+def in_pgvector(request: pytest.FixtureRequest) -> Kind:
+    database: Database = request.getfixturevalue("database")
     indexing = Indexing.model_validate(database.indexing())
 
     def read(stream: Stream) -> dict[str, list[tuple[str, Vector]]]:
@@ -64,12 +73,28 @@ def in_pgvector(database: Database) -> Kind:
     return Kind(lambda fingerprint: PgvectorStore(indexing, DIMENSIONS, fingerprint), read)
 
 
-STORES = {"memory": in_memory, "pgvector": in_pgvector}
+def in_s3vectors(request: pytest.FixtureRequest) -> Kind:
+    bucket: VectorBucket = request.getfixturevalue("vector_bucket")
+    config = s3vectors.Config.model_validate(
+        {"embedding": {"mode": "fake"}, "processing": {"chunk_size": 100}, "indexing": bucket.indexing()}
+    )
+
+    def read(stream: Stream) -> dict[str, list[tuple[str, Vector]]]:
+        return read_stream(bucket, stream)
+
+    return Kind(lambda fingerprint: S3VectorsStore(config, DIMENSIONS, fingerprint), read, switches=False)
+
+
+STORES = {"memory": in_memory, "pgvector": in_pgvector, "s3vectors": in_s3vectors}
 
 
 @pytest.fixture(params=STORES)
-def kind(request: pytest.FixtureRequest, database: Database) -> Kind:
-    return STORES[request.param](database)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    kind = STORES[request.param](request)
+    if request.node.get_closest_marker("switch") and not kind.switches:
+        reason = "the service has no rename: what replaces a stream is seen document by document"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    return kind
 
 
 @pytest.fixture
@@ -208,6 +233,7 @@ def test_the_next_sync_goes_on_with_what_is_there(kind: Kind) -> None:
     assert texts(kind) == {"a": ["one"], "b": ["three"]}
 
 
+@pytest.mark.switch
 def test_an_overwrite_shows_the_old_rows_until_it_is_whole(kind: Kind) -> None:
     sync(kind, DEDUP, document("a", "old"))
     store = kind.open("model/1")
@@ -219,6 +245,7 @@ def test_an_overwrite_shows_the_old_rows_until_it_is_whole(kind: Kind) -> None:
     assert texts(kind) == {"b": ["new"]}
 
 
+@pytest.mark.switch
 def test_a_first_overwrite_shows_nothing_until_it_is_whole(kind: Kind) -> None:
     target = sync(kind, OVERWRITE, document("b", "new"), complete=False)
     assert target.live is None
@@ -233,6 +260,7 @@ def test_an_overwrite_of_nothing_leaves_an_empty_stream(kind: Kind) -> None:
     assert texts(kind) == {}
 
 
+@pytest.mark.switch
 def test_an_incomplete_overwrite_keeps_the_old_rows_and_its_own_are_thrown_away(kind: Kind) -> None:
     sync(kind, DEDUP, document("a", "old"))
     sync(kind, OVERWRITE, document("b", "half"), complete=False)
@@ -257,6 +285,7 @@ def generation(number: int, minimum: int) -> Stream:
     return replace(DEDUP, generation=number, minimum_generation=minimum)
 
 
+@pytest.mark.switch
 def test_a_truncating_refresh_switches_when_it_is_complete(kind: Kind) -> None:
     sync(kind, generation(1, 0), document("a", "old"))
     sync(kind, generation(2, 2), document("b", "new"), complete=False)
@@ -356,13 +385,16 @@ def test_many_threads_write_disjoint_documents(store: Closable, kind: Kind) -> N
 def test_a_reader_never_sees_a_document_missing_or_mixed(store: Closable, kind: Kind) -> None:
     target = store.prepare(DEDUP)
     versions = [[f"version {version}"] * (1 + version % 3) for version in range(40)]
+    steps = [set(before + after) for before, after in itertools.pairwise(versions)]
     store.replace(target, [document("a", *versions[0])])
     stop, faults = threading.Event(), []
 
     def look() -> None:
         while not stop.is_set():
             seen = texts(kind)
-            if seen.get("a") not in versions:
+            # Without transactions, a reader may see parts of two versions: never none, and no others.
+            mixed = not kind.switches and any(seen.get("a") and set(seen["a"]) <= step for step in steps)
+            if seen.get("a") not in versions and not mixed:
                 faults.append(seen)
 
     reader = threading.Thread(target=look)

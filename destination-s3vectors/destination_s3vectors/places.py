@@ -1,0 +1,91 @@
+"""Where a stream's documents go: the vector bucket, and an index for a stream, a namespace or a tenant."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from threading import Lock
+
+from destination_s3vectors import account
+from destination_s3vectors.account import Account
+from destination_s3vectors.config import Indexing, PerNamespace, PerTenant
+from destination_s3vectors.documents import Place
+from destination_s3vectors.index import IndexFacts, IndexSettings, ensure_bucket, ensure_index
+from destination_s3vectors.metadata import Layout
+from destination_s3vectors.names import Location, index_name, location_of, stream_key
+from destination_s3vectors.transport import Transport, client_for
+from vector_ingest.aws import session
+from vector_ingest.document import Stream
+from vector_ingest.errors import ConfigError
+
+DEFAULT_PREFIX = "airbyte"
+ACCOUNT = "ingest--account"  # a plain name has no two hyphens, and a hash is longer
+
+
+class Places:
+    """Everything is made, or compared with what is there, when it is first asked for. Used by all threads."""
+
+    def __init__(self, indexing: Indexing, layout: Layout, dimensions: int) -> None:
+        self._indexing = indexing
+        self._settings = IndexSettings(
+            dimensions, indexing.distance_metric, layout.reserved_keys, self.location.kms_key_arn, self._tags
+        )
+        self._indexes: dict[str, IndexFacts] = {}
+        self._lock = Lock()
+
+    @cached_property
+    def location(self) -> Location:
+        """ConfigError: the address and what is set beside it don't agree."""
+        indexing = self._indexing
+        text = indexing.vector_bucket
+        found = location_of(text if "://" in text else f"s3vectors://{text}")
+        prefix = _agreed("index prefix", found.prefix or None, indexing.index_prefix) or DEFAULT_PREFIX
+        return Location(found.bucket, prefix, _agreed("KMS key", found.kms_key_arn, indexing.kms_key_arn))
+
+    @cached_property
+    def transport(self) -> Transport:
+        indexing = self._indexing
+        signed_in = session(indexing.credentials, indexing.region_name)
+        return Transport(client_for(signed_in, indexing.region_name, indexing.endpoint, indexing.use_fips))
+
+    @cached_property
+    def account(self) -> Account:
+        name = f"{self.location.prefix}.{ACCOUNT}"
+        facts = self._ensure(name, account.settings(self.location.kms_key_arn, self._tags))
+        return Account(self.transport, facts.arn, name)
+
+    def of(self, stream: Stream, tenant: str | None = None, create: bool = True) -> Place:
+        """ConfigError: the index is not as the configuration has it, or can't be made."""
+        facts = self._ensure(self.name_of(stream, tenant), self._settings, create)
+        return Place(facts.arn, stream_key(stream.name, stream.namespace))
+
+    def name_of(self, stream: Stream, tenant: str | None = None) -> str:
+        if isinstance(self._indexing.index_for, PerNamespace):
+            return index_name(self.location.prefix, stream.namespace or "default", None, None)
+        return index_name(self.location.prefix, stream.name, stream.namespace, tenant)
+
+    @property
+    def tenant_field(self) -> str | None:
+        chosen = self._indexing.index_for
+        return chosen.tenant_field if isinstance(chosen, PerTenant) else None
+
+    def close(self) -> None:
+        if "transport" in self.__dict__:
+            self.transport.close()
+
+    @property
+    def _tags(self) -> Mapping[str, str]:
+        return {tag.key: tag.value for tag in self._indexing.tags}
+
+    def _ensure(self, name: str, settings: IndexSettings, create: bool = True) -> IndexFacts:
+        with self._lock:
+            if name not in self._indexes:
+                may_create, bucket = create and self._indexing.create_missing, self.location.bucket
+                if not self._indexes:
+                    ensure_bucket(self.transport, self.location, self._tags, may_create)
+                self._indexes[name] = ensure_index(self.transport, bucket, name, settings, may_create)
+            return self._indexes[name]
+
+
+def _agreed(what: str, of_address: str | None, beside: str | None) -> str | None:
+    if of_address and beside and of_address != beside:
+        raise ConfigError(f"Two values are set for the {what}: {of_address} in the address, and {beside}. Set it once.")
+    return of_address or beside

@@ -1,0 +1,39 @@
+"""The nearest chunks of a stream, for the command `search`."""
+
+from collections.abc import Sequence
+
+from destination_s3vectors.documents import Place
+from destination_s3vectors.manifest import account_of
+from destination_s3vectors.metadata import restored
+from destination_s3vectors.names import key_of
+from destination_s3vectors.service_errors import Failure
+from destination_s3vectors.transport import Transport
+from vector_ingest.document import Vector
+from vector_ingest.fields import STREAM_FIELD
+from vector_ingest.search import Nearest
+
+
+def nearest(transport: Transport, place: Place, source: str, question: Vector, limit: int) -> Sequence[Nearest]:
+    """By the index's own distance. `source`: the value of STREAM_FIELD in the stream's metadata."""
+    action, index = "search", place.index
+    answer = transport.ask(
+        action,
+        index,
+        lambda: transport.client.query_vectors(
+            indexArn=index,
+            topK=limit,
+            queryVector={"float32": question.tolist()},
+            filter={STREAM_FIELD: source},
+            returnMetadata=True,
+            returnDistance=True,
+        ),
+    )
+    if isinstance(answer, Failure):
+        raise answer.explained(action, index)
+    found = []
+    for vector in answer["vectors"]:
+        metadata = vector["metadata"]
+        key, content = key_of(vector["key"]), restored(metadata)
+        number = key.number if key else 0
+        found.append((account_of(metadata).document_id, number, vector["distance"], content.text, content.metadata))
+    return found

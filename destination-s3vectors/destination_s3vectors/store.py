@@ -1,0 +1,224 @@
+"""The vector store in Amazon S3 Vectors: an index for each stream, documents written so that they survive a kill.
+
+There is no rename and no transaction, so a stream that is replaced as a whole is replaced document by document, and what
+did not come again is swept at the end.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+
+from destination_s3vectors import check, documents, search
+from destination_s3vectors.chunks import Rules, compose, unacceptable_vectors
+from destination_s3vectors.config import Config
+from destination_s3vectors.documents import Place, StoredDocument, VectorsGone
+from destination_s3vectors.lease import Leases
+from destination_s3vectors.manifest import account_of, short
+from destination_s3vectors.metadata import Layout, restored
+from destination_s3vectors.names import VectorKey, document_digest, key_of, stream_key
+from destination_s3vectors.places import Places
+from destination_s3vectors.streams import Streams, is_old
+from destination_s3vectors.sweep import sweep
+from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
+from vector_ingest.errors import ConfigError, TransientError
+from vector_ingest.fields import STREAM_FIELD
+from vector_ingest.identity import has_stable_ids
+from vector_ingest.search import Nearest
+
+STAMP = "#"  # in Target.write, before the stamp of a sync that replaces all that is there
+
+
+class S3VectorsStore:
+    def __init__(self, config: Config, dimensions: int, fingerprint: str) -> None:
+        """`fingerprint`: of model and chunker. Nothing is asked of the service before the first call."""
+        self._config = config
+        self._fingerprint = fingerprint
+        first = (STREAM_FIELD, *config.metadata.filterable_first)
+        layout = Layout(tuple(config.metadata.non_filterable), first, not config.omit_raw_text)
+        self._rules = Rules(layout, short(fingerprint), config.indexing.distance_metric, dimensions)
+        self.places = Places(config.indexing, layout, dimensions)
+        self._begun_empty: set[str] = set()  # keys of streams
+        # By `known`, for the `replace` that follows. None: it is not there.
+        self._looked_up: dict[tuple[Place, str], StoredDocument | None] = {}
+
+    @cached_property
+    def _leases(self) -> Leases:
+        return Leases(self.places.account)
+
+    @cached_property
+    def _streams(self) -> Streams:
+        return Streams(self.places.account, self._fingerprint)
+
+    def close(self) -> None:
+        try:
+            if "_leases" in self.__dict__:
+                self._leases.release()
+        finally:
+            self.places.close()
+
+    def check(self) -> None:
+        check.check(self.places, self._config.indexing.canary)
+
+    def prepare(self, stream: Stream) -> Target:
+        self._refuse_to_wander(stream)
+        key = stream_key(stream.name, stream.namespace)
+        self._leases.acquire(key, stream.name)
+        begun = self._streams.begin(stream, lambda: self._model_found(stream))
+        if begun.first:
+            self._begun_empty.add(key)
+        name = self.places.name_of(stream)
+        write = f"{name}{STAMP}{begun.stamp}" if begun.replaces else name
+        return Target(stream, None if begun.first and begun.replaces else name, write, self._fingerprint)
+
+    def known(self, target: Target, documents_: Sequence[Document]) -> Mapping[str, Known]:
+        transport = self.places.transport
+        known: dict[str, Known] = {}
+        for place, group in self._placed(target.stream, documents_):
+            digests = {document_digest(document.id): document for document in group}
+            stored = documents.stored_documents(transport, place, digests)
+            differing = {
+                digest: found
+                for digest, found in stored.items()
+                if not self._is_current(target, found) or found.manifest.hash != digests[digest].hash
+            }
+            stored |= documents.with_chunks(transport, place, differing)
+            for digest, document in digests.items():
+                if digest in differing or digest not in stored:
+                    self._looked_up[place, digest] = stored.get(digest)
+                if digest in stored:
+                    known[document.id] = self._known(target, stored[digest])
+        # Of another model: nothing of it can be kept.
+        return {identity: found for identity, found in known.items() if found.hash or found.chunks}
+
+    def replace(self, target: Target, documents_: Sequence[Embedded]) -> Sequence[Refused]:
+        self._leases.assert_held()
+        by_id = {embedded.document.id: embedded for embedded in documents_}
+        refused: list[Refused] = []
+        for place, group in self._placed(target.stream, [embedded.document for embedded in documents_]):
+            refused += self._replace(target, place, [by_id[document.id] for document in group])
+        return refused
+
+    def delete(self, target: Target, documents_: Sequence[Document]) -> int:
+        self._leases.assert_held()
+        deleted = 0
+        for place, group in self._placed(target.stream, documents_):
+            digests = [document_digest(document.id) for document in group]
+            extents = documents.extents_of(self.places.transport, place, digests)
+            documents.delete(self.places.transport, place, extents)
+            deleted += len(extents)
+        return deleted
+
+    def scan(self, target: Target) -> Iterator[Stored]:
+        for place in self._all_places(target.stream):
+            for key, metadata in self._listed(place):
+                account, found = account_of(metadata), restored(metadata)
+                yield Stored(
+                    account.document_id, key.number, found.text, found.metadata, account.hash, target.fingerprint
+                )
+
+    def finish(self, target: Target, complete: bool) -> None:
+        if not complete:
+            return
+        stream = target.stream
+        replaces_all = STAMP in target.write
+        to_sweep = replaces_all or self._streams.needs_sweep(stream)
+        if to_sweep and stream_key(stream.name, stream.namespace) not in self._begun_empty:
+            self._leases.assert_held()
+            for place in self._all_places(stream):
+                old = is_old(stream, self._stamp(target))
+                sweep(self.places.transport, place, old, stream.name, self._config.largest_sweep)
+        self._streams.end(stream, replaced=replaces_all, swept=to_sweep)
+
+    def nearest(self, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Nearest]:
+        """By the index's own distance. For searching only."""
+        place = self.places.of(Stream(stream, namespace, "append"), create=False)
+        source = f"{namespace}_{stream}" if namespace else stream
+        return search.nearest(self.places.transport, place, source, question, limit)
+
+    def _replace(self, target: Target, place: Place, group: Sequence[Embedded]) -> Sequence[Refused]:
+        transport = self.places.transport
+        ids = {document_digest(embedded.document.id): embedded.document.id for embedded in group}
+        stored = self._stored(target, place, list(ids))
+        reasons = dict(unacceptable_vectors(group, self._rules))
+        new = [
+            compose(embedded, stored.get(document_digest(embedded.document.id)), self._stamp(target), self._rules)
+            for embedded in group
+            if embedded.chunks and embedded.document.id not in reasons
+        ]
+        empty = [document_digest(embedded.document.id) for embedded in group if not embedded.chunks]
+        gone = {digest: stored[digest].manifest.extent for digest in empty if digest in stored}
+        try:
+            documents.delete(transport, place, gone)
+            refused = documents.write(transport, place, new)
+        except VectorsGone as error:
+            raise TransientError(
+                f"Vectors of the document `{error.args[0]}` in {place.index} are gone since they were looked up. Is "
+                "another sync of the stream running? Run this one again."
+            ) from error
+        reasons |= {ids[digest]: reason for digest, reason in refused.items()}
+        return [Refused(identity, reason) for identity, reason in reasons.items()]
+
+    def _stored(self, target: Target, place: Place, digests: Sequence[str]) -> dict[str, StoredDocument]:
+        """With all their chunks. Ids that are new in every run are not looked up."""
+        if not has_stable_ids(target.stream):
+            return {}
+        missing = [digest for digest in digests if (place, digest) not in self._looked_up]
+        stored = {digest: self._looked_up.pop((place, digest)) for digest in digests if digest not in set(missing)}
+        found = documents.stored_documents(self.places.transport, place, missing) if missing else {}
+        found = documents.with_chunks(self.places.transport, place, found)
+        return found | {digest: document for digest, document in stored.items() if document is not None}
+
+    def _known(self, target: Target, stored: StoredDocument) -> Known:
+        kept = frozenset(chunk.hash for chunk in stored.chunks.values() if chunk.fingerprint == self._rules.model)
+        return Known(stored.manifest.hash if self._is_current(target, stored) else None, kept)
+
+    def _is_current(self, target: Target, stored: StoredDocument) -> bool:
+        """Whether it is whole, by this model, and of this generation."""
+        same_model = stored.chunks[0].fingerprint == self._rules.model
+        return stored.whole and same_model and stored.manifest.stamp == self._stamp(target)
+
+    def _stamp(self, target: Target) -> str:
+        _, mark, stamp = target.write.partition(STAMP)
+        return stamp if mark else str(target.stream.generation or 0)
+
+    def _placed(self, stream: Stream, group: Sequence[Document]) -> Iterable[tuple[Place, Sequence[Document]]]:
+        """The documents by where they go."""
+        if self.places.tenant_field is None:
+            return [(self.places.of(stream), group)]
+        tenants: dict[str | None, list[Document]] = {}
+        for document in group:
+            tenants.setdefault(document.tenant, []).append(document)
+        return [(self._place_of_tenant(stream, tenant), members) for tenant, members in tenants.items()]
+
+    def _place_of_tenant(self, stream: Stream, tenant: str | None) -> Place:
+        place = self.places.of(stream, tenant)
+        self._streams.add_tenant(stream, tenant or "")
+        return place
+
+    def _all_places(self, stream: Stream) -> Sequence[Place]:
+        if self.places.tenant_field is None:
+            return [self.places.of(stream)]
+        return [self.places.of(stream, tenant) for tenant in self._streams.tenants(stream)]
+
+    def _listed(self, place: Place) -> Iterator[tuple[VectorKey, Mapping[str, object]]]:
+        """The stream's vectors: key and metadata."""
+        for text, metadata in self.places.transport.list_all(place.index, metadata=True):
+            key = key_of(text)
+            if key is not None and key.stream == place.stream_key:
+                yield key, metadata
+
+    def _model_found(self, stream: Stream) -> str | None:
+        for place in self._all_places(stream):
+            for _, metadata in self._listed(place):
+                return account_of(metadata).fingerprint
+        return None
+
+    def _refuse_to_wander(self, stream: Stream) -> None:
+        """A record must say in which tenant's index its earlier version lies."""
+        field = self.places.tenant_field
+        if field and stream.mode == "append_dedup" and tuple(field.split(".")) not in stream.primary_key:
+            key = ", ".join(".".join(path) for path in stream.primary_key)
+            raise ConfigError(
+                f"The stream {stream.name} is spread over indexes by its field `{field}`, which is not in its primary "
+                f"key ({key}). A record that changes its tenant would stay in the index of the old one. Add the field "
+                "to the primary key, or choose one index for each stream."
+            )
