@@ -1,0 +1,7 @@
+"""What makes this destination: its form and its store. The rest is shared by all destinations."""
+
+from destination_s3vectors.config import Config
+from destination_s3vectors.store import S3VectorsStore
+from vector_ingest.pipeline import Connector
+
+CONNECTOR = Connector(Config, S3VectorsStore)
