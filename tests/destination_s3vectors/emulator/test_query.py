@@ -183,7 +183,7 @@ def pages(index: IndexView, **request: Any) -> list[list[str]]:
 def test_pages_together_are_the_answer() -> None:
     found = pages(large(250), topK=230)
     assert [len(page) for page in found] == [100, 100, 30]
-    assert list(chain(*found)) == sorted(list(chain(*found)))
+    assert list(chain(*found)) == sorted(chain(*found))
 
 
 @pytest.mark.parametrize("count", [99, 100])
@@ -218,4 +218,4 @@ def test_a_hybrid_answer_has_pages_too() -> None:
     rows = [(f"{number:04}", [1.0, float(number)], {"text": "cat " * (1 + number % 3)}) for number in range(250)]
     found = pages(view(rows), topK=150, queryTexts=[text("cat")])
     assert [len(page) for page in found] == [100, 50]
-    assert len(set(list(chain(*found)))) == 150
+    assert len(set(chain(*found))) == 150
