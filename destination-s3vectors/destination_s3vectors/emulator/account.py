@@ -126,7 +126,7 @@ class Account:
         self._buckets[bucket.arn] = bucket
 
     def drop_bucket(self, bucket: Bucket) -> None:
-        self._storage.drop("bucket", bucket.arn)
+        self._storage.drop_bucket(bucket.arn)
         del self._buckets[bucket.arn]
 
     def save_index(self, settings: Settings) -> None:
@@ -141,8 +141,7 @@ class Account:
 
     def drop_index(self, arn: str) -> None:
         with self.lock, self.locked(arn) as index:
-            self._storage.drop("index", arn)
-            self._storage.empty(index.settings.number)
+            self._storage.drop_index(arn, index.settings.number)
             del self._indexes[arn]
 
     def put(self, index: Index, records: Records) -> None:

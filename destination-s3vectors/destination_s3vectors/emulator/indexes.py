@@ -61,6 +61,7 @@ def get_index(account: Account, request: Request) -> Answer:
         "encryptionConfiguration": settings.encryption,
         "indexMode": settings.mode,
     }
+    # Guess: what is not configured is left out.
     metadata: Answer = {}
     if settings.non_filterable:
         metadata["nonFilterableMetadataKeys"] = settings.non_filterable

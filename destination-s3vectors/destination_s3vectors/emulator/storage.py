@@ -15,6 +15,9 @@ import orjson
 from destination_s3vectors.emulator.records import Records
 
 Kind = Literal["bucket", "index"]
+Step = tuple[str, Sequence[tuple[Any, ...]]]  # a statement, and the values of each time it runs
+DROP = "DELETE FROM resources WHERE kind = ? AND arn = ?"
+EMPTY = "DELETE FROM vectors WHERE id >= ? AND id < ?"
 SEQUENCE_BITS = 40  # below the index's number in a row's id: one integer key, and new rows come at its end
 ROWS_AT_ONCE = 1_000
 SCHEMA = """
@@ -35,10 +38,14 @@ class Storage:
                 self._connection.close()
 
     def save(self, kind: Kind, arn: str, record: Mapping[str, Any]) -> None:
-        self._write("INSERT OR REPLACE INTO resources VALUES (?, ?, ?)", [(kind, arn, orjson.dumps(record))])
+        self._write(("INSERT OR REPLACE INTO resources VALUES (?, ?, ?)", [(kind, arn, orjson.dumps(record))]))
 
-    def drop(self, kind: Kind, arn: str) -> None:
-        self._write("DELETE FROM resources WHERE kind = ? AND arn = ?", [(kind, arn)])
+    def drop_bucket(self, arn: str) -> None:
+        self._write((DROP, [("bucket", arn)]))
+
+    def drop_index(self, arn: str, number: int) -> None:
+        """With all its vectors, or not at all: a later index may get the same number."""
+        self._write((DROP, [("index", arn)]), (EMPTY, [(_id(number, 0), _id(number + 1, 0))]))
 
     def load(self, kind: Kind) -> list[dict[str, Any]]:
         rows = self._read("SELECT record FROM resources WHERE kind = ?", (kind,))
@@ -53,14 +60,10 @@ class Storage:
                 sequences, records.keys, records.vectors, records.metadata, strict=True
             )
         ]
-        self._write("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows)
+        self._write(("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows))
 
     def delete(self, number: int, sequences: Sequence[int]) -> None:
-        self._write("DELETE FROM vectors WHERE id = ?", [(_id(number, sequence),) for sequence in sequences])
-
-    def empty(self, number: int) -> None:
-        """Drop all vectors of an index."""
-        self._write("DELETE FROM vectors WHERE id BETWEEN ? AND ?", [(_id(number, 0), _id(number + 1, 0) - 1)])
+        self._write(("DELETE FROM vectors WHERE id = ?", [(_id(number, sequence),) for sequence in sequences]))
 
     def rows(self, number: int, dimension: int) -> Iterator[tuple[list[int], Records]]:
         """The vectors of an index with their sequence numbers, in their order, some at a time."""
@@ -73,10 +76,12 @@ class Storage:
             sequences = [row[0] - _id(number, 0) for row in rows]
             yield sequences, Records([row[1] for row in rows], matrix, metadata)
 
-    def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _write(self, *steps: Step) -> None:
+        """In one transaction."""
         if self._connection is not None:
             with self._lock, self._connection:
-                self._connection.executemany(statement, rows)
+                for statement, rows in steps:
+                    self._connection.executemany(statement, rows)
 
     def _read(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         if self._connection is None:

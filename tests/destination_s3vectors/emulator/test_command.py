@@ -3,12 +3,17 @@
 import signal
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.exceptions import HTTPClientError
 
 from destination_s3vectors import limits
 from destination_s3vectors.emulator.server import Emulator
@@ -96,6 +101,34 @@ def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
         assert len(index.keys()) == 11
 
 
+def test_a_kill_while_others_write_loses_no_acknowledged_call(tmp_path: Path) -> None:
+    file = tmp_path / "emulator.db"
+    acknowledged: list[int] = []
+
+    def write(index: Index, worker: int) -> None:
+        for batch in range(worker, 100_000, 3):
+            try:
+                index.put(*(vector(f"{batch}-{n}", [batch + 1, n]) for n in range(5)))
+            except (HTTPClientError, BotoConnectionError):
+                return
+            acknowledged.append(batch)
+
+    with started("--file", str(file), "--no-throttle") as (process, client):
+        index = make(client)
+        with ThreadPoolExecutor(3) as pool:
+            writing = [pool.submit(write, index, worker) for worker in range(3)]
+            while len(acknowledged) < 60:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGKILL)
+            for task in writing:
+                task.result()
+    with in_process(file) as client:
+        stored = Index(client, NAME, index.arn).keys()
+    batches = Counter(key.split("-")[0] for key in stored)
+    assert {str(batch) for batch in acknowledged} <= batches.keys()
+    assert set(batches.values()) == {5}
+
+
 def test_deleted_things_stay_deleted_and_new_ones_do_not_inherit(tmp_path: Path) -> None:
     file = tmp_path / "emulator.db"
     with in_process(file) as client:
@@ -109,6 +142,8 @@ def test_deleted_things_stay_deleted_and_new_ones_do_not_inherit(tmp_path: Path)
 
 def test_a_file_serves_one_emulator_at_a_time(tmp_path: Path) -> None:
     file = tmp_path / "emulator.db"
+    with in_process(file) as client:
+        make(client)
     with in_process(file):
         done = subprocess.run([*COMMAND, "--file", str(file)], capture_output=True, text=True, check=False)
     assert done.returncode == 1
