@@ -89,6 +89,7 @@ BUCKETS = (
         lambda g: _bucket(g)["vectorBucketArn"].endswith(f":bucket/{g.bucket}"),
     ),
     Check("a bucket is encrypted with AES256", "AES256", lambda g: _bucket(g)["encryptionConfiguration"]["sseType"]),
+    Check("a new bucket's default mode is ENHANCED", "ENHANCED", lambda g: g.first_mode),
     Check("the default mode that was set is read back", "ENHANCED", lambda g: _bucket(g)["defaultIndexMode"]),
     Check("a bucket that exists is a conflict", CONFLICT, lambda g: _create_bucket(g.bucket)(g)),
     Check("a bucket's name of 2 characters is refused", INVALID, _create_bucket("ab")),

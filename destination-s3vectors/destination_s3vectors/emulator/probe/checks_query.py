@@ -115,7 +115,7 @@ SEARCHES = (
     Check("a zero query is refused with cosine", INVALID, _query(queryVector=ORIGIN)),
     Check("a query without vector and text is refused", INVALID, _query(queryVector=None)),
     Check("answers come in pages", [limits.QUERY_PAGE, FILLERS - limits.QUERY_PAGE], _paged),
-    guess("a wrong token is refused", INVALID, _query(nextToken="wrong")),
+    guess("a wrong token of a query is refused", INVALID, _query(nextToken="wrong")),
     guess("a token of another request is refused", INVALID, _foreign_token),
     Check("a text search ranks by its words", ["b", "a"], _query(queryVector=None, queryTexts=CAT)),
     Check("a text search gives BM25 scores", ["bm25Scores"], _score_names(queryVector=None, queryTexts=CAT)),

@@ -112,7 +112,7 @@ def _zero(ground: Ground) -> Any:
 ALL = [f"{number:03}" for number in range(FILLERS)]
 VECTORS = (
     Check("values are kept as float32", [0.5, -3.0], _data([0.5, -3])),
-    Check("higher precision is rounded to float32", [0.10000000149011612, 1.0], _data([0.1, 1])),
+    Check("higher precision is rounded to float32", [1.0, 1.0], _data([1.00000001, 1])),
     Check("too few values are refused", INVALID, _data([1])),
     Check("too many values are refused", INVALID, _data([1, 2, 3])),
     Check("a zero vector is refused with cosine", INVALID, _data([0, 0])),
@@ -167,5 +167,5 @@ VECTORS = (
     Check("too many segments are refused", INVALID, _list(segmentCount=limits.SEGMENTS + 1, segmentIndex=0)),
     guess("a segment beyond the last is refused", INVALID, _list(segmentCount=2, segmentIndex=2)),
     guess("a count of segments without an index is refused", INVALID, _list(segmentCount=2)),
-    guess("a wrong token is refused", INVALID, _list(nextToken="wrong")),
+    guess("a wrong token of a listing is refused", INVALID, _list(nextToken="wrong")),
 )

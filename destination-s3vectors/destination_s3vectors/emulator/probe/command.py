@@ -53,5 +53,5 @@ def connect(endpoint: str | None, region: str | None) -> Any:
 
 
 def probe(client: Any, prefix: str) -> Sequence[Result]:
-    with prepared(client, prefix, client.meta.region_name) as ground:
+    with prepared(client, prefix) as ground:
         return [run(check, ground) for check in CHECKS]

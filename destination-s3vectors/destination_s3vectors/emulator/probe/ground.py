@@ -13,8 +13,8 @@ PLAIN, EUCLIDEAN, SEARCH, CLASSIC = "plain", "euclidean", "search", "classic"
 BUILD_SECONDS = 120.0
 NON_FILTERABLE = ["text", "note"]
 MOVIES: Sequence[tuple[str, list[float], dict[str, Any]]] = (
-    ("a", [1, 0], {"genre": "drama", "year": 2019, "seen": True, "text": "the old cat"}),
-    ("b", [1, 1], {"genre": ["drama", "romance"], "year": 2020, "path": "/m/b", "text": "a cat and a cat and a dog"}),
+    ("a", [1, 0], {"genre": "drama", "year": 2019, "seen": True, "text": "the old gray grumpy cat"}),
+    ("b", [1, 1], {"genre": ["drama", "romance"], "year": 2020, "path": "/m/b", "text": "one cat, two cats and a dog"}),
     ("c", [0, 1], {"genre": "comedy", "year": 2021, "seen": False, "path": "/x/c", "text": "a dog"}),
     ("d", [-1, 0.5], {}),
 )
@@ -25,8 +25,8 @@ FILLERS = 120  # vectors of the euclidean index: more than a page of answers
 class Ground:
     client: Any
     bucket: str
-    region: str
     has_classic: bool
+    first_mode: str | None  # of the bucket when it was made
 
     def on(self, index: str) -> dict[str, str]:
         """The parameters that name an index of the bucket."""
@@ -61,11 +61,12 @@ def vector(key: str, data: Sequence[Any], metadata: Any = None) -> dict[str, Any
 
 
 @contextmanager
-def prepared(client: Any, prefix: str, region: str) -> Iterator[Ground]:
+def prepared(client: Any, prefix: str) -> Iterator[Ground]:
     bucket = f"{prefix}-{uuid.uuid4().hex[:12]}"
     client.create_vector_bucket(vectorBucketName=bucket)
     try:
-        ground = Ground(client, bucket, region, _make_classic(client, bucket))
+        mode = client.get_vector_bucket(vectorBucketName=bucket)["vectorBucket"].get("defaultIndexMode")
+        ground = Ground(client, bucket, _make_classic(client, bucket), mode)
         _fill(ground)
         yield ground
     finally:
