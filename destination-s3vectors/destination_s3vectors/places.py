@@ -3,20 +3,26 @@
 from collections.abc import Mapping
 from functools import cached_property
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from destination_s3vectors import account
 from destination_s3vectors.account import Account
 from destination_s3vectors.config import Indexing, PerNamespace, PerTenant
 from destination_s3vectors.documents import Place
 from destination_s3vectors.index import IndexFacts, IndexSettings, ensure_bucket, ensure_index
+from destination_s3vectors.lease import GOOD_FOR
 from destination_s3vectors.metadata import Layout
 from destination_s3vectors.names import Location, index_name, location_of, stream_key
-from destination_s3vectors.transport import Transport, client_for
+from destination_s3vectors.transport import THREADS, Transport, client_for
 from vector_ingest.aws import session
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3vectors import S3VectorsClient
+
 DEFAULT_PREFIX = "airbyte"
+ACCOUNT_THREADS = 2
 ACCOUNT = "ingest--account"  # a plain name has no two hyphens, and a hash is longer
 
 
@@ -42,15 +48,13 @@ class Places:
 
     @cached_property
     def transport(self) -> Transport:
-        indexing = self._indexing
-        signed_in = session(indexing.credentials, indexing.region_name)
-        return Transport(client_for(signed_in, indexing.region_name, indexing.endpoint, indexing.use_fips))
+        return Transport(self._client, THREADS)
 
     @cached_property
     def account(self) -> Account:
         name = f"{self.location.prefix}.{ACCOUNT}"
         facts = self._ensure(name, account.settings(self.location.kms_key_arn, self._tags))
-        return Account(self.transport, facts.arn, name)
+        return Account(self._transport_of_account, facts.arn, name)
 
     def of(self, stream: Stream, tenant: str | None = None, create: bool = True) -> Place:
         """ConfigError: the index is not as the configuration has it, or can't be made."""
@@ -62,14 +66,27 @@ class Places:
             return index_name(self.location.prefix, stream.namespace or "default", None, None)
         return index_name(self.location.prefix, stream.name, stream.namespace, tenant)
 
+    @cached_property
+    def _client(self) -> "S3VectorsClient":
+        indexing = self._indexing
+        signed_in = session(indexing.credentials, indexing.region_name)
+        threads = THREADS + ACCOUNT_THREADS
+        return client_for(signed_in, indexing.region_name, indexing.endpoint, indexing.use_fips, threads)
+
+    @cached_property
+    def _transport_of_account(self) -> Transport:
+        """Of its own: a lease that waits behind 10 MB of vectors could run out."""
+        return Transport(self._client, ACCOUNT_THREADS, patience=GOOD_FOR)
+
     @property
     def tenant_field(self) -> str | None:
         chosen = self._indexing.index_for
         return chosen.tenant_field if isinstance(chosen, PerTenant) else None
 
     def close(self) -> None:
-        if "transport" in self.__dict__:
-            self.transport.close()
+        for name in ("transport", "_transport_of_account"):
+            if name in self.__dict__:
+                getattr(self, name).close()
 
     @property
     def _tags(self) -> Mapping[str, str]:

@@ -23,7 +23,7 @@ from vector_ingest.document import Document, Embedded, Known, Refused, Stored, S
 from vector_ingest.errors import ConfigError, TransientError
 from vector_ingest.fields import STREAM_FIELD
 from vector_ingest.identity import has_stable_ids
-from vector_ingest.search import Nearest
+from vector_ingest.search import Nearest, Scope
 
 STAMP = "#"  # in Target.write, before the stamp of a sync that replaces all that is there
 
@@ -140,10 +140,12 @@ class S3VectorsStore:
             self.quarantine.forget_earlier(stream)
         self._streams.end(stream, replaced=replaces_all, swept=to_sweep)
 
-    def nearest(self, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Nearest]:
+    def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:
         """By the index's own distance. For searching only."""
-        place = self.places.of(Stream(stream, namespace, "append"), create=False)
-        source = f"{namespace}_{stream}" if namespace else stream
+        if self.tenant_field is not None and scope.tenant is None:
+            raise ConfigError(f"Each tenant has an index of its own: say which, by a value of `{self.tenant_field}`.")
+        place = self.places.of(Stream(scope.stream, scope.namespace, "append"), scope.tenant, create=False)
+        source = f"{scope.namespace}_{scope.stream}" if scope.namespace else scope.stream
         return search.nearest(self.places.transport, place, source, question, limit)
 
     def _replace(self, target: Target, place: Place, group: Sequence[Embedded]) -> Sequence[Refused]:
