@@ -132,9 +132,11 @@ class Leases:
 
 
 def _host() -> str:
-    """Of this machine since its last start: process numbers begin anew with each."""
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return f"{socket.gethostname()} {boot.read_text().strip() if boot.exists() else ''}".strip()
+    """Where a process number means the same: this machine since its last start, or a container on it."""
+    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    known = [boot.read_text().strip()] if boot.exists() else []
+    known += [str(space.readlink())] if space.is_symlink() else []
+    return " ".join([socket.gethostname(), *known])
 
 
 def _started(process: int) -> str | None:

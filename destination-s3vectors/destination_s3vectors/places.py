@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from destination_s3vectors import account
 from destination_s3vectors.account import Account
+from destination_s3vectors.client import THREADS, client_for
 from destination_s3vectors.config import Indexing, PerNamespace, PerTenant
 from destination_s3vectors.documents import Place
 from destination_s3vectors.index import IndexFacts, IndexSettings, ensure_bucket, ensure_index
 from destination_s3vectors.lease import GOOD_FOR
 from destination_s3vectors.metadata import Layout
 from destination_s3vectors.names import Location, index_name, location_of, stream_key
-from destination_s3vectors.transport import THREADS, Transport, client_for
+from destination_s3vectors.transport import Transport
 from vector_ingest.aws import session
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError

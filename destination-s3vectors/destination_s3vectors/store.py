@@ -4,6 +4,7 @@ There is no rename and no transaction, so a stream that is replaced as a whole i
 what did not come again is swept at the end.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -25,6 +26,7 @@ from vector_ingest.fields import STREAM_FIELD
 from vector_ingest.identity import has_stable_ids
 from vector_ingest.search import Nearest, Scope
 
+logger = logging.getLogger("airbyte.s3vectors")
 STAMP = "#"  # in Target.write, before the stamp of a sync that replaces all that is there
 
 
@@ -62,8 +64,16 @@ class S3VectorsStore:
         try:
             if "_leases" in self.__dict__:
                 self._leases.release()
+                self._tell_requests()
         finally:
             self.places.close()
+
+    def _tell_requests(self) -> None:
+        counts = self.places.transport.counts
+        logger.info(
+            "Requests to S3 Vectors: %s, of which %s were refused for their load, and %s sent again for any reason.",
+            f"{counts.requests:,}", f"{counts.refused:,}", f"{counts.retries:,}",
+        )  # fmt: skip
 
     def check(self) -> None:
         check.check(self.places, self._config.indexing.canary)
