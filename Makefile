@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+STORE ?= pgvector
 BIN := .venv/bin
 PACKAGES := shared source-s3 destination-pgvector destination-s3vectors
 CODE := shared source-s3 destination-pgvector destination-s3vectors demo tests
@@ -11,8 +12,8 @@ CODE := shared source-s3 destination-pgvector destination-s3vectors demo tests
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/.ok ## S3 -> vectors -> answers on this machine: own servers, own corpus, three syncs
-	$(BIN)/python -m demo
+demo: .venv/.ok ## S3 -> vectors -> answers on this machine: own servers, own corpus, three syncs (or STORE=s3vectors)
+	$(BIN)/python -m demo --store $(STORE)
 
 test: .venv/.ok .venv-pyairbyte/.ok ## the tests, against a real PostgreSQL + pgvector and S3 over HTTP
 	$(BIN)/python -m pytest -n auto --dist loadgroup

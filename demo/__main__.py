@@ -7,18 +7,20 @@ import sys
 from types import FrameType
 
 from demo.run import keep_serving, run_demo
+from demo.stores import STORES
 from demo.sync import SyncFailedError
 
 
 def main() -> int:
     parser = argparse.ArgumentParser("python -m demo", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["run", "serve"], default="run")
-    command = parser.parse_args().command
+    parser.add_argument("--store", choices=STORES, default="pgvector", help="where the vectors go (default: pgvector)")
+    chosen = parser.parse_args()
     assert isinstance(sys.stdout, io.TextIOWrapper)
     sys.stdout.reconfigure(errors="replace")  # the corpus has more characters than some terminals
     signal.signal(signal.SIGTERM, _leave)  # else the servers would outlive a `kill`
     try:
-        keep_serving() if command == "serve" else run_demo()
+        keep_serving(chosen.store) if chosen.command == "serve" else run_demo(chosen.store)
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. The servers are gone.\n")
         return 130

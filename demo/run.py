@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from demo import bucket, show
-from demo.postgres_server import PASSWORD
 from demo.s3_server import connect
-from demo.servers import Servers, psql_command, running_servers
-from demo.settings import COMMANDS, Files, write_files
+from demo.servers import Servers, running_servers
+from demo.settings import Files, write_files
+from demo.stores import Store
 from demo.sync import Sync, run_sync
 
 FOLDER = Path(".demo")
@@ -24,9 +24,9 @@ ABOUT_EDITED = "We are late. How do we get from the gate to the top?"
 ABOUT_ADDED = "A nanny goat sleeps beside the telescope. Whom do I call?"
 
 
-def run_demo() -> None:
+def run_demo(store: str) -> None:
     began = time.monotonic()
-    with running_servers() as servers:
+    with running_servers(store) as servers:
         client, files = _begin(servers)
         _first_sync(files)
         for question in QUESTIONS:
@@ -34,15 +34,15 @@ def run_demo() -> None:
         show.title("Second sync: nothing has changed")
         _sync(files, 2)
         _third_sync(client, files)
-    _look_around(files)
+        _look_around(files, store, servers.store)
     print(f"\nDone in {time.monotonic() - began:.0f} s. Both servers are stopped and their data are gone.")
 
 
-def keep_serving() -> None:
-    with running_servers() as servers:
+def keep_serving(store: str) -> None:
+    with running_servers(store) as servers:
         _, files = _begin(servers)
         _first_sync(files)
-        _look_around(files)
+        _look_around(files, store, servers.store)
         print("\nBoth servers run until Ctrl-C.", flush=True)
         while True:
             time.sleep(3600)
@@ -50,7 +50,7 @@ def keep_serving() -> None:
 
 def search(files: Files, question: str, limit: int) -> list[dict[str, Any]]:
     """By the connector's own command: nearest first, each with `source`, `distance`, `text`."""
-    command = [str(COMMANDS / "destination-pgvector"), "search", "--config", str(files.destination)]
+    command = [str(files.program), "search", "--config", str(files.destination)]
     command += ["--stream", "documents", "--limit", str(limit), "--json", question]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     found: list[dict[str, Any]] = json.loads(done.stdout)
@@ -59,7 +59,7 @@ def search(files: Files, question: str, limit: int) -> list[dict[str, Any]]:
 
 def _begin(servers: Servers) -> tuple[Any, Files]:
     show.title("From an S3 object to a searchable vector")
-    show.say(f"S3 server:  {servers.s3.endpoint}   PostgreSQL with pgvector:  127.0.0.1:{servers.postgres.port}")
+    show.say(f"S3 server:  {servers.s3.endpoint}   {servers.store.about}")
     client = connect(servers.s3.endpoint)
     uploaded = bucket.upload(client)
     show.say(f"Uploaded {uploaded.objects} objects, {uploaded.size / 1000:,.0f} kB, to s3://{bucket.NAME}.")
@@ -69,7 +69,7 @@ def _begin(servers: Servers) -> tuple[Any, Files]:
 def _first_sync(files: Files) -> None:
     show.title("First sync: everything")
     print(f"source-s3 read --config {files.source} --catalog {files.catalog} \\")
-    print(f"  | destination-pgvector write --config {files.destination} --catalog {files.catalog}\n", flush=True)
+    print(f"  | {files.program.name} write --config {files.destination} --catalog {files.catalog}\n", flush=True)
     _sync(files, 1)
 
 
@@ -99,7 +99,7 @@ def _ask_about_changes(files: Files) -> None:
         show.answer(question, search(files, question, 1))
 
 
-def _look_around(files: Files) -> None:
+def _look_around(files: Files, name: str, store: Store) -> None:
     show.title("To look at")
     places = [
         (files.source, "configuration of the source"),
@@ -110,13 +110,7 @@ def _look_around(files: Files) -> None:
     ]
     for path, about in places:
         print(f"  {path!s:<28} {about}")
-    port = json.loads(files.destination.read_text())["indexing"]["port"]
-    print(
-        "\n`.venv/bin/python -m demo serve` loads anew and keeps both servers until Ctrl-C. Then, with that run's port:"
-    )
-    print(f"  PGPASSWORD={PASSWORD} {_short(psql_command())} -h 127.0.0.1 -p {port} -U postgres \\")
-    print("    -c 'select document_id, chunk_number, document_content from observatory.documents limit 5'")
-
-
-def _short(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    serve = f".venv/bin/python -m demo serve --store {name}"
+    print(f"\n`{serve}` loads anew and keeps both servers until Ctrl-C. Then, with that run's port:")
+    for line in store.look():
+        print(f"  {line}")

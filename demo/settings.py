@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from demo import bucket
-from demo.postgres_server import PASSWORD
 from demo.s3_server import sign_in
 from demo.servers import Servers
 
@@ -19,8 +18,9 @@ TEXT_FIELDS = ["content", "object", "kind", "note", "observer", "taken_on", "rem
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What the commands read and write. `state` need not exist."""
+    """What the commands read and write. `state` need not exist; `program` is the destination's command."""
 
+    program: Path
     folder: Path
     source: Path
     destination: Path
@@ -31,10 +31,11 @@ class Files:
 def write_files(folder: Path, servers: Servers) -> Files:
     """Anew, without a state; the catalog is what `source-s3 discover` finds, with a choice of modes."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = Files(folder, *(folder / f"{name}.json" for name in ("source", "destination", "catalog", "state")))
+    names = ("source", "destination", "catalog", "state")
+    files = Files(COMMANDS / servers.store.program, folder, *(folder / f"{name}.json" for name in names))
     files.state.unlink(missing_ok=True)
     _write(files.source, source_config(servers.s3.endpoint))
-    _write(files.destination, destination_config(servers.postgres.port))
+    _write(files.destination, destination_config(servers.store.indexing()))
     _write(files.catalog, configured(discover(files.source)))
     return files
 
@@ -55,18 +56,11 @@ def source_config(endpoint: str) -> dict[str, Any]:
     }
 
 
-def destination_config(port: int) -> dict[str, Any]:
+def destination_config(indexing: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "embedding": {"mode": "local"},
         "processing": {"chunk_size": 120, "text_fields": TEXT_FIELDS, "metadata_fields": []},
-        "indexing": {
-            "host": "127.0.0.1",
-            "port": port,
-            "database": "postgres",
-            "default_schema": "observatory",
-            "username": "postgres",
-            "credentials": {"password": PASSWORD},
-        },
+        "indexing": indexing,
     }
 
 

@@ -1,4 +1,4 @@
-"""One sync, as Airbyte's platform runs it: `source-s3 read | destination-pgvector write`, and the states kept.
+"""One sync, as Airbyte's platform runs it: `source-s3 read | destination-… write`, and the states kept.
 
 The bytes pass through this process, as they pass through the platform: it counts lines and keeps a copy of both
 connectors' messages in the folder of the sync.
@@ -64,7 +64,7 @@ def _commands(files: Files) -> tuple[list[str], list[str]]:
     read = [COMMANDS / "source-s3", "read", "--config", files.source, "--catalog", files.catalog]
     if files.state.exists():
         read += ["--state", files.state]
-    write = [COMMANDS / "destination-pgvector", "write", "--config", files.destination, "--catalog", files.catalog]
+    write = [files.program, "write", "--config", files.destination, "--catalog", files.catalog]
     return [str(part) for part in read], [str(part) for part in write]
 
 

@@ -23,6 +23,9 @@ MOST_DIMENSIONS = 16_000  # of a vector column
 
 
 class PgvectorStore:
+    tenant_field = None
+    quarantine = None
+
     def __init__(self, indexing: Indexing, dimensions: int, fingerprint: str, with_text: bool = True) -> None:
         """`fingerprint`: of model and chunker. Nothing is connected before the first call."""
         self._indexing = indexing

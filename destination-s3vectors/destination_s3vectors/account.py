@@ -25,7 +25,7 @@ class Requests(Protocol):
     def put(self, index: str, vectors: Sequence[Vector]) -> Sequence[RefusedVector]: ...
     def get(self, index: str, keys: Sequence[str], data: bool = False) -> dict[str, Found]: ...
     def delete(self, index: str, keys: Sequence[str]) -> None: ...
-    def list_all(self, index: str, metadata: bool) -> Iterator[tuple[str, Mapping[str, Any]]]: ...
+    def list_all(self, index: str, metadata: bool, segments: int = 1) -> Iterator[tuple[str, Mapping[str, Any]]]: ...
 
 
 def settings(kms_key_arn: str | None, tags: Mapping[str, str]) -> IndexSettings:
@@ -58,7 +58,7 @@ class Account:
 
     def entries(self, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Those whose keys begin with `prefix`, in no order."""
-        for key, metadata in self.requests.list_all(self.index, metadata=True):
+        for key, metadata in self.requests.list_all(self.index, metadata=True, segments=1):
             if key.startswith(prefix):
                 yield key, _entry(metadata)
 

@@ -1,8 +1,9 @@
 """What filters can see of a document's fields: each as rendered JSON, with the bytes that it counts.
 
-A metadata value is a string, a number, a boolean or a list of one of them. An object gives its scalars under dotted
-names (`{"a": {"b": 1}}` gives `a.b`), an integer that a double can't hold is given as a string, and a string that is an
-ISO 8601 date or date-time gives its seconds since 1970, UTC, as `<name>__ts`: range filters take numbers only.
+A metadata value is a string, a number, a boolean, or a list of strings or of numbers that is not empty. An object
+gives its scalars under dotted names (`{"a": {"b": 1}}` gives `a.b`), an integer that a double can't hold is given as a
+string, and a string that is an ISO 8601 date or date-time gives its seconds since 1970, UTC, as `<name>__ts`: range
+filters take numbers only.
 """
 
 import re
@@ -16,10 +17,10 @@ from typing import Any
 import orjson
 
 from destination_s3vectors.limits import METADATA_KEY_BYTES
+from destination_s3vectors.metadata_size import entry_bytes, string_bytes
 
 TIMESTAMP = "__ts"
 SAFE_INTEGER = 2**53  # beyond, not every integer is a double
-NUMBER_BYTES = 8  # what a number counts at least, lest the service counts doubles
 SEPARATORS = 4  # `: ` and `, `, written with spaces as some writers do
 
 _DATE = re.compile(
@@ -32,8 +33,9 @@ _DATE_LENGTH = 10
 class Item:
     """One key of a vector's metadata, from the document's field `field`.
 
-    `path` is the dotted name that was read, `name` the key. `member`: `"name":value`. `size`: bytes, as counted at the
-    most. `is_field`: the value is the field itself, exactly.
+    `path` is the dotted name that was read, `name` the key. `member`: `"name":value`. `size`: bytes, as the service
+    counts them. `most`: as anything that stands in for the service may count them, if that is more. `is_field`: the
+    value is the field itself, exactly.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Item:
     path: str
     member: bytes
     size: int
+    most: int
     is_field: bool
 
 
@@ -68,27 +71,19 @@ def items_of(metadata: Mapping[str, Any], excluded: AbstractSet[str]) -> Iterato
 
 def item_of(name: str, value: Any, field: str, is_field: bool, path: str | None = None) -> Item | None:
     """None if the name or the value is not allowed in metadata."""
-    sized = rendered(value)
-    key = rendered(name)
-    if sized is None or key is None or not 0 < len(name.encode()) <= METADATA_KEY_BYTES or name.startswith("$"):
-        return None
-    size = len(key[0]) + sized[1] + SEPARATORS
-    return Item(name, field, name if path is None else path, key[0] + b":" + sized[0], size, is_field)
-
-
-def rendered(value: Any) -> tuple[bytes, int] | None:
-    """JSON, and the bytes that it counts; None if it is no metadata value, or would not come back as it is."""
-    if not _is_storable(value):
+    if not name or name.startswith("$") or not _is_storable(value):
         return None
     try:
-        raw = orjson.dumps(value)
+        key, raw = orjson.dumps(name), orjson.dumps(value)
     except TypeError:  # a lone surrogate
         return None
-    if isinstance(value, list):
-        each = 1 if isinstance(value[0], str | bool) else 1 + NUMBER_BYTES
-        return raw, len(raw) + each * len(value)
-    # One more for a number: 1e-7 is also written 1e-07.
-    return raw, len(raw) if isinstance(value, str | bool) else max(len(raw) + 1, NUMBER_BYTES)
+    if string_bytes(name) > METADATA_KEY_BYTES:
+        return None
+    size = entry_bytes(name, value)
+    # An element's separator has a space too, and a number may be written with one digit more: 1e-7 is 1e-07.
+    spaces = 2 * len(value) if isinstance(value, list) else 1
+    most = max(size, len(key) + len(raw) + SEPARATORS + spaces)
+    return Item(name, field, name if path is None else path, key + b":" + raw, size, most, is_field)
 
 
 def timestamp(value: Any) -> int | float | None:
@@ -107,8 +102,7 @@ def _is_storable(value: Any) -> bool:
     kind = type(value)
     if kind is list:
         kinds = {type(item) for item in value}
-        one_kind = kinds in ({str}, {bool}) or (bool(kinds) and kinds <= {int, float})
-        return one_kind and all(_is_storable(item) for item in value)
+        return bool(kinds) and (kinds == {str} or kinds <= {int, float}) and all(map(_is_storable, value))
     if kind is int:
         return bool(-SAFE_INTEGER <= value <= SAFE_INTEGER)
     return kind is str or kind is bool or (kind is float and isfinite(value))

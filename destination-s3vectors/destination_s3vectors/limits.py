@@ -4,6 +4,8 @@ Sources, read in November 2026:
     limits     https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html
     practices  https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-best-practices.html
     model      the documentation in botocore's service model: ListVectors, TagResource
+    measured   on the service in September 2026 by the authors of the npm package @farukada/aws-langchain-s3-vector-ts
+               (docs/evidence/metadata-limits.md, metadata-value-types.md)
 """
 
 # One call
@@ -35,6 +37,10 @@ FILTERABLE_BYTES = 2 * 1024
 METADATA_KEYS = 50
 NON_FILTERABLE_KEYS = 10  # fixed when the index is made
 TEXT_SEARCH_KEYS = 10  # model
+METADATA_OBJECT = 4  # measured, as the next three: bytes that the service counts, whatever the JSON looks like
+METADATA_ENTRY = 8  # and the key's UTF-8; a string counts its UTF-8, a boolean nothing
+METADATA_NUMBER = 4
+METADATA_ELEMENT = 4  # of a list, and the element
 FILTER_CONSTRAINTS = 100  # of one query in ENHANCED mode
 
 # Names: in the service's model as patterns of the ARNs and of the key's ARN, and as the length of a metadata key.

@@ -8,8 +8,9 @@ What is no metadata value, or has no room, goes whole into `_overflow`, as one J
     parts     keys of the vector that are no field of the document: `a.b`, and long integers as strings
     in_chunk  0: the fields are long, and kept with the document's first chunk only
 
-The service does not say how it counts bytes. Counted here is the most that can be meant: JSON in UTF-8 with spaces
-after `:` and `,`, and each number as 8 bytes at least.
+How the service counts bytes was measured (`metadata_size`). All metadata is held to 40 KB by that count. What can be
+filtered by is held to 2 KB also as JSON in UTF-8, with spaces after `:` and `,`, as others that speak the service's
+protocol may count: what does not fit is only moved.
 """
 
 import json
@@ -19,14 +20,16 @@ from typing import Any
 
 import orjson
 
-from destination_s3vectors.filterable import SEPARATORS, TIMESTAMP, Item, item_of, items_of
+from destination_s3vectors.filterable import TIMESTAMP, Item, item_of, items_of
 from destination_s3vectors.limits import (
     FILTERABLE_BYTES,
     METADATA_BYTES,
     METADATA_KEY_BYTES,
     METADATA_KEYS,
+    METADATA_OBJECT,
     NON_FILTERABLE_KEYS,
 )
+from destination_s3vectors.metadata_size import entry_bytes, string_bytes
 from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.messages import loads
 
@@ -44,8 +47,6 @@ USERS_NON_FILTERABLE = NON_FILTERABLE_KEYS - len(OURS) - 1
 SHORT = 256  # bytes of a field that is taken before the longer ones
 # Bytes of `_overflow` that each chunk may repeat. A search then needs no second call for most documents.
 REPEATED = 2048
-
-_OBJECT = 4  # bytes that an object counts by itself; its braces are 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,17 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """Of a JSON object, each with a comma after it; `size`: bytes, as the service counts them."""
+
+    json: bytes
+    size: int
+
+
+NONE = Members(b"", 0)
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentMetadata:
     """What the chunks of one document share, rendered once.
 
@@ -95,10 +107,9 @@ class DocumentMetadata:
 
     moved: tuple[str, ...]
     _where: str
-    _fields: bytes  # `"name":value,` of each key that every chunk has
-    _overflow: bytes  # the same of `_overflow`: of chunk 0, and of the others
-    _overflow_elsewhere: bytes
-    _uncounted: int  # bytes that the fields count beyond their length
+    _fields: Members  # in every chunk
+    _overflow: Members  # of chunk 0
+    _overflow_elsewhere: Members
     _with_text: bool
     _source: Mapping[str, Any]
 
@@ -108,15 +119,15 @@ class DocumentMetadata:
         DataError: text and metadata together are more than a vector holds.
         """
         overflow = self._overflow if number == 0 else self._overflow_elsewhere
-        written = _member(TEXT, text) if self._with_text else b""
+        written = _member(TEXT, text) if self._with_text else NONE
         kept = _member(ACCOUNT, account if isinstance(account, str) else account.decode())
-        body = b"".join((b"{", self._fields, overflow, written, kept[:-1], b"}"))
-        if len(body) + self._uncounted > METADATA_BYTES:
-            raise self._too_long(number, len(body) + self._uncounted, len(written))
-        return body
+        size = METADATA_OBJECT + self._fields.size + overflow.size + written.size + kept.size
+        if size > METADATA_BYTES:
+            raise self._too_long(number, size, written.size)
+        return b"".join((b"{", self._fields.json, overflow.json, written.json, kept.json[:-1], b"}"))
 
     def _too_long(self, number: int, size: int, text: int) -> DataError:
-        sizes = {name: len(exact(value)) for name, value in self._source.items()}
+        sizes = {name: string_bytes(exact(value)) for name, value in self._source.items()}
         largest = max(sizes, key=lambda name: sizes[name], default="")
         of_it = f", of which the field `{largest[:100]}` takes {sizes[largest]:,}" if sizes else ""
         return DataError(
@@ -156,10 +167,8 @@ def of_document(metadata: Mapping[str, Any], layout: Layout, where: str = "a doc
         whole, elsewhere = _overflow(beyond, parts)
     except RecursionError as error:
         raise DataError(where, "its metadata is nested too deep for JSON. Leave such fields out") from error
-    fields = b"".join(item.member + b"," for item in kept)
-    # Of the other members, only the separators are not in their length.
-    uncounted = sum(item.size for item in kept) - len(fields) + len(OURS) * (SEPARATORS - 2) + _OBJECT - 2
-    return DocumentMetadata(moved, where, fields, whole, elsewhere, uncounted, layout.with_text, metadata)
+    fields = Members(b"".join(item.member + b"," for item in kept), sum(item.size for item in kept))
+    return DocumentMetadata(moved, where, fields, whole, elsewhere, layout.with_text, metadata)
 
 
 def restored(stored: Mapping[str, Any]) -> Restored:
@@ -187,19 +196,19 @@ def exact(value: Any) -> str:
 def _fitting(items: Iterable[Item], layout: Layout, hidden: int) -> list[Item]:
     """Those that fit, each tried in its turn: where a long one has no room, a short one after it may have."""
     ranks = {name: rank for rank, name in enumerate(reversed(layout.priority), 1)}
-    room = FILTERABLE_BYTES - _OBJECT
+    room = FILTERABLE_BYTES - METADATA_OBJECT
     keys = METADATA_KEYS - hidden - len(OURS) - 1  # one for the names of what was moved
     chosen: list[Item] = []
     for item in sorted(items, key=lambda item: _turn(item, ranks)):
-        if item.size <= room and len(chosen) < keys:
+        if item.most <= room and len(chosen) < keys:
             chosen.append(item)
-            room -= item.size
+            room -= item.most
     return chosen
 
 
 def _turn(item: Item, ranks: Mapping[str, int]) -> tuple[int, bool]:
     rank = ranks.get(item.path) or ranks.get(item.field) or 0
-    return -rank, not rank and item.size > SHORT
+    return -rank, not rank and item.most > SHORT
 
 
 def _beyond(metadata: Mapping[str, Any], kept: Iterable[Item]) -> dict[str, Any]:
@@ -213,19 +222,19 @@ def _naming(moved: tuple[str, ...], filterable: Iterable[Item]) -> Item | None:
     if not moved:
         return None
     item = item_of(OVERFLOW_FIELDS, list(moved), OVERFLOW_FIELDS, is_field=False)
-    room = FILTERABLE_BYTES - _OBJECT - sum(item.size for item in filterable)
-    return item if item and item.size <= room else None
+    room = FILTERABLE_BYTES - METADATA_OBJECT - sum(item.most for item in filterable)
+    return item if item and item.most <= room else None
 
 
-def _overflow(fields: Mapping[str, Any], parts: list[str]) -> tuple[bytes, bytes]:
+def _overflow(fields: Mapping[str, Any], parts: list[str]) -> tuple[Members, Members]:
     """Members `_overflow` of chunk 0 and of the other chunks, empty if nothing is beyond."""
     if not fields:
-        return b"", b""
+        return NONE, NONE
     whole = _member(OVERFLOW, exact({"fields": fields, "parts": parts} if parts else {"fields": fields}))
-    if len(whole) <= REPEATED:
+    if whole.size <= REPEATED:
         return whole, whole
     return whole, _member(OVERFLOW, exact({"in_chunk": 0, "parts": parts} if parts else {"in_chunk": 0}))
 
 
-def _member(name: str, text: str) -> bytes:
-    return b'"%s":%s,' % (name.encode(), orjson.dumps(text))
+def _member(name: str, text: str) -> Members:
+    return Members(b'"%s":%s,' % (name.encode(), orjson.dumps(text)), entry_bytes(name, text))

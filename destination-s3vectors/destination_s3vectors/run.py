@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 EXAMPLES = """  source-s3 read --config source.json --catalog catalog.json \\
     | destination-s3vectors write --config s3vectors.json --catalog catalog.json
   destination-s3vectors search --config s3vectors.json --stream documents "How do I rotate the keys?"
+  destination-s3vectors replay --config s3vectors.json --dry-run
 
 The shortest configuration:
   {"embedding": {"mode": "openai", "openai_key": "…"}, "processing": {"chunk_size": 500},
@@ -31,5 +32,6 @@ def main() -> None:
             description="Chunk, embed and load records into Amazon S3 Vectors, as an Airbyte destination.",
             examples=EXAMPLES,
             connector=_connector,
+            replays=True,
         )
     )

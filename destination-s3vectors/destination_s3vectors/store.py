@@ -1,7 +1,7 @@
-"""The vector store in Amazon S3 Vectors: an index for each stream, documents written so that they survive a kill.
+"""The vector store in Amazon S3 Vectors: an index for each stream, documents written to survive a kill.
 
-There is no rename and no transaction, so a stream that is replaced as a whole is replaced document by document, and what
-did not come again is swept at the end.
+There is no rename and no transaction, so a stream that is replaced as a whole is replaced document by document, and
+what did not come again is swept at the end.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,13 +9,14 @@ from functools import cached_property
 
 from destination_s3vectors import check, documents, search
 from destination_s3vectors.chunks import Rules, compose, unacceptable_vectors
-from destination_s3vectors.config import Config
+from destination_s3vectors.config import Config, Quarantine
 from destination_s3vectors.documents import Place, StoredDocument, VectorsGone
 from destination_s3vectors.lease import Leases
 from destination_s3vectors.manifest import account_of, short
 from destination_s3vectors.metadata import Layout, restored
 from destination_s3vectors.names import VectorKey, document_digest, key_of, stream_key
 from destination_s3vectors.places import Places
+from destination_s3vectors.quarantine import AccountQuarantine
 from destination_s3vectors.streams import Streams, is_old
 from destination_s3vectors.sweep import sweep
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
@@ -43,6 +44,15 @@ class S3VectorsStore:
     @cached_property
     def _leases(self) -> Leases:
         return Leases(self.places.account)
+
+    @cached_property
+    def quarantine(self) -> AccountQuarantine:
+        refused = self._config.refused_records
+        return AccountQuarantine(lambda: self.places.account, refused.most if isinstance(refused, Quarantine) else 0)
+
+    @property
+    def tenant_field(self) -> str | None:
+        return self.places.tenant_field
 
     @cached_property
     def _streams(self) -> Streams:
@@ -126,6 +136,8 @@ class S3VectorsStore:
             for place in self._all_places(stream):
                 old = is_old(stream, self._stamp(target))
                 sweep(self.places.transport, place, old, stream.name, self._config.largest_sweep)
+        if to_sweep:
+            self.quarantine.forget_earlier(stream)
         self._streams.end(stream, replaced=replaces_all, swept=to_sweep)
 
     def nearest(self, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Nearest]:

@@ -1,4 +1,4 @@
-"""The commands of a destination: spec, check, write, and search. stdout carries protocol lines, but for `search`.
+"""The commands of a destination. stdout carries protocol lines, but for those that people call: search and replay.
 
 Imports nothing heavy before it must: `spec` answers in 0.05 seconds, and Airbyte asks often.
 """
@@ -31,6 +31,7 @@ class Program:
     description: str
     examples: str
     connector: "Callable[[], Connector[Any]]"
+    replays: bool = False  # whether it keeps refused records, and so has the command `replay`
 
 
 def run(program: Program) -> None:
@@ -41,7 +42,7 @@ def run(program: Program) -> None:
         sys.exit(0)
     from vector_ingest.command_line import execute, leave
 
-    to_stderr = _tell if arguments.command == "search" else None
+    to_stderr = _tell if arguments.command in ("search", "replay") else None
     work = partial(_dispatch, program, arguments)
     leave(execute(arguments.command, arguments.config, spec, work, to_stderr))
 
@@ -70,12 +71,16 @@ def _parser(program: Program) -> argparse.ArgumentParser:
     search.add_argument("--limit", type=int, default=3, help="how many chunks (default: 3)")
     search.add_argument("--json", action="store_true", help="print JSON with the metadata")
     search.add_argument("question", help="in plain words")
+    if program.replays:
+        replay = commands.add_parser("replay", help="load the refused records that are kept aside once more")
+        replay.add_argument("--config", required=True, help="path of the configuration, a JSON file")
+        replay.add_argument("--dry-run", action="store_true", help="only list them, with the reasons")
     return parser
 
 
 def _dispatch(program: Program, arguments: argparse.Namespace, config: Mapping[str, Any], output: "Output") -> None:
     from vector_ingest.command_line import read_object, status
-    from vector_ingest.pipeline import check, find, write_lines
+    from vector_ingest.pipeline import check, find, replay, write_lines
 
     connector = program.connector()
     match arguments.command:
@@ -86,6 +91,8 @@ def _dispatch(program: Program, arguments: argparse.Namespace, config: Mapping[s
             catalog = read_object(arguments.catalog, "catalog")
             with open(0, "rb", buffering=0, closefd=False) as stdin:
                 write_lines(connector, config, catalog, stdin, output.write)
+        case "replay":
+            output.write(replay(connector, config, arguments.dry_run).encode())
         case "search":
             from vector_ingest.search import as_json, as_text
 

@@ -11,15 +11,16 @@ import numpy as np
 from vector_ingest.catalog import streams_of
 from vector_ingest.chunk import Splitter, splitter_from
 from vector_ingest.destination_config import DestinationConfig
-from vector_ingest.document import Vector
+from vector_ingest.document import Stream, Vector
 from vector_ingest.embed import Embedder, embedder_from
 from vector_ingest.embed.options import FromField
 from vector_ingest.errors import ConfigError
 from vector_ingest.fields import document_of
-from vector_ingest.lines import RawInput, read_lines
+from vector_ingest.lines import Lines, RawInput, read_lines
 from vector_ingest.load import THREADS, WAKE, Load
 from vector_ingest.load_batch import Steps
 from vector_ingest.pace import Paced
+from vector_ingest.quarantine import Quarantine, Rejected, for_replay
 from vector_ingest.report import Report
 from vector_ingest.search import Found, Searchable, search
 from vector_ingest.spec import parse_config
@@ -27,6 +28,14 @@ from vector_ingest.store import VectorStore
 
 
 class Store(VectorStore, Searchable, Protocol):
+    @property
+    def tenant_field(self) -> str | None:
+        """A dotted path into the record: where tenants are kept apart."""
+
+    @property
+    def quarantine(self) -> Quarantine | None:
+        """Where refused records are kept aside, if they can be."""
+
     def close(self) -> None: ...
 
 
@@ -58,6 +67,8 @@ class Parts(Generic[Config]):
             dimensions=self.embedder.dimensions,
             chunk_size=processing.chunk_size,
             brought=embedding if isinstance(embedding, FromField) else None,
+            tenant_field=self.store.tenant_field,
+            quarantine=self.store.quarantine,
         )
 
 
@@ -95,6 +106,36 @@ def write_lines(
         targets = [parts.store.prepare(stream) for stream in streams_of(catalog)]
         with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
             Load(parts.steps(), targets, emit, pool, Report()).run(read_lines(stdin, WAKE))
+
+
+def replay(connector: Connector[Config], raw: Mapping[str, Any], dry: bool) -> str:
+    """Load what was refused and kept aside, once more; `dry`: only tell what it is. What becomes of it, in words."""
+    with parts_from(connector, raw) as parts:
+        quarantine = parts.store.quarantine
+        if quarantine is None:
+            raise ConfigError("This destination keeps no refused records.")
+        kept = list(quarantine.entries())
+        if dry:
+            told = [f"{entry.stream.name}: {entry.id}: {entry.reason}" for entry in kept]
+            return "\n".join([*told, f"{len(kept):,} refused records are kept in {quarantine.place}."])
+        report = Report()
+        _load_again(parts, kept, report)
+        for stream in _streams_of(kept):
+            quarantine.forget_earlier(stream)
+        failed = report.total().failed
+        again = f", {failed:,} refused again and kept in {quarantine.place}" if failed else ""
+        return f"{len(kept):,} records replayed: {len(kept) - failed:,} loaded{again}."
+
+
+def _load_again(parts: Parts[Config], kept: Sequence[Rejected], report: Report) -> None:
+    targets = [parts.store.prepare(for_replay(stream)) for stream in _streams_of(kept)]
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
+        Load(parts.steps(), targets, lambda _: None, pool, report).run(Lines([entry.line]) for entry in kept)
+
+
+def _streams_of(kept: Sequence[Rejected]) -> Sequence[Stream]:
+    """Each once, as it was when the last of them was refused."""
+    return list({(entry.stream.namespace, entry.stream.name): entry.stream for entry in kept}.values())
 
 
 def find(

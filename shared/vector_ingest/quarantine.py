@@ -21,14 +21,22 @@ class Rejected:
 class Quarantine(Protocol):
     """Used by all threads. An id has one entry: the last that was refused."""
 
-    most: int  # refused records of one sync; one more stops it. With 0, none is kept.
-    place: str  # where they lie, in words for the user
+    @property
+    def most(self) -> int:
+        """Refused records of one sync; one more stops it. With 0, none is kept."""
+
+    @property
+    def place(self) -> str:
+        """Where they lie, in words for the user."""
 
     def keep(self, rejected: Sequence[Rejected]) -> None:
         """Durable when it returns."""
 
     def forget(self, stream: Stream, ids: Sequence[str]) -> None:
         """These documents were stored or deleted since: what was refused of them is out of date."""
+
+    def forget_earlier(self, stream: Stream) -> None:
+        """All of the stream is replaced, or replayed: only what this sync has kept is not out of date."""
 
     def entries(self) -> Iterator[Rejected]:
         """All that is kept."""

@@ -34,11 +34,11 @@ class Figures:
 
 
 def measure(megabytes: int) -> Figures:
-    with running_servers() as servers, tempfile.TemporaryDirectory() as folder:
+    with running_servers("pgvector") as servers, tempfile.TemporaryDirectory() as folder:
         rows, size = upload(servers, megabytes * 1_000_000)
         source, destination, catalog = (Path(folder) / f"{name}.json" for name in ("source", "destination", "catalog"))
         source.write_text(json.dumps(source_config(servers)))
-        settings = destination_config(servers.postgres.port) | {
+        settings = destination_config(servers.store.indexing()) | {
             "embedding": {"mode": "fake"},
             "processing": {"chunk_size": 100, "text_fields": ["title"], "metadata_fields": []},
         }

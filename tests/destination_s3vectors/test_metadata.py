@@ -3,15 +3,20 @@
 import json
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import boto3.session
+import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from destination_s3vectors import limits
+from destination_s3vectors.emulator.records import metadata_bytes
+from destination_s3vectors.emulator.server import REGION, Emulator
 from destination_s3vectors.filterable import timestamp
+from destination_s3vectors.index import IndexSettings, ensure_index
 from destination_s3vectors.metadata import (
     ACCOUNT,
     OURS,
@@ -25,6 +30,7 @@ from destination_s3vectors.metadata import (
     of_document,
     restored,
 )
+from destination_s3vectors.transport import Transport, Vector, client_for
 from vector_ingest.errors import ConfigError, DataError
 
 ACCOUNT_JSON = '{"chunks": 3, "hash": "0011"}'
@@ -65,15 +71,18 @@ layouts = st.builds(
 
 
 def counted(metadata: Mapping[str, Any]) -> int:
-    """Bytes in every way that can be meant, the most of them: JSON with and without spaces, and binary numbers."""
-    spaced = len(json.dumps(metadata, ensure_ascii=False).encode())
-    return max(spaced, sum(len(name.encode()) + binary(value) for name, value in metadata.items()))
+    """Bytes, as the service was measured to count them."""
+    return 4 + sum(8 + len(name.encode()) + of_value(value) for name, value in metadata.items())
 
 
-def binary(value: Any) -> int:
+def of_value(value: Any) -> int:
     if isinstance(value, list):
-        return sum(binary(item) for item in value)
-    return len(value.encode()) if isinstance(value, str) else 1 if isinstance(value, bool) else 8
+        return sum(4 + of_value(item) for item in value)
+    return len(value.encode()) if isinstance(value, str) else 0 if isinstance(value, bool) else 4
+
+
+def written(metadata: Mapping[str, Any]) -> int:
+    return len(json.dumps(metadata, ensure_ascii=False).encode())
 
 
 def is_same(one: Any, other: Any) -> bool:
@@ -89,7 +98,8 @@ def is_same(one: Any, other: Any) -> bool:
 
 def is_metadata_value(value: Any) -> bool:
     kinds = {type(item) for item in value} if isinstance(value, list) else {type(value)}
-    return kinds in ({str}, {bool}, {int}, {float}, {int, float})
+    scalar = not isinstance(value, list)
+    return kinds in ({str}, {int}, {float}, {int, float}) or (scalar and kinds == {bool})
 
 
 def filterable(vector: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
@@ -109,9 +119,9 @@ def test_every_limit_holds_and_everything_comes_back(
 ) -> None:
     raw = of_document(record, layout).of_chunk(text, ACCOUNT_JSON, number)
     vector = json.loads(raw)
-    assert len(raw) <= limits.METADATA_BYTES
-    assert counted(vector) <= limits.METADATA_BYTES
+    assert counted(vector) == metadata_bytes(vector) <= limits.METADATA_BYTES
     assert counted(filterable(vector, layout)) <= limits.FILTERABLE_BYTES
+    assert written(filterable(vector, layout)) <= limits.FILTERABLE_BYTES
     assert len(vector) <= limits.METADATA_KEYS
     assert len(json.loads(raw, object_pairs_hook=list)) == len(vector)
     assert all(1 <= len(name.encode()) <= limits.METADATA_KEY_BYTES for name in vector)
@@ -161,7 +171,7 @@ def keys_of(record: Mapping[str, Any], layout: Layout | None = None) -> dict[str
 
 
 def test_scalars_and_lists_of_one_kind_stay_as_they_are() -> None:
-    record = {"s": "x", "i": 1, "f": 1.5, "t": True, "tags": ["a", "b"], "numbers": [1, 2.5], "flags": [True, False]}
+    record = {"s": "x", "i": 1, "f": 1.5, "t": True, "tags": ["a", "b"], "numbers": [1, 2.5]}
     assert vector_of(record) == {**record, TEXT: "text", ACCOUNT: ACCOUNT_JSON}
 
 
@@ -170,7 +180,9 @@ def test_an_object_gives_its_scalars_under_dotted_names() -> None:
     assert keys_of(record) == {"author.name": "Ann", "author.born.year": 1970}
 
 
-@pytest.mark.parametrize("value", [None, [], {}, [1, "a"], [True, 1], [[1]], [None], float("nan"), [2**60], [{"a": 1}]])
+@pytest.mark.parametrize(
+    "value", [None, [], {}, [True], [1, "a"], [True, 1], [[1]], [None], float("nan"), [2**60], [{"a": 1}]]
+)
 def test_what_is_no_metadata_value_is_kept_and_named(value: Any) -> None:
     expected = {} if value is None else {OVERFLOW_FIELDS: ["x"]}
     assert keys_of({"x": value}) == expected
@@ -249,6 +261,18 @@ def test_the_users_non_filterable_fields_do_not_count_among_the_filterable() -> 
     assert json.loads(vector_of(record)[OVERFLOW])["fields"] == {"html": record["html"]}
 
 
+@pytest.mark.parametrize("others", [0, 40])
+def test_the_filterable_bytes_are_used_up_and_not_exceeded(others: int) -> None:
+    """Many short keys count more than their JSON."""
+    short = {f"k{number:02}": 7 for number in range(others)}
+    layout, sizes = Layout(priority=tuple(short)), []
+    for length in range(1300, 2060):
+        keys = filterable(vector_of({**short, "f": "x" * length}, layout), layout)
+        assert max(counted(keys), written(keys)) <= limits.FILTERABLE_BYTES
+        sizes.append(counted(keys))
+    assert max(sizes) >= limits.FILTERABLE_BYTES - 4
+
+
 def test_no_more_than_fifty_keys_whatever_the_user_reserves() -> None:
     record = {f"f{number:03}": 1 for number in range(80)}
     vector = vector_of(record, Layout(("f001", "f002")))
@@ -284,7 +308,7 @@ def test_text_and_metadata_up_to_the_limit_are_taken_and_more_is_refused_with_si
     document = of_document({"title": "t", "body": "x" * 10_000}, Layout(), "document `a` of stream `s`")
     longest = bisect_left(range(40_000), True, key=lambda size: not fits(document, "y" * size)) - 1
     vector = json.loads(document.of_chunk("y" * longest, ACCOUNT_JSON, 0))
-    assert limits.METADATA_BYTES - 20 <= counted(vector) <= limits.METADATA_BYTES
+    assert counted(vector) == limits.METADATA_BYTES
     document.of_chunk("y" * 35_000, ACCOUNT_JSON, 1)
     with pytest.raises(DataError) as raised:
         document.of_chunk("y" * 35_000, ACCOUNT_JSON, 0)
@@ -301,12 +325,14 @@ def fits(document: Any, text: str) -> bool:
     return True
 
 
-def test_text_counts_as_it_is_written() -> None:
+def test_text_counts_its_utf_8_and_not_its_escapes() -> None:
     document = of_document({}, Layout())
-    assert fits(document, "a" * 20_000)
-    assert not fits(document, "\x01" * 7_000)
-    with pytest.raises(DataError, match="metadata 5"):
-        document.of_chunk("a" * 41_000, ACCOUNT_JSON, 0)
+    room = 40_960 - 4 - (8 + len("_text")) - (8 + len("_account") + len(ACCOUNT_JSON))
+    for letter in ("a", "\x01", '"', "\n"):
+        assert fits(document, letter * room)
+        assert not fits(document, letter * (room + 1))
+    assert fits(document, "日" * (room // 3))
+    assert not fits(document, "日" * (room // 3 + 1))
 
 
 @pytest.mark.parametrize("account", [ACCOUNT_JSON, ACCOUNT_JSON.encode(), '"é"'])
@@ -354,3 +380,39 @@ def test_an_index_of_the_most_fields_keeps_one_key_spare() -> None:
     layout = Layout(("a", "b", "a", *"cdef"))
     assert layout.reserved_keys == (*OURS, "a", "b", "c", "d", "e", "f")
     assert len(layout.reserved_keys) + 1 == limits.NON_FILTERABLE_KEYS
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    emulator = Emulator()
+    emulator.start()
+    yield emulator
+    emulator.stop()
+
+
+def test_the_emulator_takes_what_is_made_of_any_record_and_gives_it_back(emulator: Emulator) -> None:
+    layout = Layout(("hidden", "n" * 63), priority=("d", "a.b"))
+    client = client_for(boto3.session.Session("the-key", "secret"), REGION, emulator.endpoint)
+    transport = Transport(client)
+    client.create_vector_bucket(vectorBucketName="vectors")
+    index = ensure_index(
+        transport, "vectors", "docs.any", IndexSettings(1, "cosine", layout.reserved_keys), may_create=True
+    )
+
+    @settings(max_examples=25, deadline=None)
+    @given(st.lists(st.tuples(records, st.text(max_size=50)), min_size=1, max_size=20))
+    def put_and_get(documents: list[tuple[dict[str, Any], str]]) -> None:
+        vectors = [
+            Vector(str(number), np.ones(1, np.float32), of_document(record, layout).of_chunk(text, ACCOUNT_JSON, 0))
+            for number, (record, text) in enumerate(documents)
+        ]
+        assert transport.put(index.arn, vectors) == []
+        found = transport.get(index.arn, [vector.key for vector in vectors])
+        for number, (record, text) in enumerate(documents):
+            back = restored(found[str(number)].metadata)
+            assert (back.text, back.account) == (text, ACCOUNT_JSON)
+            assert is_same(back.metadata, record)
+
+    put_and_get()
+    transport.close()
+    client.close()

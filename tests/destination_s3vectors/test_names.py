@@ -60,6 +60,8 @@ def test_every_index_name_is_one_the_service_takes(given_parts: tuple[str, str, 
 
 @given(index_parts, index_parts)
 @example(("docs", "b", "a", None), ("docs", "a.b", None, None))
+@example(("docs.a", "b", None, None), ("docs", "b", "a", None))
+@example(("docs", "b", "a-", None), ("docs", "b", "a", None))
 @example(("docs", "a-b", None, None), ("docs", "a", None, "b"))
 @example(("", "b", "a", None), ("a", "b", None, None))
 @example(("docs", "a", None, None), ("docs", "a", "", None))

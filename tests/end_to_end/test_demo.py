@@ -17,11 +17,12 @@ import pytest
 
 from demo import bucket
 from demo.bucket import CORPUS
+from demo.stores import STORES
 from tests.peak import measured
 
 ROOT = Path(__file__).parents[2]
 DEMO = [sys.executable, "-m", "demo"]
-pytestmark = pytest.mark.xdist_group("demo")  # the whole demo runs once, for all that is said of it
+pytestmark = pytest.mark.xdist_group("demo")  # the whole demo runs once for each store, for all that is said of it
 DOCUMENTS = sum(path.suffix in (".md", ".txt", ".html", ".pdf", ".docx") for path in CORPUS.rglob("*"))
 
 
@@ -76,14 +77,14 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-@pytest.fixture(scope="module")
-def told() -> Iterator[Told]:
+@pytest.fixture(scope="module", params=STORES)
+def told(request: pytest.FixtureRequest) -> Iterator[Told]:
     with tempfile.TemporaryDirectory(prefix="demo-test-", ignore_cleanup_errors=True) as made:
-        yield whole_demo(Path(made))
+        yield whole_demo(Path(made), request.param)
 
 
-def whole_demo(folder: Path) -> Told:
-    with started(folder, measured(DEMO, folder / "peak")) as demo:
+def whole_demo(folder: Path, store: str) -> Told:
+    with started(folder, measured([*DEMO, "--store", store], folder / "peak")) as demo:
         assert demo.stdout
         output = demo.stdout.read()
         demo.wait()

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-querying-full-t
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -147,7 +147,7 @@ def _scores(index: IndexView, texts: Mapping[str, str], rows: Rows | None) -> di
     return {key: {row: score for row, score in each.items() if row in allowed} for key, each in found.items()}
 
 
-def _added(scores: Any) -> dict[int, float]:
+def _added(scores: Iterable[Mapping[int, float]]) -> dict[int, float]:
     total: dict[int, float] = {}
     for each in scores:
         for row, score in each.items():
