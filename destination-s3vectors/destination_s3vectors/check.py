@@ -2,43 +2,76 @@
 
 import logging
 import uuid
+from collections.abc import Callable, Sequence
 
+from destination_s3vectors.account import Account
 from destination_s3vectors.places import Places
 from destination_s3vectors.service_errors import Failure
-from vector_ingest.errors import TransientError
+from vector_ingest.errors import ConfigError, TransientError
 
 logger = logging.getLogger("airbyte.s3vectors")
 KEY = "canary#"
+PATIENCE = 5.0  # seconds without success; somebody waits for the answer
 
 
 def check(places: Places, canary: bool) -> None:
-    """ConfigError names what is missing. With `canary`, a vector is put, read and deleted; else only looked for."""
-    account = places.account
+    """ConfigError names all that is missing. With `canary`, a vector is put, read and deleted; else nothing is written.
+
+    The vector bucket and the connector's own index stay, as every sync needs them.
+    """
+    account = places.account if canary else places.account_if_there()
+    if account is None:
+        logger.info("Nothing was tried: the index of the connector is not there yet, and canary is not set.")
+        return
+    if refusals := _refusals(places, account, canary):
+        raise ConfigError("\n".join(refusals))
+    _warn_if_search_fails(places, account.index)
+
+
+def _refusals(places: Places, account: Account, canary: bool) -> list[str]:
+    """What the user must mend, each once."""
     key = f"{KEY}{uuid.uuid4().hex}"
-    if canary:
-        account.write({key: {"check": True}})
+    looking = [lambda: account.read(key), lambda: _list(places, account.index)]
+    if not canary:
+        return _tried(looking)
+    # What is not there can be deleted as well: nothing is put that can't be taken away again.
+    undeletable = _tried([lambda: account.remove([key])])
+    writing = [] if undeletable else [lambda: _put_read_delete(account, key)]
+    return list(dict.fromkeys([*undeletable, *_tried([places.prove_right_to_create, *looking, *writing])]))
+
+
+def _list(places: Places, index: str) -> None:
+    client = places.transport.client
+    answer = places.transport.ask("list vectors", index, lambda: client.list_vectors(indexArn=index, maxResults=1))
+    if isinstance(answer, Failure):
+        raise answer.explained("list vectors", index)
+
+
+def _put_read_delete(account: Account, key: str) -> None:
+    account.write({key: {"check": True}})
+    try:
+        if account.read(key) is None:
+            raise TransientError(
+                f"A vector that was put into {account.name} was not there when it was read. Try again; if this "
+                "stays, the endpoint is no service with strongly consistent reads."
+            )
+    finally:
+        account.remove([key])
+
+
+def _tried(calls: Sequence[Callable[[], object]]) -> list[str]:
+    refusals = []
+    for call in calls:
         try:
-            if account.read(key) is None:
-                raise TransientError(
-                    f"A vector that was put into {account.name} was not there when it was read. Try again; if this "
-                    "stays, the endpoint is no service with strongly consistent reads."
-                )
-        finally:
-            account.remove([key])
-    else:
-        account.read(key)
-    _warn_of_rights_for_some(places, account.index)
+            call()
+        except ConfigError as error:
+            refusals.append(str(error))
+    return refusals
 
 
-def _warn_of_rights_for_some(places: Places, index: str) -> None:
-    """Rights that only some syncs need."""
+def _warn_if_search_fails(places: Places, index: str) -> None:
+    """Syncs don't search."""
     transport = places.transport
-    listed = transport.ask(
-        "list vectors", index, lambda: transport.client.list_vectors(indexArn=index, maxResults=1, returnMetadata=True)
-    )
-    if isinstance(listed, Failure):
-        refusal = listed.explained("list vectors", index)
-        logger.warning("Syncs that overwrite or refresh a stream will fail: %s", refusal)
     queried = transport.ask(
         "query vectors",
         index,

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
         EncryptionConfigurationTypeDef,
     )
 
-__all__ = ["BucketFacts", "IndexFacts", "IndexSettings", "ensure_bucket", "ensure_index", "find_bucket", "find_index"]
+__all__ = [
+    "BucketFacts",
+    "IndexFacts",
+    "IndexSettings",
+    "ensure_bucket",
+    "ensure_index",
+    "find_bucket",
+    "find_index",
+    "prove_right_to_create",
+]
 
 T = TypeVar("T")
 MAY_CREATE = "indexing.create_missing"  # the setting that messages name
@@ -123,6 +132,14 @@ def ensure_index(service: Service, bucket: str, name: str, settings: IndexSettin
         )
         raise ConfigError(f"The index `{name}` in the vector bucket `{bucket}` is not as it is set. {listed}{remedy}")
     return replace(found, created=created)
+
+
+def prove_right_to_create(service: Service, bucket: str, name: str, settings: IndexSettings) -> None:
+    """Makes nothing, as the index `name` exists: the service looks at rights before it finds the conflict.
+
+    ConfigError: the right is missing.
+    """
+    _create_index(service, bucket, name, settings)
 
 
 def _create_bucket(service: Service, name: str, key: str | None, tags: Mapping[str, str]) -> bool:

@@ -10,10 +10,19 @@ from destination_s3vectors.account import Account
 from destination_s3vectors.client import THREADS, client_for
 from destination_s3vectors.config import Indexing, PerNamespace, PerTenant
 from destination_s3vectors.documents import Place
-from destination_s3vectors.index import IndexFacts, IndexSettings, ensure_bucket, ensure_index
+from destination_s3vectors.index import (
+    IndexFacts,
+    IndexSettings,
+    ensure_bucket,
+    ensure_index,
+    find_bucket,
+    find_index,
+    prove_right_to_create,
+)
 from destination_s3vectors.lease import GOOD_FOR
 from destination_s3vectors.metadata import Layout
 from destination_s3vectors.names import Location, index_name, location_of, stream_key
+from destination_s3vectors.patience import PATIENCE
 from destination_s3vectors.transport import Transport
 from vector_ingest.aws import session
 from vector_ingest.document import Stream
@@ -30,8 +39,10 @@ ACCOUNT = "ingest--account"  # a plain name has no two hyphens, and a hash is lo
 class Places:
     """Everything is made, or compared with what is there, when it is first asked for. Used by all threads."""
 
-    def __init__(self, indexing: Indexing, layout: Layout, dimensions: int) -> None:
+    def __init__(self, indexing: Indexing, layout: Layout, dimensions: int, patience: float = PATIENCE) -> None:
+        """`patience`: seconds without success until a request is given up."""
         self._indexing = indexing
+        self._patience = patience
         self._settings = IndexSettings(
             dimensions, indexing.distance_metric, layout.reserved_keys, self.location.kms_key_arn, self._tags
         )
@@ -49,13 +60,23 @@ class Places:
 
     @cached_property
     def transport(self) -> Transport:
-        return Transport(self._client, THREADS)
+        return Transport(self._client, THREADS, patience=self._patience)
 
     @cached_property
     def account(self) -> Account:
-        name = f"{self.location.prefix}.{ACCOUNT}"
-        facts = self._ensure(name, account.settings(self.location.kms_key_arn, self._tags))
-        return Account(self._transport_of_account, facts.arn, name)
+        facts = self._ensure(self._account_name, self._account_settings)
+        return Account(self._transport_of_account, facts.arn, self._account_name)
+
+    def account_if_there(self) -> Account | None:
+        """Makes nothing. ConfigError: it is not there, and may not be made."""
+        bucket = self.location.bucket
+        is_there = find_bucket(self.transport, bucket) and find_index(self.transport, bucket, self._account_name)
+        return self.account if is_there or not self._indexing.create_missing else None
+
+    def prove_right_to_create(self) -> None:
+        """ConfigError: indexes are to be created, and the right is missing. `account` must be there."""
+        if self._indexing.create_missing and not self._indexes[self._account_name].created:
+            prove_right_to_create(self.transport, self.location.bucket, self._account_name, self._account_settings)
 
     def of(self, stream: Stream, tenant: str | None = None, create: bool = True) -> Place:
         """ConfigError: the index is not as the configuration has it, or can't be made."""
@@ -77,7 +98,7 @@ class Places:
     @cached_property
     def _transport_of_account(self) -> Transport:
         """Of its own: a lease that waits behind 10 MB of vectors could run out."""
-        return Transport(self._client, ACCOUNT_THREADS, patience=GOOD_FOR)
+        return Transport(self._client, ACCOUNT_THREADS, patience=min(self._patience, GOOD_FOR))
 
     @property
     def tenant_field(self) -> str | None:
@@ -88,6 +109,14 @@ class Places:
         for name in ("transport", "_transport_of_account"):
             if name in self.__dict__:
                 getattr(self, name).close()
+
+    @property
+    def _account_name(self) -> str:
+        return f"{self.location.prefix}.{ACCOUNT}"
+
+    @property
+    def _account_settings(self) -> IndexSettings:
+        return account.settings(self.location.kms_key_arn, self._tags)
 
     @property
     def _tags(self) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """Errors of the service, of botocore and of the network: what they mean for a request, and what the user is told."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -34,6 +35,7 @@ _KMS_REMEDIES: Mapping[str, str] = {
     "KmsInvalidStateException": "Bring the KMS key of the index back to the state Enabled",
     "KmsNotFoundException": "The KMS key of the index is gone: cancel its deletion, or load into a new index",
 }
+_ACTION = re.compile(r"s3vectors:[A-Z]\w+")
 _FOREIGN = (ClientError, BotoCoreError, ResponseParserError, HTTPError, ConnectionError, TimeoutError)
 
 
@@ -68,8 +70,11 @@ class Failure:
             return remedy
         match self.code:
             case "AccessDeniedException":
-                also = " (and s3vectors:GetVectors, for metadata)" if self.operation == "ListVectors" else ""
-                return f"Grant s3vectors:{self.operation}{also} on {resource}"
+                # A call may need a second right: of reading, where it gives metadata, or of tagging.
+                named = _ACTION.search(self.said)
+                action = named[0] if named else f"s3vectors:{self.operation}"
+                also = " (and s3vectors:GetVectors, for metadata)" if action == "s3vectors:ListVectors" else ""
+                return f"Grant {action}{also} on {resource}"
             case "ServiceQuotaExceededException":
                 return "Ask AWS for a higher quota of S3 Vectors, or make room"
             case "NotFoundException":

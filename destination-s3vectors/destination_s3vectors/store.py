@@ -6,6 +6,7 @@ what did not come again is swept at the end.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
 
 from destination_s3vectors import check, documents, search
@@ -76,7 +77,9 @@ class S3VectorsStore:
         )  # fmt: skip
 
     def check(self) -> None:
-        check.check(self.places, self._config.indexing.canary)
+        indexing = self._config.indexing
+        with closing(Places(indexing, self._rules.layout, self._rules.dimensions, check.PATIENCE)) as places:
+            check.check(places, indexing.canary)
 
     def prepare(self, stream: Stream) -> Target:
         self._refuse_to_wander(stream)

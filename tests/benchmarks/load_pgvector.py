@@ -22,7 +22,8 @@ import psycopg
 
 from demo.postgres_server import PASSWORD, PostgresServer
 from destination_pgvector.copy_rows import COLUMNS
-from tests.destination_pgvector.commands import arguments, catalog, config, stream
+from tests.destination_commands import catalog, config, stream
+from tests.destination_pgvector.commands import command_line
 from tests.peak import measured
 from vector_ingest.messages import record_line, state_line
 
@@ -90,7 +91,7 @@ def load(folder: Path, options: dict[str, Any], records: Path, rows: int) -> Res
     ) as conn:
         conn.execute("DROP TABLE IF EXISTS bench")
     peak = folder / "peak"
-    line = measured(arguments(folder, "write", options, catalog(stream("bench", "append", None))), peak)
+    line = measured(command_line(folder, "write", options, catalog(stream("bench", "append", None))), peak)
     begun = time.perf_counter()
     with records.open("rb") as stdin, subprocess.Popen(line, stdin=stdin, stdout=subprocess.PIPE) as process:
         assert process.stdout

@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 import pytest
 
 from tests.conftest import Database
-from tests.destination_pgvector.commands import arguments, catalog, config, run, stream
+from tests.destination_commands import catalog, config, run, stream
+from tests.destination_pgvector.commands import command_line
 from vector_ingest.messages import record_line, state_line, status_line
 
 DOCUMENTS, CHANGES, EVERY, KILLS = 4000, 9000, 100, 5
@@ -93,8 +94,8 @@ def test_reruns_after_kills_end_with_the_rows_of_an_undisturbed_sync(
         folder = tmp_path / schema
         folder.mkdir()
         old = catalog(stream("Docs", STREAMS[name]["destination_sync_mode"]))
-        assert run(arguments(folder, "write", config(indexing), old), before).code == 0
-        line = arguments(folder, "write", config(indexing), catalog(STREAMS[name]))
+        assert run(command_line(folder, "write", config(indexing), old), before).code == 0
+        line = command_line(folder, "write", config(indexing), catalog(STREAMS[name]))
         done = 0
         for _ in range(KILLS if schema == "killed" else 0):
             for state in kill_somewhere(line, lines[done:], chance):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Database
-from tests.destination_pgvector.commands import PROGRAM, arguments, catalog, config, run, stream
+from tests.destination_commands import catalog, config, run, stream
+from tests.destination_pgvector.commands import PROGRAM, command_line
 from vector_ingest.messages import record_line, state_line, status_line
 
 SECRET = "s3cret-in-the-config"
@@ -64,7 +65,7 @@ def test_wrong_arguments_exit_with_2(line: list[str]) -> None:
 
 
 def test_check_succeeds_on_a_working_configuration_and_leaves_nothing(database: Database, tmp_path: Path) -> None:
-    ended = run(arguments(tmp_path, "check", config(database.indexing())))
+    ended = run(command_line(tmp_path, "check", config(database.indexing())))
     assert (ended.code, ended.of("CONNECTION_STATUS")) == (0, [{"status": "SUCCEEDED"}])
     with database.connect() as conn:
         assert conn.execute("SELECT count(*) FROM pg_extension WHERE extname = 'vector'").fetchone() == (0,)
@@ -96,7 +97,7 @@ def test_a_bad_configuration_fails_the_check_with_a_message_that_names_it(
 ) -> None:
     changes, indexing, expected = BAD[name]
     bad = config({**database.indexing(), **indexing}, **changes)
-    ended = run(arguments(tmp_path, "check", bad))
+    ended = run(command_line(tmp_path, "check", bad))
     assert ended.code == 0
     (status,) = ended.of("CONNECTION_STATUS")
     assert status["status"] == "FAILED"
@@ -109,7 +110,7 @@ def test_a_bad_configuration_fails_the_check_with_a_message_that_names_it(
 def test_a_bad_configuration_ends_a_write_with_a_config_error(database: Database, tmp_path: Path, name: str) -> None:
     changes, indexing, expected = BAD[name]
     bad = config({**database.indexing(), **indexing}, **changes)
-    ended = run(arguments(tmp_path, "write", bad, catalog(stream("Docs", "append"))), lines(record(1, "a")))
+    ended = run(command_line(tmp_path, "write", bad, catalog(stream("Docs", "append"))), lines(record(1, "a")))
     assert ended.code == 1
     assert ended.error()["failure_type"] == "config_error"
     assert_that(ended.error()["message"], expected)
@@ -127,7 +128,7 @@ def assert_that(message: str, expected: str) -> None:
 def test_a_bad_catalog_ends_a_write_with_a_config_error(
     database: Database, tmp_path: Path, content: str, expected: str
 ) -> None:
-    line = arguments(tmp_path, "write", config(database.indexing()), {})
+    line = command_line(tmp_path, "write", config(database.indexing()), {})
     (tmp_path / "catalog.json").write_text(content)
     ended = run(line)
     assert ended.code == 1
@@ -140,7 +141,7 @@ def test_a_user_without_rights_is_told_which_one_is_missing(database: Database, 
         conn.execute("CREATE EXTENSION vector")
         conn.execute(f"CREATE ROLE {database.name} LOGIN PASSWORD 'x'".encode())
     indexing = {**database.indexing(), "username": database.name, "credentials": {"password": "x"}}
-    (status,) = run(arguments(tmp_path, "check", config(indexing))).of("CONNECTION_STATUS")
+    (status,) = run(command_line(tmp_path, "check", config(indexing))).of("CONNECTION_STATUS")
     assert status["status"] == "FAILED"
     assert "permission denied for schema public" in status["message"]
     with database.connect() as conn:
@@ -149,7 +150,7 @@ def test_a_user_without_rights_is_told_which_one_is_missing(database: Database, 
 
 def test_three_syncs_store_change_and_delete_and_search_finds(database: Database, tmp_path: Path) -> None:
     options = config(database.indexing())
-    write = arguments(tmp_path, "write", options, catalog(stream("Docs", "append_dedup")))
+    write = command_line(tmp_path, "write", options, catalog(stream("Docs", "append_dedup")))
     first = run(
         write, lines(record(1, "the cat", _ab_source_file_url="a.md"), record(2, "a dog"), state(1), complete())
     )
@@ -176,14 +177,14 @@ def test_three_syncs_store_change_and_delete_and_search_finds(database: Database
 def test_search_of_an_unknown_stream_says_so_on_stderr(database: Database, tmp_path: Path) -> None:
     with database.connect() as conn:
         conn.execute("CREATE EXTENSION vector")
-    line = arguments(tmp_path, "search", config(database.indexing()))
+    line = command_line(tmp_path, "search", config(database.indexing()))
     done = subprocess.run([*line, "--stream", "Nothing", "x"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert "has no table" in done.stderr
 
 
 def test_a_source_that_breaks_off_is_a_transient_error_and_exit_code_1(database: Database, tmp_path: Path) -> None:
-    write = arguments(tmp_path, "write", config(database.indexing()), catalog(stream("Docs", "append_dedup")))
+    write = command_line(tmp_path, "write", config(database.indexing()), catalog(stream("Docs", "append_dedup")))
     ended = run(write, lines(status_line("Docs", None, "STARTED"), record(1, "a"), state(1)))
     assert ended.code == 1
     assert ended.error()["failure_type"] == "transient_error"
@@ -191,7 +192,7 @@ def test_a_source_that_breaks_off_is_a_transient_error_and_exit_code_1(database:
 
 
 def test_a_state_comes_back_while_stdin_stays_open(database: Database, tmp_path: Path) -> None:
-    write = arguments(tmp_path, "write", config(database.indexing()), catalog(stream("Docs", "append_dedup")))
+    write = command_line(tmp_path, "write", config(database.indexing()), catalog(stream("Docs", "append_dedup")))
     with subprocess.Popen(write, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
@@ -206,7 +207,7 @@ def test_a_state_comes_back_while_stdin_stays_open(database: Database, tmp_path:
 def test_vectors_that_come_in_a_field_are_stored_as_they_are(database: Database, tmp_path: Path) -> None:
     embedding = {"mode": "from_field", "field_name": "v", "dimensions": 2}
     options = config(database.indexing(), embedding=embedding)
-    write = arguments(tmp_path, "write", options, catalog(stream("Docs", "append", None)))
+    write = command_line(tmp_path, "write", options, catalog(stream("Docs", "append", None)))
     ended = run(write, lines(record(1, "a", v=[1, 2.5]), state(1)))
     assert ended.code == 0, ended
     with database.connect() as conn:
@@ -219,7 +220,7 @@ def test_vectors_that_come_in_a_field_are_stored_as_they_are(database: Database,
 
 
 def test_a_restart_of_the_server_is_waited_for(database: Database, tmp_path: Path) -> None:
-    write = arguments(tmp_path, "write", config(database.indexing()), catalog(stream("Docs", "append_dedup")))
+    write = command_line(tmp_path, "write", config(database.indexing()), catalog(stream("Docs", "append_dedup")))
     with subprocess.Popen(write, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import Bucket
-from tests.destination_pgvector.commands import Ended, run
+from tests.destination_commands import Ended, run
 
 PROGRAM = Path(sys.executable).parent / "source-s3"
 

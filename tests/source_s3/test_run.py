@@ -13,7 +13,7 @@ import pytest
 
 from demo.s3_server import SECRET_KEY
 from tests.conftest import Bucket
-from tests.destination_pgvector.commands import run
+from tests.destination_commands import run
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.commands import PROGRAM, arguments, catalog, config, read, statuses
 

@@ -19,7 +19,7 @@ from source_s3.read_all import configured_streams, read_all
 from source_s3.schema import LAST_MODIFIED
 from source_s3.sync import read_stream
 from tests.conftest import Bucket
-from tests.destination_pgvector.commands import Ended
+from tests.destination_commands import Ended
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3 import commands
 from tests.source_s3.commands import catalog, config, counts, last_states, records, statuses
