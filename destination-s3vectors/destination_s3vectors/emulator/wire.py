@@ -132,7 +132,7 @@ def _broken(shape: Shape, value: Any, path: str) -> Iterator[Field]:
             yield from _broken_items(shape, value, path)
         case MapShape():
             for key, item in value.items():
-                yield from _broken(shape.key, key, f"{path}/{key}")
+                yield from _broken(shape.key, key, path)
                 yield from _broken(shape.value, item, f"{path}/{key}")
         case StringShape():
             yield from _broken_text(shape, value, path)
