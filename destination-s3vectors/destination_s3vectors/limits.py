@@ -6,6 +6,8 @@ Sources, read in November 2026:
     model      the documentation in botocore's service model: ListVectors, TagResource
 """
 
+from datetime import UTC, datetime
+
 # One call
 PUT_VECTORS = 500
 DELETE_VECTORS = 500
@@ -36,6 +38,9 @@ METADATA_KEYS = 50
 NON_FILTERABLE_KEYS = 10  # fixed when the index is made
 TEXT_SEARCH_KEYS = 10  # model
 FILTER_CONSTRAINTS = 100  # of one query in ENHANCED mode
+
+# Vector buckets made since then make ENHANCED indexes unless told otherwise, and theirs can't become CLASSIC; model
+ENHANCED_SINCE = datetime(2026, 9, 30, tzinfo=UTC)
 
 # Names: in the service's model as patterns of the ARNs and of the key's ARN, and as the length of a metadata key.
 # Characters or bytes of UTF-8 is not said: bytes are never fewer.

@@ -22,7 +22,7 @@ def test_a_bucket_has_the_defaults_of_the_service(client: Any) -> None:
         "vectorBucketName": "one",
         "vectorBucketArn": f"arn:aws:s3vectors:{REGION}:{ACCOUNT}:bucket/one",
         "encryptionConfiguration": {"sseType": "AES256"},
-        "defaultIndexMode": "CLASSIC",
+        "defaultIndexMode": "ENHANCED",
     }
 
 
@@ -100,11 +100,11 @@ def test_a_policy_is_kept_and_deleted(client: Any, bucket: str) -> None:
 
 def test_the_default_mode_is_that_of_new_indexes_only(client: Any, bucket: str, make_index: MakeIndex) -> None:
     before = make_index()
-    client.put_vector_bucket_default_index_mode(vectorBucketName=bucket, defaultIndexMode="ENHANCED")
+    client.put_vector_bucket_default_index_mode(vectorBucketName=bucket, defaultIndexMode="CLASSIC")
     after = make_index()
     modes = [client.get_index(**index.name)["index"]["indexMode"] for index in (before, after)]
-    assert modes == ["CLASSIC", "ENHANCED"]
-    assert client.get_vector_bucket(vectorBucketName=bucket)["vectorBucket"]["defaultIndexMode"] == "ENHANCED"
+    assert modes == ["ENHANCED", "CLASSIC"]
+    assert client.get_vector_bucket(vectorBucketName=bucket)["vectorBucket"]["defaultIndexMode"] == "CLASSIC"
 
 
 def test_tags_are_added_replaced_and_removed(client: Any, index: Index) -> None:

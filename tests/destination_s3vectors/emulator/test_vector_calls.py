@@ -41,7 +41,7 @@ def test_numbers_come_back_as_the_float32_they_became(index: Index) -> None:
 
 def test_deleting_what_is_not_there_succeeds(index: Index) -> None:
     index.put(vector("a"), vector("b"), vector("c"))
-    index.client.delete_vectors(**index.name, keys=["a", "a", "never"])
+    index.client.delete_vectors(**index.name, keys=["a", "never"])
     index.client.delete_vectors(**index.name, keys=["a"])
     assert sorted(index.keys()) == ["b", "c"]
 
@@ -88,8 +88,17 @@ def test_a_key_may_be_any_text_within_the_limit(index: Index, key: str) -> None:
     assert index.keys() == []
 
 
-def test_a_key_comes_once_in_a_call(index: Index) -> None:
-    assert refused(index.client.put_vectors, **index.name, vectors=[vector("a"), vector("a")])[1] == 400
+def test_a_key_comes_once_in_a_write(index: Index) -> None:
+    index.put(vector("a"))
+    wanted: tuple[str, int, str, list[dict[str, str]]] = (
+        "ValidationException",
+        400,
+        "Request must not contain duplicate keys",
+        [],
+    )
+    assert refused(index.client.put_vectors, **index.name, vectors=[vector("a"), vector("a", [3, 4])]) == wanted
+    assert refused(index.client.delete_vectors, **index.name, keys=["a", "a"]) == wanted
+    assert index.get("a") == [vector("a", metadata={})]
 
 
 @pytest.mark.parametrize(
