@@ -51,6 +51,23 @@ def test_an_index_needs_its_bucket(client: Any) -> None:
     assert refused(client.create_index, vectorBucketName="none", **shape)[:2] == ("NotFoundException", 404)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("us-east-1", "eu-west-1"), ("123456789012", "210987654321"), ("/index/", "/index/no-")]
+)
+@pytest.mark.parametrize("call", ["get_index", "delete_index", "list_vectors"])
+def test_the_arn_of_another_index_is_not_found(index: Index, call: str, old: str, new: str) -> None:
+    assert refused(getattr(index.client, call), indexArn=index.arn.replace(old, new))[:2] == ("NotFoundException", 404)
+
+
+def test_a_token_of_indexes_is_good_only_for_its_bucket_and_prefix(client: Any, make_index: MakeIndex) -> None:
+    bucket = make_index(indexName="aa-1").name["vectorBucketName"]
+    make_index(indexName="aa-2")
+    client.create_vector_bucket(vectorBucketName="other")
+    token = client.list_indexes(vectorBucketName=bucket, maxResults=1)["nextToken"]
+    for given in ({"vectorBucketName": "other"}, {"vectorBucketName": bucket, "prefix": "aa"}):
+        assert refused(client.list_indexes, **given, nextToken=token)[:2] == ("ValidationException", 400)
+
+
 @pytest.mark.parametrize("left_out", ["vectorBucketName", "indexName"])
 def test_an_index_is_meant_by_both_names_or_by_arn(index: Index, left_out: str) -> None:
     half = {name: value for name, value in index.name.items() if name != left_out}
