@@ -24,13 +24,23 @@ class Stored:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Rows of `keys`, `matrix` and `metadata` belong together; later writes don't change them."""
+
+    keys: Sequence[str]
+    matrix: NDArray[np.float32]
+    metadata: Sequence[Mapping[str, Any] | None]
+
+
 class Vectors:
     """Not locked in itself: its owner lets one thread at a time in."""
 
     def __init__(self, dimension: int) -> None:
         self.keys: list[str] = []
         self.metadata: list[Mapping[str, Any] | None] = []
-        self.version = 0
+        self._snapshot: Snapshot | None = None
+        self._shown = 0  # rows of the matrix that a snapshot may still show
         self._matrix = np.empty((FIRST_ROWS, dimension), np.float32)
         self._rows: dict[str, int] = {}
         self._sequences: list[int] = []
@@ -48,6 +58,13 @@ class Vectors:
         """Shape (n, dimension), the rows of `keys` and `metadata`. No copy: the next write changes it."""
         return self._matrix[: len(self.keys)]
 
+    def snapshot(self) -> Snapshot:
+        """The same one until the next write. The matrix is copied only when a write would change a row it shows."""
+        if self._snapshot is None:
+            self._snapshot = Snapshot(self.keys.copy(), self.matrix, self.metadata.copy())
+            self._shown = len(self.keys)
+        return self._snapshot
+
     def sequences(self, keys: Sequence[str]) -> list[int]:
         """The numbers that `put` will give these keys, for those who write them down first."""
         new = iter(range(self._next, self._next + len(keys)))
@@ -59,15 +76,19 @@ class Vectors:
 
     def put(self, records: Records, sequences: Sequence[int]) -> None:
         """Whole vectors are replaced, data and metadata. Keys are distinct."""
-        self.version += 1
+        self._snapshot = None
         self._grow(len(self.keys) + len(records.keys))
         columns = (records.keys, records.metadata, sequences, records.sizes())
         rows = [self._place(*entry) for entry in zip(*columns, strict=True)]
+        if rows and min(rows) < self._shown:
+            self._leave_to_snapshots()
         self._matrix[rows] = records.vectors
 
     def delete(self, keys: Sequence[str]) -> None:
         """The last row moves into a gap, so that the rows stay dense."""
-        self.version += 1
+        self._snapshot = None
+        if self._shown and any(key in self._rows for key in keys):
+            self._leave_to_snapshots()
         for key in keys:
             row = self._rows.pop(key, None)
             if row is None:
@@ -117,12 +138,17 @@ class Vectors:
         self._next = sequence + 1
         return row
 
+    def _leave_to_snapshots(self) -> None:
+        self._matrix = self._matrix.copy()
+        self._shown = 0
+
     def _grow(self, rows: int) -> None:
         capacity = self._matrix.shape[0]
         if rows > capacity:
             grown = np.empty((max(rows, capacity * 3 // 2), self._matrix.shape[1]), np.float32)
             grown[: len(self.keys)] = self.matrix
             self._matrix = grown
+            self._shown = 0
 
 
 def _fill_gap(column: list[Any], row: int) -> None:

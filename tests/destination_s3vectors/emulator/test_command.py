@@ -51,15 +51,28 @@ def make(client: Any, **parameters: Any) -> Index:
     return Index(client, NAME, client.create_index(**NAME, **shape)["indexArn"])
 
 
-def test_help_says_how_to_point_boto3_at_it() -> None:
-    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True)
-    assert "AWS_ENDPOINT_URL_S3VECTORS" in done.stdout
-    assert "/_emulator/faults" in done.stdout
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], ["AWS_ENDPOINT_URL_S3VECTORS", "/_emulator/faults", "--no-throttle", "serve", "probe"]),
+        (["serve"], ["--no-throttle", "--file"]),
+        (["probe"], ["--endpoint", "checks of documented behaviour"]),
+    ],
+)
+def test_help_is_there_for_each_command(arguments: list[str], said: list[str]) -> None:
+    done = subprocess.run([*COMMAND, *arguments, "--help"], capture_output=True, text=True, check=True)
+    assert [words for words in said if words not in " ".join(done.stdout.split())] == []
+
+
+def test_an_unknown_command_is_refused_with_the_known_ones() -> None:
+    done = subprocess.run([*COMMAND, "prove"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "'serve', 'probe'" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_in_good_order_with_open_connections(number: signal.Signals) -> None:
-    with started() as (process, client):
+    with started("serve") as (process, client):
         client.list_vector_buckets()
         process.send_signal(number)
         assert process.wait(timeout=10) == 0
@@ -80,7 +93,6 @@ def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
     file = tmp_path / "emulator.db"
     with started("--file", str(file)) as (process, client):
         index = make(client, metadataConfiguration={"nonFilterableMetadataKeys": ["text"]})
-        client.update_index_mode(**NAME, indexMode="ENHANCED")
         client.update_metadata_configuration(**NAME, add={"textSearchConfigurations": [{"metadataKey": "text"}]})
         client.tag_resource(resourceArn=index.arn, tags={"c": "d"})
         index.put(*(vector(f"k{n}", [n + 1, 0.1], {"n": n, "text": "é"}) for n in range(50)))
