@@ -1,7 +1,7 @@
 """The vector store in Amazon S3 Vectors: an index for each stream, documents written so that they survive a kill.
 
-There is no rename and no transaction, so a stream that is replaced as a whole is replaced document by document, and what
-did not come again is swept at the end.
+There is no rename and no transaction, so a stream that is replaced as a whole is replaced document by document, and
+what did not come again is swept at the end.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
