@@ -64,9 +64,9 @@ def against_stock(data: npt.NDArray[np.float32]) -> tuple[float, float]:
 
 
 @contextmanager
-def started(module: str) -> Iterator[str]:
+def started(module: str, *options: str) -> Iterator[str]:
     """The endpoint that the module prints when it runs as a process."""
-    with subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-m", module, *options], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
             yield process.stdout.readline().strip()
