@@ -19,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ import boto3.session
 
 from destination_s3vectors import limits
 from destination_s3vectors.transport import Transport, client_for
-from tests.benchmarks.put_s3vectors import started
+from tests.benchmarks.put_s3vectors import started, writes
 from tests.destination_pgvector.commands import catalog, stream
 from tests.peak import measured
 from vector_ingest.messages import record_line, state_line
@@ -89,14 +88,12 @@ def load(folder: Path, rows: int, *options: str, words: int) -> Loaded:
     write_input(folder / "records.jsonl", rows, words)
     with started("destination_s3vectors.emulator", *options) as endpoint:
         begun = time.perf_counter()
-        usage, peak = write(folder, endpoint)
+        cpu, peak = write(folder, endpoint)
         seconds = time.perf_counter() - begun
-        log = calls(endpoint)
+        asked, refused = writes(endpoint)
         if (there := count(endpoint)) != rows:
             raise RuntimeError(f"expected {rows} vectors in the index, found {there}")
-    puts = [log[operation] for operation in ("PutVectors", "DeleteVectors") if operation in log]
-    writes, refused = sum(put["calls"] for put in puts), sum(sum(put["refused"].values()) for put in puts)
-    return Loaded(rows, seconds, usage, peak, writes, refused)
+    return Loaded(rows, seconds, cpu, peak, asked, refused)
 
 
 def write_input(path: Path, rows: int, words: int) -> None:
@@ -139,12 +136,6 @@ def configuration(endpoint: str) -> dict[str, Any]:
             "vector_bucket": BUCKET,
         },
     }
-
-
-def calls(endpoint: str) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{endpoint}/_emulator/log") as answer:
-        found: dict[str, Any] = json.load(answer)
-    return found
 
 
 def count(endpoint: str) -> int:
