@@ -13,6 +13,7 @@ from destination_s3vectors import limits
 # Our count of the body is exact. Whether the service counts the headers as well is not documented; with a long session
 # token they take a few KiB.
 MARGIN_BYTES = 64 * 1024
+TOGETHER = 256  # vectors checked at a time: a copy of a whole batch would be a tenth of the process's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,12 @@ def unacceptable(
     reasons: list[str | None] = [None] * len(vectors)
     for row in set(range(len(vectors))).difference(fitting):
         reasons[row] = f"The vector has the shape {vectors[row].shape}; the index takes ({dimension},)."
-    if not fitting:
-        return reasons
-    matrix = vectors if isinstance(vectors, np.ndarray) else np.stack([vectors[row] for row in fitting])
-    for at in np.flatnonzero(~np.isfinite(matrix).all(axis=1)):
-        reasons[fitting[at]] = "The vector holds NaN or infinity; the service takes finite numbers only."
-    if metric == "cosine":
-        for at in np.flatnonzero(~matrix.any(axis=1)):
-            reasons[fitting[at]] = "All numbers of the vector are zero: it has no direction, so no cosine distance."
+    for start in range(0, len(fitting), TOGETHER):
+        rows = fitting[start : start + TOGETHER]
+        matrix = np.stack([vectors[row] for row in rows])
+        for at in np.flatnonzero(~np.isfinite(matrix).all(axis=1)):
+            reasons[rows[at]] = "The vector holds NaN or infinity; the service takes finite numbers only."
+        if metric == "cosine":
+            for at in np.flatnonzero(~matrix.any(axis=1)):
+                reasons[rows[at]] = "All numbers of the vector are zero: it has no direction, so no cosine distance."
     return reasons

@@ -81,8 +81,8 @@ def test_what_the_service_would_refuse_is_found_by_row() -> None:
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_a_matrix_is_checked_like_its_rows(metric: Literal["cosine", "euclidean"]) -> None:
-    matrix = np.random.default_rng(1).standard_normal((20, 5)).astype(np.float32)
-    matrix[3], matrix[7, 2] = 0, np.nan
+    matrix = np.random.default_rng(1).standard_normal((600, 5)).astype(np.float32)
+    matrix[300], matrix[599, 2] = 0, np.nan
     assert unacceptable(matrix, metric, 5) == unacceptable(list(matrix), metric, 5)
     assert sum(reason is not None for reason in unacceptable(matrix, metric, 5)) == (2 if metric == "cosine" else 1)
     assert all(unacceptable(matrix, metric, 6))
