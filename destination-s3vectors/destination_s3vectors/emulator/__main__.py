@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from destination_s3vectors import limits
@@ -23,8 +24,9 @@ Make things go wrong (see faults.py for the rules), and see what happened:
 """
 
 
-def main() -> int:
-    options = _parser().parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code. None: the arguments of the process."""
+    options = _parser().parse_args(arguments)
     code: int = options.run(options)
     return code
 

@@ -88,6 +88,7 @@ def delete_vector_bucket_policy(account: Account, request: Request) -> Answer:
 def put_vector_bucket_default_index_mode(account: Account, request: Request) -> Answer:
     with account.lock:
         bucket = account.bucket(bucket_arn(account.owner, request))
+        # Guess: a new bucket may be set to CLASSIC too; only of UpdateIndexMode is it said that it can't.
         account.save_bucket(replace(bucket, mode=request["defaultIndexMode"]))
     return {}
 

@@ -133,6 +133,7 @@ def _languages(configurations: Sequence[Mapping[str, Any]]) -> dict[str, str | N
 
 
 def _check_distinct(keys: Sequence[str], member: str) -> None:
+    # Guess: the service may take it.
     repeated = [key for key, times in Counter(keys).items() if times > 1]
     if repeated:
         raise validation(

@@ -45,7 +45,7 @@ class Emulator:
         self.service = Service(Account(Owner(region, account), self._storage, clock), Throttle(rates), self.faults)
         self._server = _Server(self, port)
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.005})
 
     def start(self) -> None:
         self._thread.start()

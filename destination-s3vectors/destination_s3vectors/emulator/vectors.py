@@ -1,5 +1,6 @@
 """The vectors of one index: a dense float32 matrix, and the order in which a listing walks through them."""
 
+import weakref
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ class Vectors:
     def __init__(self, dimension: int) -> None:
         self.keys: list[str] = []
         self.metadata: list[Mapping[str, Any] | None] = []
-        self._snapshot: Snapshot | None = None
-        self._shown = 0  # rows of the matrix that a snapshot may still show
+        self._copies: tuple[list[str], list[Mapping[str, Any] | None]] | None = None
+        self._shown: list[weakref.ref[NDArray[np.float32]]] = []  # what snapshots that are in use show of the matrix
         self._matrix = np.empty((FIRST_ROWS, dimension), np.float32)
         self._rows: dict[str, int] = {}
         self._sequences: list[int] = []
@@ -59,11 +60,17 @@ class Vectors:
         return self._matrix[: len(self.keys)]
 
     def snapshot(self) -> Snapshot:
-        """The same one until the next write. The matrix is copied only when a write would change a row it shows."""
-        if self._snapshot is None:
-            self._snapshot = Snapshot(self.keys.copy(), self.matrix, self.metadata.copy())
-            self._shown = len(self.keys)
-        return self._snapshot
+        """Keys and metadata are the same objects until the next write.
+
+        The matrix is copied only when a write changes a row of it while somebody still holds a snapshot's `matrix`.
+        """
+        if self._copies is None:
+            self._copies = self.keys.copy(), self.metadata.copy()
+        keys, metadata = self._copies
+        matrix = self.matrix
+        self._shown = [shown for shown in self._shown if shown() is not None]
+        self._shown.append(weakref.ref(matrix))
+        return Snapshot(keys, matrix, metadata)
 
     def sequences(self, keys: Sequence[str]) -> list[int]:
         """The numbers that `put` will give these keys, for those who write them down first."""
@@ -76,19 +83,19 @@ class Vectors:
 
     def put(self, records: Records, sequences: Sequence[int]) -> None:
         """Whole vectors are replaced, data and metadata. Keys are distinct."""
-        self._snapshot = None
+        self._copies = None
+        known = len(self.keys)
         self._grow(len(self.keys) + len(records.keys))
         columns = (records.keys, records.metadata, sequences, records.sizes())
         rows = [self._place(*entry) for entry in zip(*columns, strict=True)]
-        if rows and min(rows) < self._shown:
+        if rows and min(rows) < known:
             self._leave_to_snapshots()
         self._matrix[rows] = records.vectors
 
     def delete(self, keys: Sequence[str]) -> None:
         """The last row moves into a gap, so that the rows stay dense."""
-        self._snapshot = None
-        if self._shown and any(key in self._rows for key in keys):
-            self._leave_to_snapshots()
+        self._copies = None
+        self._leave_to_snapshots()
         for key in keys:
             row = self._rows.pop(key, None)
             if row is None:
@@ -139,8 +146,9 @@ class Vectors:
         return row
 
     def _leave_to_snapshots(self) -> None:
-        self._matrix = self._matrix.copy()
-        self._shown = 0
+        if any(shown() is not None for shown in self._shown):
+            self._matrix = self._matrix.copy()
+        self._shown = []
 
     def _grow(self, rows: int) -> None:
         capacity = self._matrix.shape[0]
@@ -148,7 +156,7 @@ class Vectors:
             grown = np.empty((max(rows, capacity * 3 // 2), self._matrix.shape[1]), np.float32)
             grown[: len(self.keys)] = self.matrix
             self._matrix = grown
-            self._shown = 0
+            self._shown = []
 
 
 def _fill_gap(column: list[Any], row: int) -> None:

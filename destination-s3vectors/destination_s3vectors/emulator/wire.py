@@ -80,6 +80,7 @@ class Protocol:
             pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(operation.http["requestUri"]))
             if found := re.fullmatch(pattern, path):
                 return operation, {name: unquote(value) for name, value in found.groupdict().items()}
+        # Guess: another method on a known path may be answered otherwise.
         raise ServiceError("UnknownOperationException", 404, f"No operation of the service answers to {method} {path}")
 
 

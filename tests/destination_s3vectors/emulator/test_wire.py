@@ -189,7 +189,7 @@ def test_a_vector_holds_numbers_only(emulator: Emulator, index: Index, numbers: 
     assert answer["fieldList"][0]["path"] == "/vectors/0/data/float32/0"
 
 
-@pytest.mark.parametrize("number", ['"NaN"', '"Infinity"', '"-Infinity"', "NaN", "-Infinity", "1e39", "1" + "0" * 400])
+@pytest.mark.parametrize("number", ['"NaN"', '"Infinity"', '"-Infinity"', "NaN", "-Infinity", "1e39", "1" + "0" * 39])
 def test_no_number_is_one_however_it_is_written(emulator: Emulator, index: Index, number: str) -> None:
     vectors = f'[{{"key": "k", "data": {{"float32": [{number}, 1]}}}}]'
     body = f'{{"indexArn": "{index.arn}", "vectors": {vectors}}}'.encode()
