@@ -145,7 +145,7 @@ class S3VectorsStore:
 
     def nearest(self, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Nearest]:
         """By the index's own distance. For searching only."""
-        place = self.places.of(Stream(stream, namespace, "append"), create=False)
+        place = self.places.to_search(Stream(stream, namespace, "append"))
         source = f"{namespace}_{stream}" if namespace else stream
         return search.nearest(self.places.transport, place, source, question, limit)
 
