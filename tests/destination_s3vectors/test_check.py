@@ -10,11 +10,11 @@ from destination_s3vectors.connector import CONNECTOR
 from destination_s3vectors.emulator.faults import Rule
 from tests.conftest import VectorBucket
 from tests.destination_commands import config
+from tests.destination_s3vectors.commands import ACCOUNT
 from tests.destination_s3vectors.contents import connect, index_names, vectors_of
 from vector_ingest.errors import ConfigError, TransientError
 from vector_ingest.pipeline import check
 
-ACCOUNT = "airbyte.ingest--account"
 WRITES = ("CreateVectorBucket", "CreateIndex", "PutVectors", "DeleteVectors", "TagResource", "UpdateIndexMode")
 
 
