@@ -1,6 +1,7 @@
 """A destination as the platform runs it: a process, its input, its output."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -63,7 +64,10 @@ def arguments(program: Path, folder: Path, command: str, config: object, catalog
     return line
 
 
-def run(line: Sequence[str], stdin: bytes = b"") -> Ended:
-    done = subprocess.run(line, input=stdin, capture_output=True, check=False, timeout=120)
+def run(line: Sequence[str], stdin: bytes = b"", **environment: str) -> Ended:
+    """`environment`: variables beside those of the tests."""
+    done = subprocess.run(
+        line, input=stdin, capture_output=True, check=False, timeout=120, env={**os.environ, **environment}
+    )
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     return Ended(done.returncode, messages, done.stderr.decode())

@@ -5,7 +5,7 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from destination_s3vectors import account
+from destination_s3vectors import account, limits
 from destination_s3vectors.account import Account
 from destination_s3vectors.client import THREADS, client_for
 from destination_s3vectors.config import Indexing, PerNamespace, PerTenant
@@ -21,7 +21,7 @@ from destination_s3vectors.index import (
 )
 from destination_s3vectors.lease import GOOD_FOR
 from destination_s3vectors.metadata import Layout
-from destination_s3vectors.names import Location, index_name, location_of, stream_key
+from destination_s3vectors.names import Location, checked_kms_key, index_name, location_of, stream_key
 from destination_s3vectors.patience import PATIENCE
 from destination_s3vectors.transport import Transport
 from vector_ingest.aws import session
@@ -40,7 +40,15 @@ class Places:
     """Everything is made, or compared with what is there, when it is first asked for. Used by all threads."""
 
     def __init__(self, indexing: Indexing, layout: Layout, dimensions: int, patience: float = PATIENCE) -> None:
-        """`patience`: seconds without success until a request is given up."""
+        """`patience`: seconds without success until a request is given up.
+
+        ConfigError: an index can't have so many dimensions.
+        """
+        if dimensions > limits.DIMENSIONS:
+            raise ConfigError(
+                f"The embedding model gives {dimensions:,} dimensions: an index of S3 Vectors has at most "
+                f"{limits.DIMENSIONS:,}. Choose a smaller model, or set fewer dimensions if it can shorten its vectors."
+            )
         self._indexing = indexing
         self._patience = patience
         self._settings = IndexSettings(
@@ -56,7 +64,8 @@ class Places:
         text = indexing.vector_bucket
         found = location_of(text if "://" in text else f"s3vectors://{text}")
         prefix = _agreed("index prefix", found.prefix or None, indexing.index_prefix) or DEFAULT_PREFIX
-        return Location(found.bucket, prefix, _agreed("KMS key", found.kms_key_arn, indexing.kms_key_arn))
+        key = indexing.kms_key_arn and checked_kms_key(indexing.kms_key_arn)
+        return Location(found.bucket, prefix, _agreed("KMS key", found.kms_key_arn, key))
 
     @cached_property
     def transport(self) -> Transport:
@@ -78,10 +87,26 @@ class Places:
         if self._indexing.create_missing and not self._indexes[self._account_name].created:
             prove_right_to_create(self.transport, self.location.bucket, self._account_name, self._account_settings)
 
-    def of(self, stream: Stream, tenant: str | None = None, create: bool = True) -> Place:
+    def of(self, stream: Stream, tenant: str | None = None) -> Place:
         """ConfigError: the index is not as the configuration has it, or can't be made."""
-        facts = self._ensure(self.name_of(stream, tenant), self._settings, create)
+        facts = self._ensure(self.name_of(stream, tenant), self._settings)
         return Place(facts.arn, stream_key(stream.name, stream.namespace))
+
+    def to_search(self, stream: Stream, tenant: str | None) -> Place:
+        """Makes nothing. ConfigError: the stream was never loaded, or it is not said of which tenant."""
+        if self.tenant_field and tenant is None:
+            raise ConfigError(
+                f"The stream `{stream.name}` has an index for each value of `{self.tenant_field}`: say which tenant's "
+                "to search (--tenant)."
+            )
+        bucket, name = self.location.bucket, self.name_of(stream, tenant)
+        if find_index(self.transport, bucket, name) is None:
+            raise ConfigError(
+                f"The stream `{stream.name}` was never loaded: the vector bucket `{bucket}` has no index `{name}` in "
+                f"the region {self.transport.client.meta.region_name}. Check the names of stream and namespace, bucket "
+                "and prefix, or load it first."
+            )
+        return self.of(stream, tenant)
 
     def name_of(self, stream: Stream, tenant: str | None = None) -> str:
         if isinstance(self._indexing.index_for, PerNamespace):
@@ -122,10 +147,10 @@ class Places:
     def _tags(self) -> Mapping[str, str]:
         return {tag.key: tag.value for tag in self._indexing.tags}
 
-    def _ensure(self, name: str, settings: IndexSettings, create: bool = True) -> IndexFacts:
+    def _ensure(self, name: str, settings: IndexSettings) -> IndexFacts:
         with self._lock:
             if name not in self._indexes:
-                may_create, bucket = create and self._indexing.create_missing, self.location.bucket
+                may_create, bucket = self._indexing.create_missing, self.location.bucket
                 if not self._indexes:
                     ensure_bucket(self.transport, self.location, self._tags, may_create)
                 self._indexes[name] = ensure_index(self.transport, bucket, name, settings, may_create)

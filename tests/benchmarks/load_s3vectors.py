@@ -28,7 +28,7 @@ import boto3.session
 from destination_s3vectors import limits
 from destination_s3vectors.transport import Transport, client_for
 from tests.benchmarks.put_s3vectors import started, writes
-from tests.destination_pgvector.commands import catalog, stream
+from tests.destination_commands import catalog, stream
 from tests.peak import measured
 from vector_ingest.messages import record_line, state_line
 

@@ -1,6 +1,7 @@
 """The check, against an emulator that refuses single rights."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,11 +10,11 @@ from destination_s3vectors.connector import CONNECTOR
 from destination_s3vectors.emulator.faults import Rule
 from tests.conftest import VectorBucket
 from tests.destination_commands import config
+from tests.destination_s3vectors.commands import ACCOUNT
 from tests.destination_s3vectors.contents import connect, index_names, vectors_of
 from vector_ingest.errors import ConfigError, TransientError
 from vector_ingest.pipeline import check
 
-ACCOUNT = "airbyte.ingest--account"
 WRITES = ("CreateVectorBucket", "CreateIndex", "PutVectors", "DeleteVectors", "TagResource", "UpdateIndexMode")
 
 
@@ -139,4 +140,55 @@ def test_what_may_not_be_made_is_told_with_the_command_that_makes_it(vector_buck
 def test_a_service_that_answers_nothing_but_errors_is_given_up_soon(vector_bucket: VectorBucket) -> None:
     vector_bucket.emulator.faults.set([Rule("throttle")])
     with pytest.raises(TransientError, match=r"Gave up after .*GetVectorBucket.*TooManyRequestsException"):
+        run(vector_bucket)
+
+
+BAD: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
+    "no embedding": ({"embedding": None}, {}, "`embedding`"),
+    "chunk size": ({"processing": {"chunk_size": 0}}, {}, "`processing.chunk_size`"),
+    "credentials": ({}, {"credentials": "none"}, "`indexing.credentials`"),
+    "anonymous": ({}, {"credentials": {"auth_type": "anonymous"}}, "`indexing.credentials`.*expected one of .iam_user"),
+    "bucket": ({}, {"vector_bucket": "My_Vectors"}, "`indexing.vector_bucket`.*3 to 63 characters"),
+    "address": ({}, {"vector_bucket": "s3://vectors"}, "`indexing.vector_bucket`.*s3vectors://bucket"),
+    "two prefixes": (
+        {},
+        {"vector_bucket": "s3vectors://abc/one", "index_prefix": "two"},
+        "Two values.*index prefix: one.*two",
+    ),
+    "KMS key": ({}, {"kms_key_arn": "alias/mine"}, "alias/mine.*no ARN of a KMS key"),
+    "metric": ({}, {"distance_metric": "dotproduct"}, "`indexing.distance_metric`.*cosine"),
+    "tenant": ({}, {"index_for": {"type": "tenant"}}, "`indexing.index_for.tenant_field`"),
+    "FIPS": ({}, {"use_fips": True}, "leave out either FIPS or the endpoint"),
+    "dimensions": (
+        {"embedding": {"mode": "from_field", "field_name": "v", "dimensions": 4097}},
+        {},
+        "4,097 dimensions.*at most 4,096",
+    ),
+    "non-filterable": (
+        {"metadata": {"filterable_first": ["a"], "non_filterable": ["a"]}},
+        {},
+        "`a` is set both",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_configuration_is_refused_with_a_message_that_names_it(vector_bucket: VectorBucket, name: str) -> None:
+    changes, indexing, expected = BAD[name]
+    with pytest.raises(ConfigError, match=expected):
+        check(CONNECTOR, config(vector_bucket.indexing(**indexing), **changes))
+    assert index_names(vector_bucket) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("UnrecognizedClientException", "Check the access key ID"),
+        ("InvalidSignatureException", "Check the secret access key"),
+        ("ExpiredTokenException", "new temporary credentials"),
+    ],
+)
+def test_a_wrong_key_is_told_with_its_remedy(vector_bucket: VectorBucket, code: str, expected: str) -> None:
+    vector_bucket.emulator.faults.set([Rule("error", code=code, status=403)])
+    with pytest.raises(ConfigError, match=expected):
         run(vector_bucket)
