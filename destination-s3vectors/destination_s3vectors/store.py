@@ -155,8 +155,6 @@ class S3VectorsStore:
 
     def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:
         """By the index's own distance. For searching only."""
-        if self.tenant_field is not None and scope.tenant is None:
-            raise ConfigError(f"Each tenant has an index of its own: say which, by a value of `{self.tenant_field}`.")
         place = self.places.to_search(Stream(scope.stream, scope.namespace, "append"), scope.tenant)
         source = f"{scope.namespace}_{scope.stream}" if scope.namespace else scope.stream
         return search.nearest(self.places.transport, place, source, question, limit)

@@ -22,7 +22,7 @@ from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.emulator.server import Emulator
 from destination_s3vectors.names import index_name
 from tests.conftest import VectorBucket
-from tests.destination_pgvector.commands import stream
+from tests.destination_commands import stream
 from tests.destination_s3vectors.killed_sync import (
     END,
     Sync,
