@@ -4,10 +4,11 @@ There is no rename and no transaction, so a stream that is replaced as a whole i
 what did not come again is swept at the end.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from destination_s3vectors import check, documents, search
+from destination_s3vectors.account import Account
 from destination_s3vectors.chunks import Rules, compose, unacceptable_vectors
 from destination_s3vectors.config import Config
 from destination_s3vectors.documents import Place, StoredDocument, VectorsGone
@@ -17,7 +18,7 @@ from destination_s3vectors.metadata import Layout, restored
 from destination_s3vectors.names import VectorKey, document_digest, key_of, stream_key
 from destination_s3vectors.places import Places
 from destination_s3vectors.streams import Streams, is_old
-from destination_s3vectors.sweep import sweep
+from destination_s3vectors.sweep import Sweep
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError, TransientError
 from vector_ingest.fields import STREAM_FIELD
@@ -28,10 +29,12 @@ STAMP = "#"  # in Target.write, before the stamp of a sync that replaces all tha
 
 
 class S3VectorsStore:
-    def __init__(self, config: Config, dimensions: int, fingerprint: str) -> None:
+    def __init__(
+        self, config: Config, dimensions: int, fingerprint: str, leases: Callable[[Account], Leases] = Leases
+    ) -> None:
         """`fingerprint`: of model and chunker. Nothing is asked of the service before the first call."""
         self._config = config
-        self._fingerprint = fingerprint
+        self._fingerprint, self._leases_in = fingerprint, leases
         first = (STREAM_FIELD, *config.metadata.filterable_first)
         layout = Layout(tuple(config.metadata.non_filterable), first, not config.omit_raw_text)
         self._rules = Rules(layout, short(fingerprint), config.indexing.distance_metric, dimensions)
@@ -42,7 +45,7 @@ class S3VectorsStore:
 
     @cached_property
     def _leases(self) -> Leases:
-        return Leases(self.places.account)
+        return self._leases_in(self.places.account)
 
     @cached_property
     def _streams(self) -> Streams:
@@ -122,10 +125,10 @@ class S3VectorsStore:
         replaces_all = STAMP in target.write
         to_sweep = replaces_all or self._streams.needs_sweep(stream)
         if to_sweep and stream_key(stream.name, stream.namespace) not in self._begun_empty:
-            self._leases.assert_held()
-            for place in self._all_places(stream):
-                old = is_old(stream, self._stamp(target))
-                sweep(self.places.transport, place, old, stream.name, self._config.largest_sweep)
+            old = is_old(stream, self._stamp(target))
+            sweep = Sweep(stream.name, old, self._config.largest_sweep, self._leases.assert_held)
+            sweep.run(self.places.transport, self._all_places(stream))
+        self._leases.assert_held()
         self._streams.end(stream, replaced=replaces_all, swept=to_sweep)
 
     def nearest(self, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Nearest]:
