@@ -48,9 +48,8 @@ def is_first(vector: Mapping[str, Any]) -> bool:
 
 
 def test_a_truncating_refresh_deletes_whole_documents_that_did_not_come_again(vector_bucket: VectorBucket) -> None:
-    old = [
-        document(name, *(f"{name} {number}" for number in range(count))) for name, count in zip("abcd", (1, 2, 3, 6))
-    ]
+    sizes = {"a": 1, "b": 2, "c": 3, "d": 6}
+    old = [document(name, *(f"{name} {number}" for number in range(size))) for name, size in sizes.items()]
     sync(vector_bucket, generation(1, 0), *old)
     sync(vector_bucket, generation(2, 2), old[2], document("e", "e 0", "e 1"))
     assert chunks(vector_bucket) == {"c 0": 3, "e 0": 2}
