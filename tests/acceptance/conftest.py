@@ -12,12 +12,13 @@ from airbyte_cdk.test.standard_tests.pytest_hooks import pytest_generate_tests  
 
 from demo.postgres_server import PostgresServer
 from demo.s3_server import S3Server, connect
+from destination_s3vectors.emulator.server import Emulator
 from tests.acceptance.shared_config import CONFIGS
-from tests.conftest import Bucket, Database
+from tests.conftest import Bucket, Database, VectorBucket
 
 
 @pytest.fixture(scope="session", autouse=True)
-def configs(s3_server: S3Server, postgres_server: PostgresServer) -> Iterator[None]:
+def configs(s3_server: S3Server, postgres_server: PostgresServer, vector_server: Emulator) -> Iterator[None]:
     database = f"acceptance_{uuid.uuid4().hex}"
     with psycopg.connect(postgres_server.dsn(), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {database}".encode())
@@ -26,6 +27,7 @@ def configs(s3_server: S3Server, postgres_server: PostgresServer) -> Iterator[No
         "destination-pgvector": destination_configs(
             Database(database, postgres_server.port, postgres_server.dsn(database))
         ),
+        "destination-s3vectors": s3vectors_configs(VectorBucket(f"acceptance-{uuid.uuid4().hex}", vector_server)),
     }
     for connector, contents in files.items():
         folder = CONFIGS / connector / "secrets"
@@ -34,6 +36,14 @@ def configs(s3_server: S3Server, postgres_server: PostgresServer) -> Iterator[No
             (folder / f"{name}.json").write_text(json.dumps(content))
     yield
     shutil.rmtree(CONFIGS)
+
+
+@pytest.fixture(scope="session")
+def vector_server() -> Iterator[Emulator]:
+    emulator = Emulator(region="eu-central-1")
+    emulator.start()
+    yield emulator
+    emulator.stop()
 
 
 def filled_bucket(server: S3Server) -> Bucket:
@@ -122,4 +132,18 @@ def airbyte_destination_config(database: Database) -> dict[str, Any]:
             "credentials": {"password": database.indexing()["credentials"]["password"]},
         },
         "omit_raw_text": False,
+    }
+
+
+def s3vectors_configs(bucket: VectorBucket) -> dict[str, dict[str, Any]]:
+    ours = {
+        "embedding": {"mode": "fake"},
+        "processing": {"chunk_size": 200},
+        "indexing": bucket.indexing(),
+    }
+    address = bucket.indexing(vector_bucket=f"s3vectors://{bucket.name}/handbook", index_for={"type": "namespace"})
+    return {
+        "config": ours,
+        "address_config": ours | {"indexing": address},
+        "no_such_bucket": ours | {"indexing": bucket.indexing(vector_bucket="no-such", create_missing=False)},
     }

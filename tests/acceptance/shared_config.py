@@ -1,4 +1,4 @@
-"""One acceptance-test-config.yml at the top for both connectors, and configurations that lead to this run's servers."""
+"""One acceptance-test-config.yml at the top for all connectors, and configurations that lead to this run's servers."""
 
 import os
 import tempfile

@@ -17,7 +17,11 @@ TESTS = {
     "test_basic_read": {"basic_read", "full_refresh"},
     "test_fail_read_with_bad_catalog": {"basic_read", "full_refresh"},
 }
-SUITES = {"source-s3": "test_source_s3.py", "destination-pgvector": "test_destination_pgvector.py"}
+SUITES = {
+    "source-s3": "test_source_s3.py",
+    "destination-pgvector": "test_destination_pgvector.py",
+    "destination-s3vectors": "test_destination_s3vectors.py",
+}
 
 
 def test_each_entry_belongs_to_one_connector() -> None:

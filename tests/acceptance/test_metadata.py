@@ -11,7 +11,7 @@ from airbyte_connector_models.metadata.v0.connector_metadata_definition_v0 impor
 
 from tests.acceptance.shared_config import ROOT
 
-CONNECTORS = {"source-s3": "source", "destination-pgvector": "destination"}
+CONNECTORS = {"source-s3": "source", "destination-pgvector": "destination", "destination-s3vectors": "destination"}
 connectors = pytest.mark.parametrize("connector", CONNECTORS)
 
 
@@ -60,9 +60,10 @@ def test_a_new_major_version_tells_what_breaks(connector: str) -> None:
     assert all(f"{number}.0.0" in told for number in range(1, major + 1))
 
 
-def test_the_destination_takes_refreshes() -> None:
+@pytest.mark.parametrize("connector", [name for name, kind in CONNECTORS.items() if kind == "destination"])
+def test_a_destination_takes_refreshes(connector: str) -> None:
     """Else the platform never says that a stream is complete."""
-    assert metadata("destination-pgvector")["supportsRefreshes"] is True
+    assert metadata(connector)["supportsRefreshes"] is True
 
 
 def test_each_connector_has_an_id_of_its_own() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.contract.form import nodes
 
-CONNECTORS = ["source_s3", "destination_pgvector"]
+CONNECTORS = ["source_s3", "destination_pgvector", "destination_s3vectors"]
 UNKNOWN = {"$ref", "anyOf", "allOf", "not", "discriminator", "patternProperties"}
 
 

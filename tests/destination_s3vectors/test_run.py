@@ -145,9 +145,8 @@ def test_search_prints_the_nearest_first_and_as_many_as_asked_for(vector_bucket:
 def test_an_update_of_a_long_document_embeds_and_puts_only_what_changed(
     vector_bucket: VectorBucket, tmp_path: Path
 ) -> None:
-    options = config(
-        vector_bucket.indexing(), processing={"chunk_size": 30, "text_fields": ["text"], "metadata_fields": ["id"]}
-    )
+    processing = {"chunk_size": 30, "text_fields": ["text"], "metadata_fields": ["id"]}
+    options = config(vector_bucket.indexing(), processing=processing)
     write = command_line(tmp_path, "write", options, catalog(stream("docs", "append_dedup")))
     paragraphs = [f"Paragraph {number} tells of seeds, of jars, of rye and of " + "oats " * 4 for number in range(12)]
     assert run(write, lines(record(1, "\n\n".join(paragraphs)), COMPLETE)).code == 0

@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from tests.conftest import Bucket, Database
+from destination_s3vectors.names import key_of, stream_key
+from tests.conftest import Bucket, Database, VectorBucket
+from tests.destination_s3vectors.contents import index_names, vectors_of
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = Path(sys.executable).parent
@@ -33,15 +36,15 @@ def run(folder: Path, *command: str | Path) -> str:
     return done.stdout
 
 
-def destination_config(database: Database) -> dict[str, Any]:
+def destination_config(indexing: dict[str, Any]) -> dict[str, Any]:
     return {
         "embedding": {"mode": "fake"},
         "processing": {"chunk_size": 200, "text_fields": ["content", "name"], "metadata_fields": []},
-        "indexing": database.indexing(),
+        "indexing": indexing,
     }
 
 
-def sync(folder: Path, bucket: Bucket, database: Database) -> int:
+def sync(folder: Path, bucket: Bucket, destination: str, indexing: dict[str, Any]) -> int:
     """The records that were delivered."""
     source_config = bucket.sign_in() | {
         "sync_deletions": True,
@@ -56,8 +59,8 @@ def sync(folder: Path, bucket: Bucket, database: Database) -> int:
         Path(__file__).parents[1] / "pyairbyte" / "sync.py",
         COMMANDS / "source-s3",
         json.dumps(source_config),
-        COMMANDS / "destination-pgvector",
-        json.dumps(destination_config(database)),
+        COMMANDS / destination,
+        json.dumps(destination_config(indexing)),
         folder / "state.duckdb",
     )
     return int(output.splitlines()[-1])
@@ -67,43 +70,74 @@ def rows(connection: psycopg.Connection, table: str, column: str = "document_con
     return [row[0] for row in connection.execute(f"SELECT {column} FROM {table} ORDER BY {column}".encode())]
 
 
-def test_a_second_sync_sends_nothing_and_a_third_what_is_new(
-    tmp_path: Path, bucket: Bucket, database: Database
-) -> None:
+def filled(bucket: Bucket) -> None:
     bucket.put("papers/a.md", "# Seeds\n\nRye is sown in autumn.")
     bucket.put("papers/b.txt", "Oats are sown in spring.")
     bucket.put("jars.csv", "number,name\n" + "".join(f"{number},jar {number}\n" for number in range(40)))
 
-    assert sync(tmp_path, bucket, database) == 42
+
+def test_a_second_sync_sends_nothing_and_a_third_what_is_new(
+    tmp_path: Path, bucket: Bucket, database: Database
+) -> None:
+    filled(bucket)
+    assert sync(tmp_path, bucket, "destination-pgvector", database.indexing()) == 42
     with database.connect() as connection:
         first = rows(connection, "papers"), rows(connection, "jars")
         assert [len(table) for table in first] == [2, 40]
 
-        assert sync(tmp_path, bucket, database) == 0
+        assert sync(tmp_path, bucket, "destination-pgvector", database.indexing()) == 0
         assert (rows(connection, "papers"), rows(connection, "jars")) == first
 
         bucket.put("papers/c.md", "Barley keeps for ten years.")
-        assert sync(tmp_path, bucket, database) == 1
+        assert sync(tmp_path, bucket, "destination-pgvector", database.indexing()) == 1
         assert len(rows(connection, "papers")) == 3
 
 
-def test_the_destination_passes_the_smoke_test_of_pyairbyte(tmp_path: Path, database: Database) -> None:
+def texts(bucket: VectorBucket, index: str) -> list[str]:
+    return sorted(vector["metadata"]["_text"] for vector in vectors_of(bucket, index))
+
+
+def test_a_second_sync_into_s3_vectors_sends_nothing_and_a_third_what_is_new(
+    tmp_path: Path, bucket: Bucket, vector_bucket: VectorBucket
+) -> None:
+    filled(bucket)
+    target = "destination-s3vectors", vector_bucket.indexing()
+    assert sync(tmp_path, bucket, *target) == 42
+    first = texts(vector_bucket, "airbyte.papers"), texts(vector_bucket, "airbyte.jars")
+    assert [len(found) for found in first] == [2, 40]
+
+    assert sync(tmp_path, bucket, *target) == 0
+    assert (texts(vector_bucket, "airbyte.papers"), texts(vector_bucket, "airbyte.jars")) == first
+
+    bucket.put("papers/c.md", "Barley keeps for ten years.")
+    assert sync(tmp_path, bucket, *target) == 1
+    assert len(texts(vector_bucket, "airbyte.papers")) == 3
+
+
+def smoke_test(folder: Path, destination: str, indexing: dict[str, Any], **processing: Any) -> dict[str, Any]:
+    """What PyAirbyte's own test of destinations tells, with all its scenarios, in the namespace `smoke`."""
+    config = destination_config(indexing) | {"processing": {"chunk_size": 200, **processing}}
     output = run(
-        tmp_path,
+        folder,
         ENVIRONMENT / "pyairbyte",
         "destination-smoke-test",
         "--destination",
-        COMMANDS / "destination-pgvector",
+        COMMANDS / destination,
         "--config",
-        json.dumps(destination_config(database) | {"processing": {"chunk_size": 200}}),
+        json.dumps(config),
         "--scenarios",
         "all",
         "--reuse-namespace",
         "smoke",
     )
-    result = json.loads(output[output.index("{") :])
+    result: dict[str, Any] = json.loads(output[output.index("{") :])
     assert result["success"], result
     assert result["preflight_passed"]
+    return result
+
+
+def test_the_destination_passes_the_smoke_test_of_pyairbyte(tmp_path: Path, database: Database) -> None:
+    result = smoke_test(tmp_path, "destination-pgvector", database.indexing())
     with database.connect() as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'smoke'").fetchall()
         stored = {name: len(set(rows(connection, f'smoke."{name}"', "document_id"))) for (name,) in tables}
@@ -112,3 +146,17 @@ def test_the_destination_passes_the_smoke_test_of_pyairbyte(tmp_path: Path, data
     assert stored["empty_stream"] == 0
     assert stored["duplicate_primary_keys"] == 3
     assert sum(stored.values()) == result["records_delivered"] + stored["_preflight_basic_types"] - 3
+
+
+def test_the_destination_of_s3_vectors_passes_the_smoke_test_of_pyairbyte(
+    tmp_path: Path, vector_bucket: VectorBucket
+) -> None:
+    # One scenario has a value of 100 KB, and metadata take 40 KB: as text it is stored.
+    result = smoke_test(tmp_path, "destination-s3vectors", vector_bucket.indexing(), metadata_fields=["id", "name"])
+    vectors = [vector for index in index_names(vector_bucket) for vector in vectors_of(vector_bucket, index)]
+    keys = [key for vector in vectors if (key := key_of(vector["key"]))]
+    stored = Counter(stream for stream, _ in {(key.stream, key.document) for key in keys})
+    # On top come the preflight's three; six records share three keys; the empty stream has an index without vectors.
+    assert len(stored) == 22
+    assert stored[stream_key("duplicate_primary_keys", "smoke")] == 3
+    assert stored.total() == result["records_delivered"] + stored[stream_key("_preflight_basic_types", "smoke")] - 3

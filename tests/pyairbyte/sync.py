@@ -1,4 +1,4 @@
-"""Runs in PyAirbyte's own environment: one sync from our source to our destination, with the state of the last one.
+"""Runs in PyAirbyte's own environment: one sync from our source to a destination, with the state of the last one.
 
     python sync.py SOURCE_COMMAND SOURCE_CONFIG DESTINATION_COMMAND DESTINATION_CONFIG STATE_DATABASE
 
@@ -8,6 +8,7 @@ The configurations are JSON. The last line of stdout is the number of records th
 import json
 import os
 import sys
+from pathlib import Path
 
 os.environ["AIRBYTE_OFFLINE_MODE"] = "1"  # before the import: else it looks the connectors up in a registry
 
@@ -17,7 +18,7 @@ from airbyte.caches import DuckDBCache
 source_command, source_config, destination_command, destination_config, state_database = sys.argv[1:]
 source = ab.get_source("source-s3", local_executable=source_command, config=json.loads(source_config), streams="*")
 destination = ab.get_destination(
-    "destination-pgvector", local_executable=destination_command, config=json.loads(destination_config)
+    Path(destination_command).name, local_executable=destination_command, config=json.loads(destination_config)
 )
 source.check()
 destination.check()
