@@ -7,6 +7,7 @@ from typing import Literal
 from destination_s3vectors.documents import NewChunk, NewDocument, StoredDocument
 from destination_s3vectors.manifest import ChunkAccount, encode, short
 from destination_s3vectors.metadata import DocumentMetadata, Layout, of_document
+from destination_s3vectors.metadata_size import string_bytes
 from destination_s3vectors.names import document_digest
 from destination_s3vectors.render import unacceptable
 from vector_ingest.document import Chunk, Embedded
@@ -25,10 +26,14 @@ class Rules:
 def compose(embedded: Embedded, stored: StoredDocument | None, stamp: str, rules: Rules) -> NewDocument:
     """Its chunks are at least one."""
     document, chunks = embedded.document, embedded.chunks
-    metadata = of_document(document.metadata, rules.layout, f"document `{document.id}`")
-    common = [short(metadata.of_chunk("", "", number)) for number in (0, 1)]  # chunk 0 may hold more
+    longest = max(string_bytes(chunk.text) for chunk in chunks)
+    where = f"document `{document.id}`"
+    metadata = of_document(document.metadata, rules.layout, where, len(chunks), longest)
+    # Those after the last piece of the overflow have all the same.
+    distinct = min(len(chunks), metadata.pieces + 1)
+    common = [short(metadata.of_chunk("", "", number)) for number in range(distinct)]
     accounts = [
-        ChunkAccount(document.id, chunk.hash, rules.model, common[min(1, number)], None, None)
+        ChunkAccount(document.id, chunk.hash, rules.model, common[min(number, distinct - 1)], None, None)
         for number, chunk in enumerate(chunks)
     ]
     new = [NewChunk(account, vector) for account, vector in zip(accounts, embedded.vectors, strict=True)]

@@ -2,19 +2,14 @@
 
 Fields that filters can see are kept under their own names while the 2 KB last: first those of `Layout.priority`, then
 short ones before long ones, so that one long field does not push out ten short ones, each in the document's order.
-What is no metadata value, or has no room, goes whole into `_overflow`, as one JSON text:
-
-    fields    the document's fields that are not a key of the vector, exactly
-    parts     keys of the vector that are no field of the document: `a.b`, and long integers as strings
-    in_chunk  0: the fields are long, and kept with the document's first chunk only
+What is no metadata value, or has no room, goes into `_overflow` (`overflow`), over several chunks if it is long.
 
 How the service counts bytes was measured (`metadata_size`). All metadata is held to 40 KB by that count. What can be
 filtered by is held to 2 KB also as JSON in UTF-8, with spaces after `:` and `,`, as others that speak the service's
 protocol may count: what does not fit is only moved.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +25,8 @@ from destination_s3vectors.limits import (
     NON_FILTERABLE_KEYS,
 )
 from destination_s3vectors.metadata_size import entry_bytes, string_bytes
+from destination_s3vectors.overflow import Found, exact, joined, overflow_of, read
 from vector_ingest.errors import ConfigError, DataError
-from vector_ingest.messages import loads
 
 TEXT = "_text"
 OVERFLOW = "_overflow"
@@ -45,8 +40,10 @@ RESERVED = frozenset((*OURS, OVERFLOW_FIELDS, SPARE))
 USERS_NON_FILTERABLE = NON_FILTERABLE_KEYS - len(OURS) - 1
 
 SHORT = 256  # bytes of a field that is taken before the longer ones
-# Bytes of `_overflow` that each chunk may repeat. A search then needs no second call for most documents.
-REPEATED = 2048
+# Bytes of the user's non-filterable fields that each chunk repeats; longer ones are kept once, in the overflow.
+HIDDEN = 8 * 1024
+ACCOUNT_BYTES = 2048  # kept free for the caller's bookkeeping, which holds a document id of 512 bytes
+NOTHING = Found({}, (), 0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +105,22 @@ class DocumentMetadata:
     moved: tuple[str, ...]
     _where: str
     _fields: Members  # in every chunk
-    _overflow: Members  # of chunk 0
-    _overflow_elsewhere: Members
+    _overflow: Sequence[Members]  # of the chunks 0, 1, …
+    _overflow_elsewhere: Members  # of the chunks after these
     _with_text: bool
     _source: Mapping[str, Any]
+
+    @property
+    def pieces(self) -> int:
+        """The chunks from this number on have the same metadata but for text and account."""
+        return len(self._overflow)
 
     def of_chunk(self, text: str, account: bytes | str, number: int) -> bytes:
         """The JSON object of one vector. `account`: JSON of the caller's bookkeeping, given back as it is.
 
         DataError: text and metadata together are more than a vector holds.
         """
-        overflow = self._overflow if number == 0 else self._overflow_elsewhere
+        overflow = self._overflow[number] if number < len(self._overflow) else self._overflow_elsewhere
         written = _member(TEXT, text) if self._with_text else NONE
         kept = _member(ACCOUNT, account if isinstance(account, str) else account.decode())
         size = METADATA_OBJECT + self._fields.size + overflow.size + written.size + kept.size
@@ -140,21 +142,22 @@ class DocumentMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """`text` is None where the index keeps none. `whole`: all fields are here, not only with chunk 0."""
+    """`text` is None where the index keeps none. `pieces`: 0 if all fields are here, else see `whole_metadata`."""
 
     text: str | None
     metadata: dict[str, Any]
     account: str | None
-    whole: bool
+    pieces: int
 
 
-def of_document(metadata: Mapping[str, Any], layout: Layout, where: str = "a document") -> DocumentMetadata:
-    """Once for each document; `where` names it in errors. DataError: nested too deep for JSON."""
-    hidden = [
-        item
-        for name in dict.fromkeys(layout.non_filterable)
-        if name in metadata and (item := item_of(name, metadata[name], name, is_field=True))
-    ]
+def of_document(
+    metadata: Mapping[str, Any], layout: Layout, where: str = "a document", chunks: int = 1, longest: int = 0
+) -> DocumentMetadata:
+    """Once for each document; `where` names it in errors. `longest`: bytes of the longest text of its `chunks`.
+
+    DataError: nested too deep for JSON.
+    """
+    hidden = _hidden(metadata, layout)
     filterable = _fitting(items_of(metadata, RESERVED.union(layout.non_filterable)), layout, len(hidden))
     kept = [*filterable, *hidden]
     beyond = _beyond(metadata, kept)
@@ -163,34 +166,44 @@ def of_document(metadata: Mapping[str, Any], layout: Layout, where: str = "a doc
     if named := _naming(moved, filterable):
         kept.append(named)
     parts = [item.name for item in filterable if not item.is_field and not item.name.endswith(TIMESTAMP)]
+    fields = Members(b"".join(item.member + b"," for item in kept), sum(item.size for item in kept))
+    room = METADATA_BYTES - METADATA_OBJECT - fields.size - entry_bytes(OVERFLOW, "")
+    room -= entry_bytes(TEXT, "") + longest + entry_bytes(ACCOUNT, "") + ACCOUNT_BYTES
     try:
-        whole, elsewhere = _overflow(beyond, parts)
+        overflow = overflow_of(beyond, parts, room, chunks)
     except RecursionError as error:
         raise DataError(where, "its metadata is nested too deep for JSON. Leave such fields out") from error
-    fields = Members(b"".join(item.member + b"," for item in kept), sum(item.size for item in kept))
-    return DocumentMetadata(moved, where, fields, whole, elsewhere, layout.with_text, metadata)
+    pieces = [_member(OVERFLOW, piece) for piece in overflow.pieces]
+    elsewhere = NONE if overflow.elsewhere is None else _member(OVERFLOW, overflow.elsewhere)
+    return DocumentMetadata(moved, where, fields, pieces, elsewhere, layout.with_text, metadata)
 
 
 def restored(stored: Mapping[str, Any]) -> Restored:
     """From the metadata of one vector, as the service gives it."""
-    overflow = loads(stored[OVERFLOW].encode()) if OVERFLOW in stored else {}
-    not_fields = RESERVED.union(overflow.get("parts", ()))
+    overflow = read(stored[OVERFLOW]) if OVERFLOW in stored else NOTHING
+    not_fields = RESERVED.union(overflow.parts)
     metadata = {
         name: value for name, value in stored.items() if name not in not_fields and not name.endswith(TIMESTAMP)
     }
-    metadata.update(overflow.get("fields", {}))
-    return Restored(stored.get(TEXT), metadata, stored.get(ACCOUNT), whole="in_chunk" not in overflow)
+    metadata.update(overflow.fields or {})
+    pieces = overflow.pieces if overflow.fields is None else 0
+    return Restored(stored.get(TEXT), metadata, stored.get(ACCOUNT), pieces)
 
 
-def exact(value: Any) -> str:
-    """JSON that `messages.loads` reads as the same value. NaN and infinities are written as Python writes them."""
-    try:
-        raw = orjson.dumps(value)
-        if orjson.loads(raw) == value:  # not so with NaN, which becomes null
-            return raw.decode()
-    except TypeError:  # a longer integer, a lone surrogate, or nested deep
-        pass
-    return json.dumps(value, separators=(",", ":"))
+def whole_metadata(first_chunks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A document's metadata, exactly: from what is stored with its chunks 0 to `Restored.pieces` - 1, in order."""
+    return restored(first_chunks[0]).metadata | dict(joined([read(stored[OVERFLOW]) for stored in first_chunks]))
+
+
+def _hidden(metadata: Mapping[str, Any], layout: Layout) -> list[Item]:
+    """The user's non-filterable fields that every chunk carries."""
+    hidden, room = [], HIDDEN
+    for name in dict.fromkeys(layout.non_filterable):
+        item = item_of(name, metadata[name], name, is_field=True) if name in metadata else None
+        if item is not None and item.size <= room:
+            hidden.append(item)
+            room -= item.size
+    return hidden
 
 
 def _fitting(items: Iterable[Item], layout: Layout, hidden: int) -> list[Item]:
@@ -224,16 +237,6 @@ def _naming(moved: tuple[str, ...], filterable: Iterable[Item]) -> Item | None:
     item = item_of(OVERFLOW_FIELDS, list(moved), OVERFLOW_FIELDS, is_field=False)
     room = FILTERABLE_BYTES - METADATA_OBJECT - sum(item.most for item in filterable)
     return item if item and item.most <= room else None
-
-
-def _overflow(fields: Mapping[str, Any], parts: list[str]) -> tuple[Members, Members]:
-    """Members `_overflow` of chunk 0 and of the other chunks, empty if nothing is beyond."""
-    if not fields:
-        return NONE, NONE
-    whole = _member(OVERFLOW, exact({"fields": fields, "parts": parts} if parts else {"fields": fields}))
-    if whole.size <= REPEATED:
-        return whole, whole
-    return whole, _member(OVERFLOW, exact({"in_chunk": 0, "parts": parts} if parts else {"in_chunk": 0}))
 
 
 def _member(name: str, text: str) -> Members:

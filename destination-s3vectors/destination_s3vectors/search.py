@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from destination_s3vectors.documents import Place
-from destination_s3vectors.manifest import account_of
-from destination_s3vectors.metadata import restored
 from destination_s3vectors.names import key_of
+from destination_s3vectors.read_back import read_back
 from destination_s3vectors.service_errors import Failure
 from destination_s3vectors.transport import Transport
 from vector_ingest.document import Vector
@@ -32,8 +31,8 @@ def nearest(transport: Transport, place: Place, source: str, question: Vector, l
         raise answer.explained(action, index)
     found = []
     for vector in answer["vectors"]:
-        metadata = vector["metadata"]
-        key, content = key_of(vector["key"]), restored(metadata)
-        number = key.number if key else 0
-        found.append((account_of(metadata).document_id, number, vector["distance"], content.text, content.metadata))
+        key = key_of(vector["key"])
+        assert key is not None  # the filter asks for a field that only our vectors have
+        stored = read_back(transport, place, key, vector["metadata"], "")
+        found.append((stored.document_id, key.number, vector["distance"], stored.text, stored.metadata))
     return found

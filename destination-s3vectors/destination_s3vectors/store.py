@@ -13,17 +13,18 @@ from destination_s3vectors import check, documents, search
 from destination_s3vectors.account import Account
 from destination_s3vectors.chunks import Rules, compose, unacceptable_vectors
 from destination_s3vectors.config import Config, Quarantine
-from destination_s3vectors.documents import Place, StoredDocument, VectorsGone
+from destination_s3vectors.documents import NewDocument, Place, StoredDocument, VectorsGone
 from destination_s3vectors.lease import Leases
 from destination_s3vectors.manifest import account_of, short
-from destination_s3vectors.metadata import Layout, restored
+from destination_s3vectors.metadata import Layout
 from destination_s3vectors.names import VectorKey, document_digest, key_of, stream_key
 from destination_s3vectors.places import Places
 from destination_s3vectors.quarantine import AccountQuarantine
+from destination_s3vectors.read_back import read_back
 from destination_s3vectors.streams import Streams, is_old
 from destination_s3vectors.sweep import Sweep
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
-from vector_ingest.errors import ConfigError, TransientError
+from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.fields import STREAM_FIELD
 from vector_ingest.identity import has_stable_ids
 from vector_ingest.search import Nearest, Scope
@@ -139,10 +140,7 @@ class S3VectorsStore:
     def scan(self, target: Target) -> Iterator[Stored]:
         for place in self._all_places(target.stream):
             for key, metadata in self._listed(place):
-                account, found = account_of(metadata), restored(metadata)
-                yield Stored(
-                    account.document_id, key.number, found.text, found.metadata, account.hash, target.fingerprint
-                )
+                yield read_back(self.places.transport, place, key, metadata, target.fingerprint)
 
     def finish(self, target: Target, complete: bool) -> None:
         if not complete:
@@ -170,11 +168,15 @@ class S3VectorsStore:
         ids = {document_digest(embedded.document.id): embedded.document.id for embedded in group}
         stored = self._stored(target, place, list(ids))
         reasons = dict(unacceptable_vectors(group, self._rules))
-        new = [
-            compose(embedded, stored.get(document_digest(embedded.document.id)), self._stamp(target), self._rules)
-            for embedded in group
-            if embedded.chunks and embedded.document.id not in reasons
-        ]
+        new: list[NewDocument] = []
+        for embedded in group:
+            identity = embedded.document.id
+            if embedded.chunks and identity not in reasons:
+                try:
+                    old = stored.get(document_digest(identity))
+                    new.append(compose(embedded, old, self._stamp(target), self._rules))
+                except DataError as error:
+                    reasons[identity] = error.reason
         empty = [document_digest(embedded.document.id) for embedded in group if not embedded.chunks]
         gone = {digest: stored[digest].manifest.extent for digest in empty if digest in stored}
         try:

@@ -29,6 +29,7 @@ from destination_s3vectors.metadata import (
     Layout,
     of_document,
     restored,
+    whole_metadata,
 )
 from destination_s3vectors.transport import Transport, Vector, client_for
 from vector_ingest.errors import ConfigError, DataError
@@ -129,7 +130,7 @@ def test_every_limit_holds_and_everything_comes_back(
     assert all(is_metadata_value(value) for value in vector.values())
     back = restored(vector)
     assert (back.text, back.account) == (text, ACCOUNT_JSON)
-    if back.whole:
+    if not back.pieces:
         assert is_same(back.metadata, record)
     else:
         assert number > 0
@@ -291,9 +292,9 @@ def test_a_long_overflow_is_kept_with_the_first_chunk_only_and_the_others_say_so
     record = {"a": 1, "body": "x" * 20_000, "in": {"b": 1}, "in.c": 2, "id": 2**60}
     first, later = vector_of(record), vector_of(record, number=1)
     assert restored(first).metadata == record
-    assert restored(first).whole
+    assert not restored(first).pieces
     assert restored(later).metadata == {"a": 1, "in.c": 2}
-    assert not restored(later).whole
+    assert restored(later).pieces == 1
     assert len(json.dumps(later)) < 300
     assert filterable(later, Layout()) == filterable(first, Layout())
 
@@ -301,7 +302,40 @@ def test_a_long_overflow_is_kept_with_the_first_chunk_only_and_the_others_say_so
 def test_a_short_overflow_is_repeated_in_each_chunk() -> None:
     record = {"in": {"b": [1, "x"]}, "none": None}
     assert restored(vector_of(record, number=7)).metadata == record
-    assert restored(vector_of(record, number=7)).whole
+    assert not restored(vector_of(record, number=7)).pieces
+
+
+@settings(max_examples=60)
+@given(records, st.text('aé日🙂\\"\n', min_size=1, max_size=40), st.integers(20, 120), st.integers(0, 20_000))
+def test_a_longer_overflow_is_spread_over_the_chunks_and_comes_back(
+    record: dict[str, Any], piece: str, kilobytes: int, longest: int
+) -> None:
+    record = {**record, "body": piece * (kilobytes * 1000 // len(piece.encode()))}
+    text = "x" * longest
+    document = of_document(record, Layout(), chunks=40, longest=longest)
+    vectors = [json.loads(document.of_chunk(text, ACCOUNT_JSON + " " * 1000, number)) for number in range(40)]
+    assert all(metadata_bytes(vector) <= limits.METADATA_BYTES for vector in vectors)
+    pieces = restored(vectors[-1]).pieces
+    assert pieces == document.pieces > kilobytes // 41
+    assert is_same(whole_metadata(vectors[:pieces]), record)
+    for vector in vectors:
+        assert "body" not in restored(vector).metadata or pieces == 1
+        assert filterable(vector, Layout()) == filterable(vectors[0], Layout())
+
+
+def test_an_overflow_that_no_number_of_chunks_holds_is_refused() -> None:
+    record = {"body": "x" * 100_000}
+    assert of_document(record, Layout(), chunks=3).of_chunk("", ACCOUNT_JSON, 0)
+    with pytest.raises(DataError, match=r"`body` takes 100,0"):
+        of_document(record, Layout(), chunks=2).of_chunk("", ACCOUNT_JSON, 0)
+
+
+def test_long_fields_that_are_never_filtered_on_are_not_repeated_in_each_chunk() -> None:
+    layout = Layout(("body", "note"))
+    record = {"body": "x" * 20_000, "note": "short"}
+    first, later = vector_of(record, layout), vector_of(record, layout, number=1)
+    assert restored(first).metadata == record
+    assert restored(later).metadata == {"note": "short"}
 
 
 def test_text_and_metadata_up_to_the_limit_are_taken_and_more_is_refused_with_sizes_and_remedy() -> None:

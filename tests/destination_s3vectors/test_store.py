@@ -233,3 +233,19 @@ def test_nothing_of_the_connector_stays_among_the_vectors_that_users_search(
     store.close()
     account = vectors_of(vector_bucket, "airbyte.ingest--account")
     assert [vector["key"] for vector in account] == ["stream#docs"]
+
+
+def test_metadata_longer_than_one_vector_takes_lie_with_several_chunks_and_are_read_back_whole(
+    open_store: Open,
+) -> None:
+    store = open_store()
+    target = store.prepare(DOCS)
+    pieces = [f"text {number}" for number in range(20)]
+    body = "".join(f"{number} é\n" for number in range(15_000))
+    assert not store.replace(target, [document("a", *pieces, body=body), document("b", "one", title="short")])
+    found = {(stored.document_id, stored.number): stored.metadata for stored in store.scan(target)}
+    assert found.keys() == {("a", number) for number in range(20)} | {("b", 0)}
+    assert all(metadata == {"body": body} for (identity, _), metadata in found.items() if identity == "a")
+    (refused,) = store.replace(target, [document("a", "one chunk", body=body)])
+    assert "`body`" in refused.reason
+    assert len(list(store.scan(target))) == 21
