@@ -77,7 +77,7 @@ def deletion(identity: str) -> bytes:
     return record_line("Docs", None, {"id": identity, "_ab_cdc_deleted_at": "2026-01-01"}, 1)
 
 
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"It did not happen within {seconds:.0f} seconds"

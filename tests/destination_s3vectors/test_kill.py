@@ -20,6 +20,7 @@ import pytest
 
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.emulator.server import Emulator
+from destination_s3vectors.lease import RENEWED_EVERY
 from destination_s3vectors.names import index_name
 from tests.conftest import VectorBucket
 from tests.destination_pgvector.commands import stream
@@ -54,21 +55,22 @@ def serving(file: Path | None = None) -> Iterator[Emulator]:
         emulator.stop()
 
 
+def stored_version(version: int) -> list[bytes]:
+    """Of documents of every size. In the first version they have other sizes."""
+    return [
+        record(f"{kept} {old} {new}", "old" if version else "oldest", old if version else 7 - old)
+        for kept in (True, False)
+        for old in SIZES[1:]
+        for new in SIZES
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A sync of documents that grow and shrink from every size to every other, over two stored versions."""
+    """A sync of documents that grow and shrink from every size to every other."""
 
     stream: dict[str, Any]
     deletes: bool  # else what is not there any more is swept
-
-    def before(self, version: int) -> list[bytes]:
-        """The first version has other sizes."""
-        return [
-            record(f"{kept} {old} {new}", "old" if version else "oldest", old if version else 7 - old)
-            for kept in (True, False)
-            for old in SIZES[1:]
-            for new in SIZES
-        ]
 
     def lines(self) -> list[bytes]:
         """Half of the documents keep the texts of the chunks that stay."""
@@ -92,28 +94,33 @@ SCENARIOS = {"incremental": Scenario(CONTINUED, True), "refresh": Scenario(REFRE
 
 
 @pytest.fixture(scope="module")
-def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    scenario, folder = SCENARIOS[request.param], tmp_path_factory.mktemp("prepared")
-    with serving(folder / "before") as emulator:
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The emulator's file after two syncs."""
+    folder = tmp_path_factory.mktemp("before")
+    with serving(folder / "vectors") as emulator:
         for version in range(2):
-            Sync(folder, VectorBucket("documents", emulator), CONTINUED).finish(scenario.before(version))
-    shutil.copy(folder / "before", folder / "after")
+            Sync(folder, VectorBucket("documents", emulator), CONTINUED).finish(stored_version(version))
+    return folder / "vectors"
+
+
+@pytest.fixture(scope="module")
+def prepared(request: pytest.FixtureRequest, before: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    scenario, folder = SCENARIOS[request.param], tmp_path_factory.mktemp("after")
+    shutil.copy(before, folder / "after")
     with serving(folder / "after") as emulator:
         bucket = VectorBucket("documents", emulator)
+        began = time.monotonic()
         Sync(folder, bucket, scenario.stream).finish(scenario.lines())
+        took = time.monotonic() - began
         after = contents(bucket)
         made = {operation: calls_of(emulator, operation) for operation, _ in CALLS}
-    assert [(operation, number + 1) for operation, calls in made.items() for number in range(calls)] == CALLS
+    found = [(operation, number + 1) for operation, calls in made.items() for number in range(calls)]
+    assert found == CALLS or (took > RENEWED_EVERY and set(found) > set(CALLS))  # a lease may have been renewed
     assert chunk_counts(after[INDEX]) == list(SIZES[1:])
-    return Prepared(scenario, folder / "before", after)
+    return Prepared(scenario, before, after)
 
 
-@pytest.mark.parametrize(
-    "prepared",
-    # One worker prepares for all.
-    [pytest.param(name, marks=pytest.mark.xdist_group(f"kill-{name}")) for name in SCENARIOS],
-    indirect=True,
-)
+@pytest.mark.parametrize("prepared", SCENARIOS, indirect=True)
 @pytest.mark.parametrize(("operation", "number"), CALLS)
 def test_a_sync_killed_at_any_call_is_completed_by_the_next(
     prepared: Prepared, tmp_path: Path, operation: str, number: int
@@ -161,6 +168,7 @@ def changes(chance: random.Random, portions: int) -> list[bytes]:
     return lines
 
 
+@pytest.mark.timeout(300 + 30 * KILLS)
 @pytest.mark.parametrize(
     "configured", [CONTINUED, OVERWRITTEN, REFRESHED], ids=["append_dedup", "overwrite", "truncating refresh"]
 )
