@@ -10,9 +10,10 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +133,9 @@ def test_a_sync_killed_at_any_call_is_completed_by_the_next(
         # The call waits and never takes effect; all before it have.
         emulator.faults.set([Rule("timeout", operation, calls=[number], seconds=60)])
         state = state_line("Docs", None, {"lines": len(lines)}, len(lines))
-        done = sync.kill(
-            [[*lines, state, END[0]]], pause=0, wait=lambda: until(lambda: bool(emulator.faults.state()[0]["fired"]))
-        )
+        done = sync.kill([[*lines, state, END[0]]], 0, lambda _: until(lambda: fired(emulator) == 1))
         emulator.faults.set([])
-        sync.finish(lines[done:])
+        sync.finish(lines[done[-1] :] if done else lines)
         assert contents(bucket) == prepared.after
 
 
@@ -152,6 +151,16 @@ FAULTS = [
     Rule("slow", probability=0.02, seconds=0.2),
 ]
 DOCUMENTS, EVERY, PAUSE = 80, 12, 0.6  # the pause lets a batch begin before the input ends
+
+
+def fired(emulator: Emulator) -> int:
+    return sum(rule["fired"] for rule in emulator.faults.state())
+
+
+def a_moment_after(emulator: Emulator, wanted: int, seconds: float, states: Sequence[int]) -> None:
+    """After so many states, or after the first vectors were asked for."""
+    until(lambda: len(states) >= wanted and calls_of(emulator, "GetVectors") > 0)
+    time.sleep(seconds)
 
 
 def changes(chance: random.Random, portions: int) -> list[bytes]:
@@ -183,22 +192,19 @@ def test_a_sync_killed_at_random_moments_while_the_service_fails_is_completed(
         for sync in (calm, killed):
             Sync(sync.folder, sync.bucket, stream("Docs", configured["destination_sync_mode"])).finish(old)
         calm.finish(lines)
-        done, acknowledged = 0, []
+        done, faults, acknowledged = 0, 0, []
         for number in range(KILLS):
             emulator.faults.set(FAULTS, seed=number)
             emulator.service.log.clear()
             portions = [lines[at : at + EVERY + 1] for at in range(done, len(lines), EVERY + 1)]
-            moment = chance.uniform(0.0, 2.5)
-
-            def wait(moment: float = moment) -> None:
-                until(lambda: calls_of(emulator, "GetVectorBucket") > 0)
-                time.sleep(moment)
-
-            done = killed.kill(portions, PAUSE, wait) or done
+            states, seconds = chance.choice([0, 0, 1, 2]), chance.uniform(0, 1)
+            wait = partial(a_moment_after, emulator, min(states, len(portions)), seconds)
+            done = ([done, *killed.kill(portions, PAUSE, wait)])[-1]
             acknowledged.append(done)
+            faults += fired(emulator)
         killed.finish(lines[done:])
-        fired = sum(rule["fired"] for rule in emulator.faults.state())
         emulator.faults.set([])
         record_property("acknowledged lines after each kill", acknowledged)
-        assert fired
+        record_property("faults", faults)
+        assert faults > KILLS
         assert contents(killed.bucket) == contents(calm.bucket)
