@@ -46,6 +46,8 @@ class S3VectorsStore:
         self.places = Places(config.indexing, layout, dimensions)
         self._begun_empty: set[str] = set()  # keys of streams
         self._stamps: dict[str, str] = {}  # by key of stream
+        # Overwrites of a generation that is whole: one that brings nothing is the rerun of one that was cut at its end.
+        self._nothing_came: set[str] = set()
         # By `known`, for the `replace` that follows. None: it is not there.
         self._looked_up: dict[tuple[Place, str], StoredDocument | None] = {}
 
@@ -95,6 +97,8 @@ class S3VectorsStore:
         self._stamps[key] = begun.stamp
         if begun.first:
             self._begun_empty.add(key)
+        if begun.again:
+            self._nothing_came.add(key)
         name = self.places.name_of(stream)
         write = f"{name}{STAMP}{begun.stamp}" if begun.replaces else name
         return Target(stream, None if begun.first and begun.replaces else name, write, self._fingerprint)
@@ -149,7 +153,7 @@ class S3VectorsStore:
         replaces_all = STAMP in target.write
         to_sweep = replaces_all or self._streams.needs_sweep(stream)
         old = is_old(stream, self._stamp(target))
-        if to_sweep and stream_key(stream.name, stream.namespace) not in self._begun_empty:
+        if to_sweep and stream_key(stream.name, stream.namespace) not in self._begun_empty | self._nothing_came:
             sweep = Sweep(stream.name, old, self._config.largest_sweep, self._leases.assert_held)
             sweep.run(self.places.transport, self._all_places(stream))
         self._leases.assert_held()
@@ -215,6 +219,8 @@ class S3VectorsStore:
 
     def _placed(self, stream: Stream, group: Sequence[Document]) -> Iterable[tuple[Place, Sequence[Document]]]:
         """The documents by where they go."""
+        if group:
+            self._nothing_came.discard(stream_key(stream.name, stream.namespace))
         if self.places.tenant_field is None:
             return [(self.places.of(stream), group)]
         tenants: dict[str | None, list[Document]] = {}

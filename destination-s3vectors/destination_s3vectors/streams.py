@@ -22,6 +22,7 @@ class Begun:
     stamp: str
     replaces: bool  # all that is there, at the end
     first: bool  # nothing of the stream was there
+    again: bool  # its generation is whole already
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,11 @@ class Streams:
         replaces = stream.mode == "overwrite" or _truncates(stream, entry)
         models = entry.get("models", [])
         first = models != [self.fingerprint] and self._is_empty(stream, model_found, models, replaces)
-        stamp = _stamp(stream, entry, replaces)
+        again = stream.generation is not None and entry.get("generation") == stream.generation
+        stamp = _stamp(stream, str(entry.get("stamp") or ""), replaces, again)
         models = sorted({*([] if first else models), self.fingerprint})
         self._write(stream, {**entry, "models": models, "stamp": stamp})
-        return Begun(stamp, replaces, first)
+        return Begun(stamp, replaces, first, again and stamp != entry.get("stamp"))
 
     def _is_empty(
         self, stream: Stream, model_found: Callable[[], str | None], models: list[str], replaces: bool
@@ -87,12 +89,11 @@ class Streams:
         self.account.write({f"stream#{stream_key(stream.name, stream.namespace)}": named})
 
 
-def _stamp(stream: Stream, entry: dict[str, Any], replaces: bool) -> str:
-    """An overwrite of a generation that is whole replaces all once more. If it is cut, the next one goes on with it."""
+def _stamp(stream: Stream, begun: str, replaces: bool, again: bool) -> str:
+    """An overwrite of a generation that is whole replaces all once more, and goes on with what was `begun` and cut."""
     if stream.generation is None:
         return f"{RUN}{uuid.uuid4().hex}" if replaces else NO_GENERATION
-    if stream.mode == "overwrite" and entry.get("generation") == stream.generation:
-        begun = str(entry.get("stamp") or "")
+    if stream.mode == "overwrite" and again:
         return begun if begun.startswith(RUN) else f"{RUN}{uuid.uuid4().hex}"
     return str(stream.generation)
 

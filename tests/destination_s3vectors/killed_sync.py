@@ -46,26 +46,32 @@ class Sync:
         done = subprocess.run(self.line(), input=b"\n".join([*lines, *END]), capture_output=True, check=False)
         assert done.returncode == 0, done.stdout.decode()
 
-    def kill(self, portions: Sequence[Sequence[bytes]], pause: float, wait: Callable[[], None]) -> int:
-        """Killed when `wait` returns; the number of lines that the last acknowledged state tells, 0 if none did.
+    def kill(
+        self, portions: Sequence[Sequence[bytes]], pause: float, wait: Callable[[Sequence[int]], None]
+    ) -> Sequence[int]:
+        """Killed when `wait` returns. The acknowledged states, as the numbers of lines that they tell.
 
-        The portions of the input come with a pause (seconds) after each. Without one the input ends after the last, so
-        the sync ends too if it is not stopped.
+        `wait` gets the states, which grow meanwhile. The portions of the input come with a pause (seconds) after each.
+        Without one the input ends after the last, so the sync ends too if it is not stopped.
         """
+        states: list[int] = []
         with subprocess.Popen(self.line(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             stop = threading.Event()
-            feeder = threading.Thread(target=_feed, args=(process, portions, pause, stop))
-            feeder.start()
-            wait()
-            process.kill()
-            stop.set()
-            feeder.join()
-            assert process.stdout
-            output = process.stdout.read()
-            assert process.wait() == KILLED, f"It had ended: {output.decode()}"
-        messages = [json.loads(line) for line in output.splitlines(keepends=True) if line.endswith(b"\n")]
-        states = [message["state"]["stream"]["stream_state"] for message in messages if message["type"] == "STATE"]
-        return int(states[-1]["lines"]) if states else 0
+            threads = [
+                threading.Thread(target=_feed, args=(process, portions, pause, stop)),
+                threading.Thread(target=_listen, args=(process, states)),
+            ]
+            for thread in threads:
+                thread.start()
+            try:
+                wait(states)
+            finally:
+                process.kill()
+                stop.set()
+                for thread in threads:
+                    thread.join()
+            assert process.wait() == KILLED, "It had ended before it was killed"
+        return states
 
 
 def record(identity: str, text: str, chunks: int) -> bytes:
@@ -77,7 +83,7 @@ def deletion(identity: str) -> bytes:
     return record_line("Docs", None, {"id": identity, "_ab_cdc_deleted_at": "2026-01-01"}, 1)
 
 
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"It did not happen within {seconds:.0f} seconds"
@@ -127,3 +133,10 @@ def _feed(
             process.stdin.close()
     except BrokenPipeError:
         pass
+
+
+def _listen(process: subprocess.Popen[bytes], states: list[int]) -> None:
+    assert process.stdout
+    for line in process.stdout:
+        if line.endswith(b"\n") and (message := json.loads(line))["type"] == "STATE":
+            states.append(message["state"]["stream"]["stream_state"]["lines"])  # noqa: PERF401 -- it is read meanwhile

@@ -10,9 +10,10 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest
 
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.emulator.server import Emulator
+from destination_s3vectors.lease import RENEWED_EVERY
 from destination_s3vectors.names import index_name
 from tests.conftest import VectorBucket
 from tests.destination_commands import stream
@@ -54,21 +56,22 @@ def serving(file: Path | None = None) -> Iterator[Emulator]:
         emulator.stop()
 
 
+def stored_version(version: int) -> list[bytes]:
+    """Of documents of every size. In the first version they have other sizes."""
+    return [
+        record(f"{kept} {old} {new}", "old" if version else "oldest", old if version else 7 - old)
+        for kept in (True, False)
+        for old in SIZES[1:]
+        for new in SIZES
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A sync of documents that grow and shrink from every size to every other, over two stored versions."""
+    """A sync of documents that grow and shrink from every size to every other."""
 
     stream: dict[str, Any]
     deletes: bool  # else what is not there any more is swept
-
-    def before(self, version: int) -> list[bytes]:
-        """The first version has other sizes."""
-        return [
-            record(f"{kept} {old} {new}", "old" if version else "oldest", old if version else 7 - old)
-            for kept in (True, False)
-            for old in SIZES[1:]
-            for new in SIZES
-        ]
 
     def lines(self) -> list[bytes]:
         """Half of the documents keep the texts of the chunks that stay."""
@@ -92,28 +95,33 @@ SCENARIOS = {"incremental": Scenario(CONTINUED, True), "refresh": Scenario(REFRE
 
 
 @pytest.fixture(scope="module")
-def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    scenario, folder = SCENARIOS[request.param], tmp_path_factory.mktemp("prepared")
-    with serving(folder / "before") as emulator:
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The emulator's file after two syncs."""
+    folder = tmp_path_factory.mktemp("before")
+    with serving(folder / "vectors") as emulator:
         for version in range(2):
-            Sync(folder, VectorBucket("documents", emulator), CONTINUED).finish(scenario.before(version))
-    shutil.copy(folder / "before", folder / "after")
+            Sync(folder, VectorBucket("documents", emulator), CONTINUED).finish(stored_version(version))
+    return folder / "vectors"
+
+
+@pytest.fixture(scope="module")
+def prepared(request: pytest.FixtureRequest, before: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    scenario, folder = SCENARIOS[request.param], tmp_path_factory.mktemp("after")
+    shutil.copy(before, folder / "after")
     with serving(folder / "after") as emulator:
         bucket = VectorBucket("documents", emulator)
+        began = time.monotonic()
         Sync(folder, bucket, scenario.stream).finish(scenario.lines())
+        took = time.monotonic() - began
         after = contents(bucket)
         made = {operation: calls_of(emulator, operation) for operation, _ in CALLS}
-    assert [(operation, number + 1) for operation, calls in made.items() for number in range(calls)] == CALLS
+    found = [(operation, number + 1) for operation, calls in made.items() for number in range(calls)]
+    assert found == CALLS or (took > RENEWED_EVERY and set(found) > set(CALLS))  # a lease may have been renewed
     assert chunk_counts(after[INDEX]) == list(SIZES[1:])
-    return Prepared(scenario, folder / "before", after)
+    return Prepared(scenario, before, after)
 
 
-@pytest.mark.parametrize(
-    "prepared",
-    # One worker prepares for all.
-    [pytest.param(name, marks=pytest.mark.xdist_group(f"kill-{name}")) for name in SCENARIOS],
-    indirect=True,
-)
+@pytest.mark.parametrize("prepared", SCENARIOS, indirect=True)
 @pytest.mark.parametrize(("operation", "number"), CALLS)
 def test_a_sync_killed_at_any_call_is_completed_by_the_next(
     prepared: Prepared, tmp_path: Path, operation: str, number: int
@@ -125,11 +133,9 @@ def test_a_sync_killed_at_any_call_is_completed_by_the_next(
         # The call waits and never takes effect; all before it have.
         emulator.faults.set([Rule("timeout", operation, calls=[number], seconds=60)])
         state = state_line("Docs", None, {"lines": len(lines)}, len(lines))
-        done = sync.kill(
-            [[*lines, state, END[0]]], pause=0, wait=lambda: until(lambda: bool(emulator.faults.state()[0]["fired"]))
-        )
+        done = sync.kill([[*lines, state, END[0]]], 0, lambda _: until(lambda: fired(emulator) == 1))
         emulator.faults.set([])
-        sync.finish(lines[done:])
+        sync.finish(lines[done[-1] :] if done else lines)
         assert contents(bucket) == prepared.after
 
 
@@ -147,6 +153,16 @@ FAULTS = [
 DOCUMENTS, EVERY, PAUSE = 80, 12, 0.6  # the pause lets a batch begin before the input ends
 
 
+def fired(emulator: Emulator) -> int:
+    return sum(rule["fired"] for rule in emulator.faults.state())
+
+
+def a_moment_after(emulator: Emulator, wanted: int, seconds: float, states: Sequence[int]) -> None:
+    """After so many states, or after the first vectors were asked for."""
+    until(lambda: len(states) >= wanted and calls_of(emulator, "GetVectors") > 0)
+    time.sleep(seconds)
+
+
 def changes(chance: random.Random, portions: int) -> list[bytes]:
     """Changes of 1 to 6 chunks, a tenth of them deletions. The states say how many lines went before."""
     lines: list[bytes] = []
@@ -161,6 +177,7 @@ def changes(chance: random.Random, portions: int) -> list[bytes]:
     return lines
 
 
+@pytest.mark.timeout(300 + 30 * KILLS)
 @pytest.mark.parametrize(
     "configured", [CONTINUED, OVERWRITTEN, REFRESHED], ids=["append_dedup", "overwrite", "truncating refresh"]
 )
@@ -175,22 +192,19 @@ def test_a_sync_killed_at_random_moments_while_the_service_fails_is_completed(
         for sync in (calm, killed):
             Sync(sync.folder, sync.bucket, stream("Docs", configured["destination_sync_mode"])).finish(old)
         calm.finish(lines)
-        done, acknowledged = 0, []
+        done, faults, acknowledged = 0, 0, []
         for number in range(KILLS):
             emulator.faults.set(FAULTS, seed=number)
             emulator.service.log.clear()
             portions = [lines[at : at + EVERY + 1] for at in range(done, len(lines), EVERY + 1)]
-            moment = chance.uniform(0.0, 2.5)
-
-            def wait(moment: float = moment) -> None:
-                until(lambda: calls_of(emulator, "GetVectorBucket") > 0)
-                time.sleep(moment)
-
-            done = killed.kill(portions, PAUSE, wait) or done
+            states, seconds = chance.choice([0, 0, 1, 2]), chance.uniform(0, 1)
+            wait = partial(a_moment_after, emulator, min(states, len(portions)), seconds)
+            done = ([done, *killed.kill(portions, PAUSE, wait)])[-1]
             acknowledged.append(done)
+            faults += fired(emulator)
         killed.finish(lines[done:])
-        fired = sum(rule["fired"] for rule in emulator.faults.state())
         emulator.faults.set([])
         record_property("acknowledged lines after each kill", acknowledged)
-        assert fired
+        record_property("faults", faults)
+        assert faults > KILLS
         assert contents(killed.bucket) == contents(calm.bucket)

@@ -85,6 +85,14 @@ def test_a_cut_overwrite_of_the_same_generation_goes_on(vector_bucket: VectorBuc
     assert chunks(vector_bucket) == {"b": 1, "c": 1}
 
 
+def test_the_rerun_of_an_overwrite_that_was_killed_after_its_end_deletes_nothing(vector_bucket: VectorBucket) -> None:
+    stream = generation(1, 1, OVERWRITE)
+    sync(vector_bucket, stream, document("a", "a"))
+    for _ in range(2):
+        sync(vector_bucket, stream)  # all was acknowledged, so nothing comes again
+        assert chunks(vector_bucket) == {"a": 1}
+
+
 def test_nothing_is_deleted_while_the_stream_is_not_complete(vector_bucket: VectorBucket) -> None:
     sync(vector_bucket, generation(1, 0), document("a", "a"))
     sync(vector_bucket, generation(2, 2), document("b", "b"), complete=False)
