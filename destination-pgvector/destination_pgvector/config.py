@@ -4,16 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from vector_ingest.destination_config import DestinationConfig
-from vector_ingest.embed.options import EmbeddingConfig
-from vector_ingest.processing import ProcessingConfig
+from vector_ingest.destination_config import DestinationConfig, groups
 
-GROUPS = {
-    "processing": "Processing",
-    "embedding": "Embedding",
-    "indexing": "PostgreSQL",
-    "advanced": "Advanced",
-}
+GROUPS = groups("PostgreSQL")
 
 
 class Credentials(BaseModel):
@@ -119,19 +112,7 @@ class Indexing(BaseModel):
 
 class Config(DestinationConfig):
     model_config = ConfigDict(title="Destination pgvector")
-    embedding: EmbeddingConfig = Field(
-        title="Embedding",
-        description="The model that makes vectors of texts.",
-        json_schema_extra={"group": "embedding", "order": 1},
-    )
-    processing: ProcessingConfig = Field(json_schema_extra={"group": "processing", "order": 1})
     indexing: Indexing = Field(
         description="The PostgreSQL server with pgvector that stores the vectors.",
         json_schema_extra={"group": "indexing", "order": 1},
-    )
-    omit_raw_text: bool = Field(
-        default=False,
-        title="Do not store raw text",
-        description="Store only the vector and the metadata, without the text that was embedded.",
-        json_schema_extra={"group": "advanced", "order": 1},
     )

@@ -16,7 +16,7 @@ from destination_pgvector.tables import Note, Table
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError
 from vector_ingest.identity import has_stable_ids
-from vector_ingest.search import Nearest
+from vector_ingest.search import Nearest, Scope
 
 logger = logging.getLogger("airbyte.pgvector")
 MOST_DIMENSIONS = 16_000  # of a vector column
@@ -121,12 +121,12 @@ class PgvectorStore:
             if beside:
                 tables.switch(conn, target.write, self._name_of(target.stream))
 
-    def nearest(self, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Nearest]:
+    def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:
         """By cosine distance. For searching only."""
         with mapped(self._connections.place), self._connections.own() as conn:
-            name = self._table_of(conn, Stream(stream, namespace, "append"))
+            name = self._table_of(conn, Stream(scope.stream, scope.namespace, "append"))
             if tables.find(conn, name) is None:
-                raise ConfigError(f"The stream `{stream}` has no table {name}: sync it first, or check its name.")
+                raise ConfigError(f"The stream `{scope.stream}` has no table {name}: sync it first, or check its name.")
             schema = sql.Identifier(_extension_schema(conn)).as_string()
             query = (
                 f"SELECT document_id, chunk_number, embedding OPERATOR({schema}.<=>) %s::{schema}.vector AS distance, "

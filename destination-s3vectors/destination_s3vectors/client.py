@@ -47,13 +47,13 @@ def client_for(
 
 
 def _send_rendered_bodies(client: "S3VectorsClient") -> None:
-    """Lets `put_vectors(vectors=…)` take the whole body as bytes.
+    """Lets `put_vectors(vectors=…)` take the whole body as a memoryview.
 
     The rest stays botocore's: credentials, endpoint, and the signature, which it makes of the body after these hooks.
     """
 
     def take_out(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
-        if isinstance(params.get("vectors"), bytes):
+        if isinstance(params.get("vectors"), memoryview):
             context["rendered_body"], params["vectors"] = params["vectors"], []
 
     def put_in(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:

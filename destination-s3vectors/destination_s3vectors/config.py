@@ -8,17 +8,10 @@ from destination_s3vectors import limits
 from destination_s3vectors.metadata import USERS_NON_FILTERABLE
 from destination_s3vectors.names import location_of
 from vector_ingest.aws import DefaultCredentials, IamRole, IamUser
-from vector_ingest.destination_config import DestinationConfig
-from vector_ingest.embed.options import EmbeddingConfig
+from vector_ingest.destination_config import DestinationConfig, groups
 from vector_ingest.errors import ConfigError
-from vector_ingest.processing import ProcessingConfig
 
-GROUPS = {
-    "processing": "Processing",
-    "embedding": "Embedding",
-    "indexing": "Amazon S3 Vectors",
-    "advanced": "Advanced",
-}
+GROUPS = groups("Amazon S3 Vectors")
 
 # No anonymous access: the service answers no unsigned request.
 Credentials = Annotated[IamUser | IamRole | DefaultCredentials, Field(discriminator="auth_type")]
@@ -207,12 +200,6 @@ Refusals = Annotated[Stop | Quarantine, Field(discriminator="type")]
 
 class Config(DestinationConfig):
     model_config = ConfigDict(title="Destination Amazon S3 Vectors")
-    embedding: EmbeddingConfig = Field(
-        title="Embedding",
-        description="The model that makes vectors of texts.",
-        json_schema_extra={"group": "embedding", "order": 1},
-    )
-    processing: ProcessingConfig = Field(json_schema_extra={"group": "processing", "order": 1})
     indexing: Indexing = Field(
         description="The vector bucket, and how to sign in to it.", json_schema_extra={"group": "indexing", "order": 1}
     )
@@ -220,12 +207,6 @@ class Config(DestinationConfig):
         default=Metadata(),
         description="Which metadata can be filtered on.",
         json_schema_extra={"group": "indexing", "order": 2},
-    )
-    omit_raw_text: bool = Field(
-        default=False,
-        title="Do not store raw text",
-        description="Store only the vector and the metadata, without the text that was embedded.",
-        json_schema_extra={"group": "advanced", "order": 1},
     )
     refused_records: Refusals = Field(
         default=Stop(),

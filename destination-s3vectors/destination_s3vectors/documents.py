@@ -141,7 +141,8 @@ def write(requests: Requests, place: Place, documents: Sequence[NewDocument]) ->
     _delete(requests, place, plan.delete_rest)
     put(plan.put_first)
     put(plan.put_between)
-    _delete(requests, place, plan.delete_tails)
+    # A refused document keeps what is left of it.
+    _delete(requests, place, [key for key in plan.delete_tails if _digest(key) not in refused])
     put(plan.put_last)
     return refused
 

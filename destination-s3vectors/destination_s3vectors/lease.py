@@ -17,7 +17,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from destination_s3vectors.account import Account
-from vector_ingest.errors import TransientError
+from vector_ingest.errors import ConfigError, TransientError
 
 logger = logging.getLogger("airbyte.s3vectors")
 GOOD_FOR = 30.0  # seconds without a renewal
@@ -75,8 +75,11 @@ class Leases:
         self._end.set()
         if self._renewal is not None:
             self._renewal.join()
-        mine = [key for key in self._held if self._is_mine(self._account.read(key))] if not self._lost else []
-        self._account.remove(mine)
+        try:
+            self._account.remove([key for key in self._held if self._is_mine(self._account.read(key))])
+        except (ConfigError, TransientError) as error:
+            # What was loaded is stored all the same, and a lease that nobody renews runs out.
+            logger.warning("The lease was not given back; the next sync may have to wait for its end. %s", error)
         self._held.clear()
 
     def _is_alive(self, key: str, name: str, found: Mapping[str, Any]) -> bool:
@@ -99,22 +102,27 @@ class Leases:
         while not self._end.wait(self._renewed_every):
             try:
                 with self._lock:
-                    self._renew_all()
+                    self._lost = self._renew_all()
+            except TransientError as error:
+                logger.warning("The lease could not be renewed, and is tried again: %s", error)
             except Exception as error:  # noqa: BLE001 (it is raised in the thread that writes: assert_held)
                 self._lost = error
+            if self._lost is not None:
                 return
 
-    def _renew_all(self) -> None:
+    def _renew_all(self) -> TransientError | None:
+        """Says so where another sync has taken one over."""
         for key, name in self._held.items():
             found = self._account.read(key)
             if not self._is_mine(found):
                 other = _described(found) if found else "somebody who removed the lease"
-                raise TransientError(
+                return TransientError(
                     f"The stream {name} was taken over by another sync ({other}) while this one was writing. This one "
                     "stops. Run it again when the other has ended."
                 )
         self._beat += 1
         self._account.write({key: self._mine() for key in self._held})
+        return None
 
     def _mine(self) -> dict[str, Any]:
         return {**self._me, "beat": self._beat}
@@ -124,9 +132,11 @@ class Leases:
 
 
 def _host() -> str:
-    """Of this machine since its last start: process numbers begin anew with each."""
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return f"{socket.gethostname()} {boot.read_text().strip() if boot.exists() else ''}".strip()
+    """Where a process number means the same: this machine since its last start, or a container on it."""
+    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    known = [boot.read_text().strip()] if boot.exists() else []
+    known += [str(space.readlink())] if space.is_symlink() else []
+    return " ".join([socket.gethostname(), *known])
 
 
 def _started(process: int) -> str | None:

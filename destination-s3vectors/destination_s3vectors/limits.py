@@ -8,6 +8,8 @@ Sources, read in November 2026:
                (docs/evidence/metadata-limits.md, metadata-value-types.md)
 """
 
+from datetime import UTC, datetime
+
 # One call
 PUT_VECTORS = 500
 DELETE_VECTORS = 500
@@ -42,6 +44,9 @@ METADATA_ENTRY = 8  # and the key's UTF-8; a string counts its UTF-8, a boolean 
 METADATA_NUMBER = 4
 METADATA_ELEMENT = 4  # of a list, and the element
 FILTER_CONSTRAINTS = 100  # of one query in ENHANCED mode
+
+# Vector buckets made since then make ENHANCED indexes unless told otherwise, and theirs can't become CLASSIC; model
+ENHANCED_SINCE = datetime(2026, 9, 30, tzinfo=UTC)
 
 # Names: in the service's model as patterns of the ARNs and of the key's ARN, and as the length of a metadata key.
 # Characters or bytes of UTF-8 is not said: bytes are never fewer.

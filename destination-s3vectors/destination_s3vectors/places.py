@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from functools import cached_property
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from destination_s3vectors import account, limits
 from destination_s3vectors.account import Account
+from destination_s3vectors.client import THREADS, client_for
 from destination_s3vectors.config import Indexing, PerNamespace, PerTenant
 from destination_s3vectors.documents import Place
 from destination_s3vectors.index import (
@@ -17,15 +19,20 @@ from destination_s3vectors.index import (
     find_index,
     prove_right_to_create,
 )
+from destination_s3vectors.lease import GOOD_FOR
 from destination_s3vectors.metadata import Layout
 from destination_s3vectors.names import Location, checked_kms_key, index_name, location_of, stream_key
 from destination_s3vectors.patience import PATIENCE
-from destination_s3vectors.transport import Transport, client_for
+from destination_s3vectors.transport import Transport
 from vector_ingest.aws import session
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3vectors import S3VectorsClient
+
 DEFAULT_PREFIX = "airbyte"
+ACCOUNT_THREADS = 2
 ACCOUNT = "ingest--account"  # a plain name has no two hyphens, and a hash is longer
 
 
@@ -62,15 +69,12 @@ class Places:
 
     @cached_property
     def transport(self) -> Transport:
-        indexing = self._indexing
-        signed_in = session(indexing.credentials, indexing.region_name)
-        client = client_for(signed_in, indexing.region_name, indexing.endpoint, indexing.use_fips)
-        return Transport(client, patience=self._patience)
+        return Transport(self._client, THREADS, patience=self._patience)
 
     @cached_property
     def account(self) -> Account:
         facts = self._ensure(self._account_name, self._account_settings)
-        return Account(self.transport, facts.arn, self._account_name)
+        return Account(self._transport_of_account, facts.arn, self._account_name)
 
     def account_if_there(self) -> Account | None:
         """Makes nothing. ConfigError: it is not there, and may not be made."""
@@ -88,26 +92,38 @@ class Places:
         facts = self._ensure(self.name_of(stream, tenant), self._settings)
         return Place(facts.arn, stream_key(stream.name, stream.namespace))
 
-    def to_search(self, stream: Stream) -> Place:
-        """Makes nothing. ConfigError: the stream was never loaded, or each of its tenants has an index."""
-        bucket, name = self.location.bucket, self.name_of(stream)
-        if self.tenant_field:
+    def to_search(self, stream: Stream, tenant: str | None) -> Place:
+        """Makes nothing. ConfigError: the stream was never loaded, or it is not said of which tenant."""
+        if self.tenant_field and tenant is None:
             raise ConfigError(
-                f"The stream `{stream.name}` has an index for each tenant ({name}-…), and a search is for one index. "
-                "Query the tenant's index with the AWS SDK."
+                f"The stream `{stream.name}` has an index for each value of `{self.tenant_field}`: say which tenant's "
+                "to search (--tenant)."
             )
+        bucket, name = self.location.bucket, self.name_of(stream, tenant)
         if find_index(self.transport, bucket, name) is None:
             raise ConfigError(
                 f"The stream `{stream.name}` was never loaded: the vector bucket `{bucket}` has no index `{name}` in "
                 f"the region {self.transport.client.meta.region_name}. Check the names of stream and namespace, bucket "
                 "and prefix, or load it first."
             )
-        return self.of(stream)
+        return self.of(stream, tenant)
 
     def name_of(self, stream: Stream, tenant: str | None = None) -> str:
         if isinstance(self._indexing.index_for, PerNamespace):
             return index_name(self.location.prefix, stream.namespace or "default", None, None)
         return index_name(self.location.prefix, stream.name, stream.namespace, tenant)
+
+    @cached_property
+    def _client(self) -> "S3VectorsClient":
+        indexing = self._indexing
+        signed_in = session(indexing.credentials, indexing.region_name)
+        threads = THREADS + ACCOUNT_THREADS
+        return client_for(signed_in, indexing.region_name, indexing.endpoint, indexing.use_fips, threads)
+
+    @cached_property
+    def _transport_of_account(self) -> Transport:
+        """Of its own: a lease that waits behind 10 MB of vectors could run out."""
+        return Transport(self._client, ACCOUNT_THREADS, patience=min(self._patience, GOOD_FOR))
 
     @property
     def tenant_field(self) -> str | None:
@@ -115,8 +131,9 @@ class Places:
         return chosen.tenant_field if isinstance(chosen, PerTenant) else None
 
     def close(self) -> None:
-        if "transport" in self.__dict__:
-            self.transport.close()
+        for name in ("transport", "_transport_of_account"):
+            if name in self.__dict__:
+                getattr(self, name).close()
 
     @property
     def _account_name(self) -> str:

@@ -1,6 +1,6 @@
 """Vectors as the JSON of a request, and their checks: botocore's own take fifty times as long."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,7 @@ from destination_s3vectors import limits
 # Our count of the body is exact. Whether the service counts the headers as well is not documented; with a long session
 # token they take a few KiB.
 MARGIN_BYTES = 64 * 1024
+TOGETHER = 256  # vectors checked at a time: a copy of a whole batch would be a tenth of the process's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,42 +25,45 @@ class Vector:
     metadata: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A vector's part of a request's body."""
+def request_buffer() -> memoryview:
+    """Room for one body, to be used again and again: the system takes longer to give 10 MB than we to copy them.
 
-    key: str
-    json: bytes
+    It takes memory only as far as it was filled.
+    """
+    return np.empty(limits.BODY_BYTES, np.uint8).data
 
 
-def piece(vector: Vector) -> Piece:
+def fill(buffer: memoryview, index: str, vectors: Sequence[Vector]) -> tuple[memoryview, int]:
+    """The body of a PutVectors request with the first of `vectors`, as many as find room, and how many these are.
+
+    `index` is an ARN. The body is a part of the buffer. A vector that has no room even alone gets memory of its own.
+    """
+    begin = b'{"indexArn":%b,"vectors":[' % orjson.dumps(index)
+    end, room = len(begin), len(buffer) - MARGIN_BYTES
+    buffer[:end] = begin
+    for count, vector in enumerate(vectors):
+        json = rendered(vector)
+        after = end + len(json)
+        if after + len(b"]}") > room:
+            if count == 0:
+                return memoryview(begin + json + b"]}"), 1
+            return _closed(buffer, end), count
+        buffer[end:after] = json
+        buffer[after : after + 1] = b","
+        end = after + 1
+    return _closed(buffer, end), len(vectors)
+
+
+def rendered(vector: Vector) -> bytes:
     """The numbers in the fewest digits that give the same float32 again."""
     data = np.ascontiguousarray(vector.data, np.float32)
     record = {"key": vector.key, "data": {"float32": data}, "metadata": orjson.Fragment(vector.metadata)}
-    return Piece(vector.key, orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY))
+    return orjson.dumps(record, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def body(index: str, pieces: Sequence[Piece]) -> bytes:
-    """Of a PutVectors request. `index` is an ARN."""
-    parts = [b'{"indexArn":', orjson.dumps(index), b',"vectors":[']
-    for each in pieces:
-        parts += each.json, b","
-    parts[-1] = b"]}" if pieces else parts[-1] + b"]}"
-    return b"".join(parts)  # one copy: a body is 10 MB
-
-
-def cut(pieces: Sequence[Piece], index: str, most: int = limits.PUT_VECTORS) -> Iterator[Sequence[Piece]]:
-    """Runs that one request may hold: `most` vectors, and a body under the service's limit."""
-    room = limits.BODY_BYTES - MARGIN_BYTES - len(body(index, ()))
-    start = size = 0
-    for end, each in enumerate(pieces):
-        added = len(each.json) + 1
-        if end > start and (end - start == most or size + added > room):
-            yield pieces[start:end]
-            start, size = end, 0
-        size += added
-    if start < len(pieces):
-        yield pieces[start:]
+def _closed(buffer: memoryview, end: int) -> memoryview:
+    buffer[end - 1 : end + 1] = b"]}"  # in the place of the last comma
+    return buffer[: end + 1]
 
 
 def unacceptable(
@@ -72,12 +76,12 @@ def unacceptable(
     reasons: list[str | None] = [None] * len(vectors)
     for row in set(range(len(vectors))).difference(fitting):
         reasons[row] = f"The vector has the shape {vectors[row].shape}; the index takes ({dimension},)."
-    if not fitting:
-        return reasons
-    matrix = vectors if isinstance(vectors, np.ndarray) else np.stack([vectors[row] for row in fitting])
-    for at in np.flatnonzero(~np.isfinite(matrix).all(axis=1)):
-        reasons[fitting[at]] = "The vector holds NaN or infinity; the service takes finite numbers only."
-    if metric == "cosine":
-        for at in np.flatnonzero(~matrix.any(axis=1)):
-            reasons[fitting[at]] = "All numbers of the vector are zero: it has no direction, so no cosine distance."
+    for start in range(0, len(fitting), TOGETHER):
+        rows = fitting[start : start + TOGETHER]
+        matrix = np.stack([vectors[row] for row in rows])
+        for at in np.flatnonzero(~np.isfinite(matrix).all(axis=1)):
+            reasons[rows[at]] = "The vector holds NaN or infinity; the service takes finite numbers only."
+        if metric == "cosine":
+            for at in np.flatnonzero(~matrix.any(axis=1)):
+                reasons[rows[at]] = "All numbers of the vector are zero: it has no direction, so no cosine distance."
     return reasons

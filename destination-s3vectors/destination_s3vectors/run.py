@@ -33,5 +33,6 @@ def main() -> None:
             examples=EXAMPLES,
             connector=_connector,
             replays=True,
+            tenants=True,
         )
     )

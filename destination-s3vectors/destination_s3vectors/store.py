@@ -4,6 +4,7 @@ There is no rename and no transaction, so a stream that is replaced as a whole i
 what did not come again is swept at the end.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -24,8 +25,9 @@ from vector_ingest.document import Document, Embedded, Known, Refused, Stored, S
 from vector_ingest.errors import ConfigError, TransientError
 from vector_ingest.fields import STREAM_FIELD
 from vector_ingest.identity import has_stable_ids
-from vector_ingest.search import Nearest
+from vector_ingest.search import Nearest, Scope
 
+logger = logging.getLogger("airbyte.s3vectors")
 STAMP = "#"  # in Target.write, before the stamp of a sync that replaces all that is there
 
 
@@ -63,8 +65,16 @@ class S3VectorsStore:
         try:
             if "_leases" in self.__dict__:
                 self._leases.release()
+                self._tell_requests()
         finally:
             self.places.close()
+
+    def _tell_requests(self) -> None:
+        counts = self.places.transport.counts
+        logger.info(
+            "Requests to S3 Vectors: %s, of which %s were refused for their load, and %s sent again for any reason.",
+            f"{counts.requests:,}", f"{counts.refused:,}", f"{counts.retries:,}",
+        )  # fmt: skip
 
     def check(self) -> None:
         indexing = self._config.indexing
@@ -143,10 +153,10 @@ class S3VectorsStore:
             self.quarantine.forget_earlier(stream)
         self._streams.end(stream, replaced=replaces_all, swept=to_sweep)
 
-    def nearest(self, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Nearest]:
+    def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:
         """By the index's own distance. For searching only."""
-        place = self.places.to_search(Stream(stream, namespace, "append"))
-        source = f"{namespace}_{stream}" if namespace else stream
+        place = self.places.to_search(Stream(scope.stream, scope.namespace, "append"), scope.tenant)
+        source = f"{scope.namespace}_{scope.stream}" if scope.namespace else scope.stream
         return search.nearest(self.places.transport, place, source, question, limit)
 
     def _replace(self, target: Target, place: Place, group: Sequence[Embedded]) -> Sequence[Refused]:

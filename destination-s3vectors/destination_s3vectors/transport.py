@@ -15,7 +15,7 @@ from destination_s3vectors import limits
 from destination_s3vectors.client import THREADS, client_for
 from destination_s3vectors.patience import MENDED_BY_WAITING, PATIENCE, Counts, Patience, Tally
 from destination_s3vectors.rate import BatchSize, Pacer
-from destination_s3vectors.render import Piece, Vector, body, cut, piece
+from destination_s3vectors.render import Vector, fill, request_buffer
 from destination_s3vectors.service_errors import Failure, attempt
 from vector_ingest.errors import TransientError
 from vector_ingest.pace import Gate
@@ -68,6 +68,7 @@ class Transport:
         self._tally = Tally(clock)
         self._writers = ThreadPoolExecutor(threads, "put")
         self._readers = ThreadPoolExecutor(threads, "get")
+        self._buffers = [request_buffer() for _ in range(threads)]  # those that no writer uses; the warmest is last
         self._gate = Gate(threads)
         self._lanes: dict[str, _Lane] = {}
         self._lock = Lock()
@@ -133,17 +134,23 @@ class Transport:
             patience.wait(outcome)
 
     def _put(self, index: str, vectors: Sequence[Vector]) -> Sequence[RefusedVector]:
-        """At most one request's number of vectors, in as many requests as it takes.
+        buffer = self._buffers.pop()
+        try:
+            return self._put_from(buffer, index, vectors)
+        finally:
+            self._buffers.append(buffer)
 
-        They are rendered here, in the pool: only what is about to be sent is held twice.
-        """
+    def _put_from(self, buffer: memoryview, index: str, vectors: Sequence[Vector]) -> Sequence[RefusedVector]:
+        """In as many requests as it takes, rendered into the buffer one after the other."""
         lane, patience = self._lane(index), self._patience(f"put vectors into {index}", index)
         refused: list[RefusedVector] = []
-        todo: list[Sequence[Piece]] = [[piece(vector) for vector in vectors]]
+        todo = [vectors]
         while todo:
-            part, *rest = cut(todo.pop(), index, lane.batch.vectors)
-            todo.extend(reversed(rest))
-            failure = self._put_once(lane, index, part)
+            wanted = todo.pop()
+            body, count = fill(buffer, index, wanted[: lane.batch.vectors])
+            part, rest = wanted[:count], wanted[count:]
+            todo.extend([rest] if rest else [])
+            failure = self._put_once(lane, index, part, body)
             if failure is None:
                 patience.succeeded()
             elif failure.kind == "invalid":
@@ -155,10 +162,10 @@ class Transport:
                 todo.extend(_halves(part) if failure.kind == "unavailable" and len(part) > 1 else [part])
         return refused
 
-    def _put_once(self, lane: _Lane, index: str, pieces: Sequence[Piece]) -> Failure | None:
-        # Not a list: the hook below takes the rendered body from here.
-        vectors = cast("Any", body(index, pieces))
-        return self._write_once(lane, pieces, lambda: self.client.put_vectors(indexArn=index, vectors=vectors))
+    def _put_once(self, lane: _Lane, index: str, part: Sequence[Vector], body: memoryview) -> Failure | None:
+        # Not a list: the hook of the client takes the rendered body from here.
+        vectors = cast("Any", body)
+        return self._write_once(lane, part, lambda: self.client.put_vectors(indexArn=index, vectors=vectors))
 
     def _write_once(self, lane: _Lane, what: Sequence[object], call: Callable[[], object]) -> Failure | None:
         taken = lane.pacer.take(len(what))
@@ -235,21 +242,21 @@ class Transport:
 
 
 def _without_the_invalid(
-    pieces: Sequence[Piece], failure: Failure
-) -> tuple[list[Sequence[Piece]], list[RefusedVector]]:
+    vectors: Sequence[Vector], failure: Failure
+) -> tuple[list[Sequence[Vector]], list[RefusedVector]]:
     """What to send again, and what was found: the key that the service names, else the search goes on in halves."""
-    named = [at for at, each in enumerate(pieces) if failure.names(each.key)]
-    if not named and len(pieces) > 1:
-        return _halves(pieces), []
+    named = [at for at, each in enumerate(vectors) if failure.names(each.key)]
+    if not named and len(vectors) > 1:
+        return _halves(vectors), []
     # Of several, the others are the beginning of the one that is meant.
-    bad = max(named, key=lambda at: len(pieces[at].key), default=0)
-    good = [*pieces[:bad], *pieces[bad + 1 :]]
-    return [good] if good else [], [RefusedVector(pieces[bad].key, failure.said)]
+    bad = max(named, key=lambda at: len(vectors[at].key), default=0)
+    good = [*vectors[:bad], *vectors[bad + 1 :]]
+    return [good] if good else [], [RefusedVector(vectors[bad].key, failure.said)]
 
 
-def _halves(pieces: Sequence[Piece]) -> list[Sequence[Piece]]:
-    middle = len(pieces) // 2
-    return [pieces[:middle], pieces[middle:]]
+def _halves(vectors: Sequence[Vector]) -> list[Sequence[Vector]]:
+    middle = len(vectors) // 2
+    return [vectors[:middle], vectors[middle:]]
 
 
 def _tell_the_gate(outcome: object) -> None:

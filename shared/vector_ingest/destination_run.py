@@ -32,6 +32,7 @@ class Program:
     examples: str
     connector: "Callable[[], Connector[Any]]"
     replays: bool = False  # whether it keeps refused records, and so has the command `replay`
+    tenants: bool = False  # whether it can keep tenants apart
 
 
 def run(program: Program) -> None:
@@ -68,6 +69,8 @@ def _parser(program: Program) -> argparse.ArgumentParser:
     write.add_argument("--catalog", required=True, help="path of the configured catalog, a JSON file")
     search.add_argument("--stream", required=True, help="the stream that is searched")
     search.add_argument("--namespace", help="the stream's namespace, if it has one")
+    if program.tenants:
+        search.add_argument("--tenant", help="the tenant, where each has an index of its own")
     search.add_argument("--limit", type=int, default=3, help="how many chunks (default: 3)")
     search.add_argument("--json", action="store_true", help="print JSON with the metadata")
     search.add_argument("question", help="in plain words")
@@ -94,8 +97,8 @@ def _dispatch(program: Program, arguments: argparse.Namespace, config: Mapping[s
         case "replay":
             output.write(replay(connector, config, arguments.dry_run).encode())
         case "search":
-            from vector_ingest.search import as_json, as_text
+            from vector_ingest.search import Scope, as_json, as_text
 
-            stream, namespace = arguments.stream, arguments.namespace
-            found = find(connector, config, stream, namespace, arguments.question, arguments.limit)
+            scope = Scope(arguments.stream, arguments.namespace, arguments.tenant if program.tenants else None)
+            found = find(connector, config, scope, arguments.question, arguments.limit)
             output.write((as_json(found) if arguments.json else as_text(found)).encode())

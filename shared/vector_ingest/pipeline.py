@@ -22,7 +22,7 @@ from vector_ingest.load_batch import Steps
 from vector_ingest.pace import Paced
 from vector_ingest.quarantine import Quarantine, Rejected, for_replay
 from vector_ingest.report import Report
-from vector_ingest.search import Found, Searchable, search
+from vector_ingest.search import Found, Scope, Searchable, search
 from vector_ingest.spec import parse_config
 from vector_ingest.store import VectorStore
 
@@ -139,18 +139,13 @@ def _streams_of(kept: Sequence[Rejected]) -> Sequence[Stream]:
 
 
 def find(
-    connector: Connector[Config],
-    raw: Mapping[str, Any],
-    stream: str,
-    namespace: str | None,
-    question: str,
-    limit: int,
+    connector: Connector[Config], raw: Mapping[str, Any], scope: Scope, question: str, limit: int
 ) -> Sequence[Found]:
     """The stored chunks nearest to a question."""
     with parts_from(connector, raw) as parts:
         if isinstance(parts.config.embedding, FromField):
             raise ConfigError("The vectors came with the records, so no model is set that could embed a question.")
-        return search(parts.store, stream, namespace, embed_one(parts.embedder, question), limit)
+        return search(parts.store, scope, embed_one(parts.embedder, question), limit)
 
 
 def embed_one(embedder: Embedder, text: str) -> Vector:

@@ -23,16 +23,25 @@ class Found:
     metadata: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is searched: a stream, and of one tenant where tenants are kept apart."""
+
+    stream: str
+    namespace: str | None = None
+    tenant: str | None = None
+
+
 class Searchable(Protocol):
-    def nearest(self, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Nearest]:
+    def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:
         """The `limit` nearest chunks, nearest first. ConfigError: the stream was never loaded."""
 
 
-def search(store: Searchable, stream: str, namespace: str | None, question: Vector, limit: int) -> Sequence[Found]:
+def search(store: Searchable, scope: Scope, question: Vector, limit: int) -> Sequence[Found]:
     """The `limit` nearest chunks, nearest first. ConfigError: the stream was never loaded."""
     return [
         Found(identity, number, distance, _source(metadata or {}), text, metadata or {})
-        for identity, number, distance, text, metadata in store.nearest(stream, namespace, question, limit)
+        for identity, number, distance, text, metadata in store.nearest(scope, question, limit)
     ]
 
 

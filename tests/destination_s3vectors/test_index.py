@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import boto3.session
 import pytest
 
 from destination_s3vectors import index as module
+from destination_s3vectors import limits
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.emulator.server import ACCOUNT, REGION, Emulator
 from destination_s3vectors.index import (
@@ -53,9 +55,13 @@ class BeforeCall:
         return self.inner.ask(action, resource, call)
 
 
+# When indexes were still CLASSIC unless told otherwise: both modes are seen here.
+CLASSIC_DAYS = limits.ENHANCED_SINCE - timedelta(days=1)
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[Emulator]:
-    emulator = Emulator()
+    emulator = Emulator(clock=CLASSIC_DAYS.timestamp)
     emulator.start()
     yield emulator
     emulator.stop()

@@ -11,17 +11,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from destination_s3vectors import limits
-from destination_s3vectors.render import Piece, Vector, body, cut, piece, unacceptable
+from destination_s3vectors.render import MARGIN_BYTES, Vector, fill, rendered, request_buffer, unacceptable
 from tests.destination_s3vectors.scripted_service import INDEX
 
 Row = npt.NDArray[np.float32]
+BUFFER = request_buffer()
 NUMBERS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
 @given(data=arrays.arrays(np.float32, st.integers(1, 40), elements=NUMBERS), key=st.text(min_size=1, max_size=40))
 def test_the_numbers_come_back_to_the_bit_and_the_metadata_as_it_was(data: Row, key: str) -> None:
     metadata = '{"ä":[1,"\\u2028"]}'.encode()
-    sent = body(INDEX, [piece(Vector(key, data, metadata))] * 2)
+    body, count = fill(BUFFER, INDEX, [Vector(key, data, metadata)] * 2)
+    sent = bytes(body)
+    assert count == 2
     assert sent.count(metadata) == 2
     read = orjson.loads(sent)
     assert read["indexArn"] == INDEX
@@ -33,28 +36,35 @@ def test_the_numbers_come_back_to_the_bit_and_the_metadata_as_it_was(data: Row, 
 def test_a_row_of_any_layout_is_rendered_as_float32() -> None:
     matrix = np.arange(12, dtype=np.float32).reshape(3, 4)
     wide: Any = np.array([0.1, 0.2])
-    assert orjson.loads(piece(Vector("k", matrix[:, 1], b"{}")).json)["data"]["float32"] == [1, 5, 9]
-    assert b"[0.1,0.2]" in piece(Vector("k", wide, b"{}")).json
+    assert orjson.loads(rendered(Vector("k", matrix[:, 1], b"{}")))["data"]["float32"] == [1, 5, 9]
+    assert b"[0.1,0.2]" in rendered(Vector("k", wide, b"{}"))
 
 
-@given(sizes=st.lists(st.integers(1, 9_000_000), max_size=60), most=st.integers(1, 500))
-def test_a_body_is_always_under_the_limit_and_nothing_is_lost_or_moved(sizes: list[int], most: int) -> None:
-    block = bytes(9_000_000)
-    view = memoryview(block)
-    pieces = [Piece(str(number), view[:size]) for number, size in enumerate(sizes)]  # type: ignore[arg-type]
-    parts = list(cut(pieces, INDEX, most))
-    assert [each for part in parts for each in part] == pieces
-    frame = len(body(INDEX, ()))
-    for part in parts:
-        assert 0 < len(part) <= most
-        assert frame + sum(len(each.json) for each in part) + len(part) - 1 < limits.BODY_BYTES
+@given(sizes=st.lists(st.integers(0, 900), max_size=60), room=st.integers(200, 5000))
+def test_a_body_is_always_under_the_limit_and_nothing_is_lost_or_moved(sizes: list[int], room: int) -> None:
+    """A vector that is too long by itself goes alone."""
+    buffer = memoryview(bytearray(MARGIN_BYTES + room))
+    vectors = [sized(str(number), size) for number, size in enumerate(sizes)]
+    rest, keys = vectors, []
+    while rest:
+        body, count = fill(buffer, INDEX, rest)
+        part, rest = rest[:count], rest[count:]
+        assert [vector["key"] for vector in orjson.loads(body)["vectors"]] == [vector.key for vector in part]
+        assert len(body) <= room or count == 1
+        if rest:  # one more had no room
+            assert len(body) + len(b",") + len(rendered(rest[0])) > room
+        keys += [vector.key for vector in part]
+    assert keys == [vector.key for vector in vectors]
 
 
-def test_a_full_body_is_close_to_the_limit_and_counted_exactly() -> None:
-    pieces = [Piece(str(number), b"x" * 50_000) for number in range(1000)]
-    first = next(iter(cut(pieces, INDEX)))
-    assert limits.BODY_BYTES - 200_000 < len(body(INDEX, first)) < limits.BODY_BYTES
-    assert len(next(iter(cut([Piece("k", b"x")] * 501, INDEX)))) == limits.PUT_VECTORS
+def test_a_buffer_holds_all_that_the_service_takes_but_for_the_headers() -> None:
+    body, count = fill(BUFFER, INDEX, [sized(str(number), 50_000) for number in range(1000)])
+    assert limits.BODY_BYTES - 200_000 < len(body) < limits.BODY_BYTES
+    assert len(orjson.loads(body)["vectors"]) == count
+
+
+def sized(key: str, size: int) -> Vector:
+    return Vector(key, np.ones(1, np.float32), b'"%b"' % (b"x" * size))
 
 
 def test_what_the_service_would_refuse_is_found_by_row() -> None:
@@ -71,8 +81,8 @@ def test_what_the_service_would_refuse_is_found_by_row() -> None:
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_a_matrix_is_checked_like_its_rows(metric: Literal["cosine", "euclidean"]) -> None:
-    matrix = np.random.default_rng(1).standard_normal((20, 5)).astype(np.float32)
-    matrix[3], matrix[7, 2] = 0, np.nan
+    matrix = np.random.default_rng(1).standard_normal((600, 5)).astype(np.float32)
+    matrix[300], matrix[599, 2] = 0, np.nan
     assert unacceptable(matrix, metric, 5) == unacceptable(list(matrix), metric, 5)
     assert sum(reason is not None for reason in unacceptable(matrix, metric, 5)) == (2 if metric == "cosine" else 1)
     assert all(unacceptable(matrix, metric, 6))

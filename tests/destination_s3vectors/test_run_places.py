@@ -170,7 +170,9 @@ def test_each_tenant_has_an_index_that_holds_nothing_of_another(vector_bucket: V
     line = [str(PROGRAM), "search", "--config", str(tmp_path / "config.json"), "--stream", "docs", "x"]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "an index for each tenant" in done.stderr
+    assert "an index for each value of `customer`" in done.stderr
+    done = subprocess.run([*line, "--tenant", "globex"], capture_output=True, text=True, check=True)
+    assert "of globex" in done.stdout
 
 
 def test_a_tenant_outside_of_the_primary_key_is_refused(vector_bucket: VectorBucket, tmp_path: Path) -> None:

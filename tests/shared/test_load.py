@@ -25,6 +25,7 @@ from vector_ingest.load import Load
 from vector_ingest.load_batch import Steps
 from vector_ingest.messages import error_line, record_line, state_line, status_line
 from vector_ingest.processing import ProcessingConfig
+from vector_ingest.quarantine import Quarantine
 from vector_ingest.report import Report
 
 DEDUP = Stream("s", None, "append_dedup", (("id",),))
@@ -93,6 +94,8 @@ class Sync:
     emitted: list[dict[str, Any]] = field(default_factory=list)
     report: Report = field(default_factory=Report)
     look: Callable[["Sync"], object] = lambda _: None  # called at each state
+    quarantine: Quarantine | None = None
+    tenant_field: str | None = None
 
     def run(self, streams: Sequence[Stream], *lines: bytes, end: bytes = b"\n") -> None:
         self.load(streams, MemoryStore(self.tables, "m"), read_lines(io.BytesIO(b"\n".join(lines) + end), 0.01))
@@ -106,6 +109,8 @@ class Sync:
             embed=self.model.embed,
             dimensions=2,
             chunk_size=PROCESSING.chunk_size,
+            tenant_field=self.tenant_field,
+            quarantine=self.quarantine,
         )
         with ThreadPoolExecutor(4) as pool:
             targets = [store.prepare(stream) for stream in streams]

@@ -1,16 +1,19 @@
-"""Starts the emulator as a process: `python -m destination_s3vectors.emulator --help`."""
+"""Starts the emulator, or probes an endpoint: `python -m destination_s3vectors.emulator --help`."""
 
 import argparse
 import signal
 import sqlite3
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from destination_s3vectors import limits
+from destination_s3vectors.emulator.probe import command as probe
 from destination_s3vectors.emulator.server import ACCOUNT, REGION, Emulator
 from destination_s3vectors.emulator.throttle import Rates
 
+SERVE = "Amazon S3 Vectors on 127.0.0.1. Prints its endpoint on the first line; ends on SIGTERM or Ctrl-C."
 EPILOG = """\
 Point boto3 at the printed endpoint, with any credentials:
   export AWS_ENDPOINT_URL_S3VECTORS=http://127.0.0.1:8765 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any
@@ -21,8 +24,14 @@ Make things go wrong (see faults.py for the rules), and see what happened:
 """
 
 
-def main() -> int:
-    options = _parser().parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code. None: the arguments of the process."""
+    options = _parser().parse_args(arguments)
+    code: int = options.run(options)
+    return code
+
+
+def serve(options: argparse.Namespace) -> int:
     rates = None
     if not options.no_throttle:
         rates = Rates(options.requests_per_second, options.vectors_per_second)
@@ -45,10 +54,23 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m destination_s3vectors.emulator",
-        description="Amazon S3 Vectors on 127.0.0.1. Prints its endpoint on the first line; ends on SIGTERM or Ctrl-C.",
+        description=f"{SERVE} Without a command it serves.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(run=serve)
+    _add_options(parser)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    _add_options(commands.add_parser("serve", help="serve, with the options below", description=SERVE))
+    probing = commands.add_parser(
+        "probe", help="hold an endpoint, AWS or this emulator, against the documentation", description=probe.DESCRIPTION
+    )
+    probing.set_defaults(run=probe.main)
+    probe.add_arguments(probing)
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="to listen on (default: a free one)")
     parser.add_argument("--file", type=Path, help="keeps everything in this file, also when killed (default: memory)")
     parser.add_argument("--region", default=REGION, help="in ARNs (default: %(default)s)")
@@ -66,7 +88,6 @@ def _parser() -> argparse.ArgumentParser:
         default=limits.VECTORS_PER_SECOND,
         help="put into and deleted from one index (default: %(default)s)",
     )
-    return parser
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ before it is answered: every read sees all that was acknowledged.
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
-from destination_s3vectors.emulator.errors import not_found
+from destination_s3vectors import limits
+from destination_s3vectors.emulator.errors import ServiceError, not_found
 from destination_s3vectors.emulator.index_view import IndexView
 from destination_s3vectors.emulator.names import Owner
 from destination_s3vectors.emulator.records import Records
@@ -23,22 +25,31 @@ Mode = Literal["CLASSIC", "ENHANCED"]
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """`created`: seconds since 1970."""
+    """`created`: seconds since 1970. `mode` is that of new indexes."""
 
     name: str
     arn: str
     created: int
     encryption: Mapping[str, str]
-    mode: Mode = "CLASSIC"
+    mode: Mode
     policy: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def may_be_classic(self) -> bool:
+        """Whether it is old enough to make CLASSIC indexes, and to turn ENHANCED ones back."""
+        return self.created < limits.ENHANCED_SINCE.timestamp()
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of an index but its vectors. `number` marks its rows in the file; `text`: metadata key -> language."""
+    """All of an index but its vectors. `number` marks its rows in the file; `text`: metadata key -> language.
+
+    `uid` is never given twice, so it tells an index from a later one of the same name.
+    """
 
     number: int
+    uid: str
     bucket: str
     name: str
     arn: str
@@ -59,25 +70,26 @@ class Index:
         self.lock = threading.RLock()
 
     def view(self) -> IndexView:
-        """To be used while the lock is held."""
+        """The index at this moment. To be called while the lock is held, to be read without it."""
+        snapshot = self.vectors.snapshot()
         return IndexView(
-            arn=self.settings.arn,
+            uid=self.settings.uid,
             dimension=self.settings.dimension,
             metric=self.settings.metric,
             mode=self.settings.mode,
             non_filterable=frozenset(self.settings.non_filterable),
             text_keys=self.settings.text,
-            keys=self.vectors.keys,
-            vectors=self.vectors.matrix,
-            metadata=self.vectors.metadata,
-            version=self.vectors.version,
+            keys=snapshot.keys,
+            vectors=snapshot.matrix,
+            metadata=snapshot.metadata,
         )
 
 
 class Account:
-    def __init__(self, owner: Owner, storage: Storage) -> None:
-        """With all that the file of `storage` holds."""
+    def __init__(self, owner: Owner, storage: Storage, clock: Callable[[], float] = time.time) -> None:
+        """With all that the file of `storage` holds. `clock` says when things are made, in seconds since 1970."""
         self.owner = owner
+        self._clock = clock
         self.lock = threading.RLock()
         self._storage = storage
         self._buckets: dict[str, Bucket] = {}
@@ -93,17 +105,22 @@ class Account:
     def index(self, arn: str) -> Index:
         found = self._indexes.get(arn)
         if found is None:
-            raise not_found("The specified index could not be found")
+            raise _no_index()
         return found
 
     @contextmanager
     def locked(self, arn: str) -> Iterator[Index]:
-        """The index, with no other thread in it, and still there."""
-        found = self.index(arn)
-        with found.lock:
-            if self._indexes.get(arn) is not found:
-                self.index(arn)
-            yield found
+        """The index, with no other thread in it."""
+        with self.still(self.index(arn)) as index:
+            yield index
+
+    @contextmanager
+    def still(self, index: Index) -> Iterator[Index]:
+        """This index, with no other thread in it: not found if it was deleted, also if another has its name now."""
+        with index.lock:
+            if self._indexes.get(index.settings.arn) is not index:
+                raise _no_index()
+            yield index
 
     def has_bucket(self, arn: str) -> bool:
         return arn in self._buckets
@@ -137,7 +154,6 @@ class Account:
             self._indexes[settings.arn] = Index(settings)
         else:
             known.settings = settings
-            known.vectors.version += 1
 
     def drop_index(self, arn: str) -> None:
         with self.lock, self.locked(arn) as index:
@@ -154,6 +170,10 @@ class Account:
         """The index is locked by the caller."""
         self._storage.delete(index.settings.number, index.vectors.known(keys))
         index.vectors.delete(keys)
+
+    def now(self) -> int:
+        """Seconds since 1970."""
+        return int(self._clock())
 
     def next_number(self) -> int:
         return max((index.settings.number for index in self._indexes.values()), default=0) + 1
@@ -187,5 +207,9 @@ class Account:
             self._indexes[index.settings.arn] = index
 
 
-def now() -> int:
-    return int(time.time())
+def new_uid() -> str:
+    return uuid.uuid4().hex
+
+
+def _no_index() -> ServiceError:
+    return not_found("The specified index could not be found")

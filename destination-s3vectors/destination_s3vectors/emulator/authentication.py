@@ -15,7 +15,10 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 
 
 def check(headers: Mapping[str, str], target: str) -> None:
-    """`headers`: names in lower case. Raises an error with status 403."""
+    """`headers`: names in lower case. Raises an error with status 403.
+
+    Guess: which code it has.
+    """
     header = headers.get("authorization")
     query = parse_qs(urlsplit(target).query)
     if header is not None:

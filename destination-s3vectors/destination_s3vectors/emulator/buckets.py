@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from destination_s3vectors import limits
-from destination_s3vectors.emulator.account import Account, Bucket, now
+from destination_s3vectors.emulator.account import Account, Bucket
 from destination_s3vectors.emulator.errors import conflict, not_found, quota_exceeded, validation
 from destination_s3vectors.emulator.names import bucket_arn, check_name
 from destination_s3vectors.emulator.paging import page
@@ -27,7 +27,8 @@ def create_vector_bucket(account: Account, request: Request) -> Answer:
             raise conflict("A vector bucket with the specified name already exists")
         if len(account.buckets()) >= limits.BUCKETS:
             raise quota_exceeded(f"The account already has {limits.BUCKETS} vector buckets")
-        account.save_bucket(Bucket(name, arn, now(), encryption, tags=tags))
+        bucket = Bucket(name, arn, account.now(), encryption, "ENHANCED", tags=tags)
+        account.save_bucket(replace(bucket, mode="CLASSIC") if bucket.may_be_classic else bucket)
     return {"vectorBucketArn": arn}
 
 
@@ -87,6 +88,7 @@ def delete_vector_bucket_policy(account: Account, request: Request) -> Answer:
 def put_vector_bucket_default_index_mode(account: Account, request: Request) -> Answer:
     with account.lock:
         bucket = account.bucket(bucket_arn(account.owner, request))
+        # Guess: a new bucket may be set to CLASSIC too; only of UpdateIndexMode is it said that it can't.
         account.save_bucket(replace(bucket, mode=request["defaultIndexMode"]))
     return {}
 
@@ -129,9 +131,14 @@ def with_token(answer: Answer, token: str | None) -> Answer:
 
 
 def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """Measured by others, for CreateIndex; the README names the source."""
     if len(tags) > limits.TAGS:
-        # Guess: which error this is.
-        raise validation(f"A resource can have at most {limits.TAGS} tags", ("tags", "Too many tags"))
+        raise validation("Too many tags specified", ("tags", "Too many tags specified"))
+    for key in tags:
+        if key.startswith("aws:"):
+            raise validation("System tags cannot be added/updated by requester")
+        if key.lower().startswith("aws:"):
+            raise validation(f'Invalid System Tag: {key} must be prefixed with "aws:" in lowercase.')
     return tags
 
 

@@ -2,8 +2,12 @@
 
 Operators, and what counts as a constraint:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-metadata-filtering.html
+
+What is marked "measured" others published after calling the service; the README names the source. The service says no
+more than "Invalid filter".
 """
 
+import math
 import operator
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -40,9 +44,7 @@ def parse(document: Any, mode: str, non_filterable: Collection[str]) -> Filter:
     parsed = _filter(document, mode, 1)
     for comparison in _comparisons(parsed):
         if comparison.key in non_filterable:
-            raise _invalid(
-                f"the metadata key `{comparison.key}` is non-filterable in this index, so it can't be used in a filter"
-            )
+            raise _refused("Invalid use of non-filterable metadata in filter", f"the metadata key `{comparison.key}`")
     # Guess: documented for ENHANCED indexes; here also for a query that asks a CLASSIC index for that behavior.
     if mode == "ENHANCED" and (count := constraints(parsed)) > limits.FILTER_CONSTRAINTS:
         raise _invalid(f"it has {count} constraints; at most {limits.FILTER_CONSTRAINTS} are allowed in ENHANCED mode")
@@ -88,12 +90,13 @@ def _comparisons(parsed: Filter) -> list[Comparison]:
 def _filter(document: Any, mode: str, depth: int) -> Filter:
     if not isinstance(document, dict):
         raise _invalid(f"a filter must be an object, but found {_kind(document)}")
-    if not document:
-        raise _invalid("a filter must not be empty")  # Guess
+    # Measured: also inside of $and and $or. Several operators of one key are taken.
+    if len(document) != 1:
+        found = f"found {', '.join(f'`{key}`' for key in document)}; join them with $and" if document else "it is empty"
+        raise _invalid(f"a condition must have exactly one key, but {found}")
     if depth > MOST_NESTED:
         raise _invalid(f"it is nested more than {MOST_NESTED} deep")
     parts = [part for key, value in document.items() for part in _condition(key, value, mode, depth)]
-    # Guess: several keys of one filter must all match; documented are several operators of one key.
     return parts[0] if len(parts) == 1 else Group("and", tuple(parts))
 
 
@@ -127,6 +130,10 @@ def _comparison(key: str, name: str, operand: Any, mode: str) -> Comparison:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> bool:
+    return _is_number(value) and math.isfinite(value)
 
 
 def _is_primitive(value: Any) -> bool:
@@ -166,7 +173,7 @@ TESTS: dict[str, Test] = {
 }
 OPERANDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("$eq", "$ne"), ("a string, a number or a boolean", _is_primitive)),
-    **dict.fromkeys(("$gt", "$gte", "$lt", "$lte"), ("a number", _is_number)),
+    **dict.fromkeys(("$gt", "$gte", "$lt", "$lte"), ("a number", _is_finite)),
     **dict.fromkeys(("$in", "$nin"), ("a non-empty array of strings, numbers and booleans", _are_primitives)),
     "$exists": ("a boolean", lambda value: isinstance(value, bool)),
     "$startsWith": ("a string", lambda value: isinstance(value, str)),
@@ -181,5 +188,9 @@ def _kind(value: Any) -> str:
 
 
 def _invalid(message: str) -> ServiceError:
-    message = f"Invalid query filter: {message}"
+    return _refused("Invalid filter", message)
+
+
+def _refused(measured: str, reason: str) -> ServiceError:
+    message = f"{measured}: {reason}"
     return validation(message, ("filter", message))

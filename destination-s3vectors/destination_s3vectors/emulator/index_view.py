@@ -14,10 +14,11 @@ class IndexView:
 
     `text_keys`: metadata key of each text search configuration -> its language, None for the standard analyzer.
     `vectors`: float32, shape (n, dimension).
-    `version` changes with every write: the key for derived data that is kept, and part of paging tokens.
+    `uid` tells the index from any other, also from one that had its name before. `metadata` is the same object in
+    all views between two writes.
     """
 
-    arn: str
+    uid: str
     dimension: int
     metric: Literal["cosine", "euclidean"]
     mode: Literal["CLASSIC", "ENHANCED"]
@@ -26,4 +27,3 @@ class IndexView:
     keys: Sequence[str]
     vectors: NDArray[np.float32]
     metadata: Sequence[Mapping[str, Any] | None]
-    version: int

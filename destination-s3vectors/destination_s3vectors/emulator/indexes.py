@@ -3,18 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from destination_s3vectors import limits
-from destination_s3vectors.emulator.account import Account, Settings, now
+from destination_s3vectors.emulator.account import Account, Settings, new_uid
 from destination_s3vectors.emulator.buckets import Answer, Request, checked_encryption, checked_tags, with_token
 from destination_s3vectors.emulator.errors import conflict, not_found, quota_exceeded, validation
 from destination_s3vectors.emulator.names import bucket_arn, check_name, index_arn
 from destination_s3vectors.emulator.paging import page
-
-# Only indexes of older buckets may go back to CLASSIC (UpdateIndexMode in the service model).
-CLASSIC_UNTIL = int(datetime(2026, 9, 30, tzinfo=UTC).timestamp())
 
 
 def create_index(account: Account, request: Request) -> Answer:
@@ -36,10 +32,11 @@ def create_index(account: Account, request: Request) -> Answer:
             raise quota_exceeded(f"The vector bucket already has {limits.INDEXES_PER_BUCKET} indexes")
         settings = Settings(
             number=account.next_number(),
+            uid=new_uid(),
             bucket=bucket.name,
             name=request["indexName"],
             arn=name,
-            created=now(),
+            created=account.now(),
             dimension=request["dimension"],
             metric=request["distanceMetric"],
             encryption=encryption or bucket.encryption,
@@ -89,9 +86,9 @@ def update_index_mode(account: Account, request: Request) -> Answer:
     with account.locked(index_arn(account.owner, request)) as index:
         settings = index.settings
         bucket = account.bucket(account.owner.bucket(settings.bucket))
-        back = request["indexMode"] == "CLASSIC" and settings.mode != "CLASSIC"
-        if back and bucket.created >= CLASSIC_UNTIL:
-            reason = "The mode can be CLASSIC only in a vector bucket created before September 30, 2026"
+        if request["indexMode"] == "CLASSIC" and not bucket.may_be_classic:
+            day = f"{limits.ENHANCED_SINCE:%B %d, %Y}"
+            reason = f"The mode can be set to CLASSIC only in a vector bucket created before {day}"
             raise validation(reason, ("indexMode", reason))
         account.save_index(replace(settings, mode=request["indexMode"]))
     return {}
@@ -136,6 +133,7 @@ def _languages(configurations: Sequence[Mapping[str, Any]]) -> dict[str, str | N
 
 
 def _check_distinct(keys: Sequence[str], member: str) -> None:
+    # Guess: the service may take it.
     repeated = [key for key, times in Counter(keys).items() if times > 1]
     if repeated:
         raise validation(

@@ -1,6 +1,8 @@
 """From a request to its answer: signature, model, faults, access, operation. Nothing of HTTP's connections here."""
 
+import sys
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from destination_s3vectors import limits
 from destination_s3vectors.emulator import authentication, buckets, indexes, vector_calls
 from destination_s3vectors.emulator.access import actions
 from destination_s3vectors.emulator.account import Account
-from destination_s3vectors.emulator.errors import ServiceError, validation
+from destination_s3vectors.emulator.errors import ServiceError, internal, validation
 from destination_s3vectors.emulator.faults import Faults, Rule
 from destination_s3vectors.emulator.throttle import Throttle
 from destination_s3vectors.emulator.wire import Call, Protocol
@@ -56,16 +58,22 @@ class Service:
         fault: Rule | None = None
         try:
             operation = self.protocol.operation(request.method, request.target)
-            authentication.check(request.headers, request.target)
-            if request.length > limits.BODY_BYTES:
-                raise validation("Request body exceeds max allowed size")
-            call = self.protocol.read(request.method, request.target, request.body)
+            call = self._read(request)
             fault = self._faults.next(call.operation, actions(call))
             answer = self._run(call, fault)
         except ServiceError as error:
             answer = _refusal(error, fault)
+        except Exception:  # noqa: BLE001 -- a bug of ours is answered as the service answers its own, and shown here
+            sys.stderr.write(traceback.format_exc())
+            answer = _refusal(internal("Internal server error"), fault)
         self.log.count(operation, answer)
         return answer
+
+    def _read(self, request: Request) -> Call:
+        authentication.check(request.headers, request.target)
+        if request.length > limits.BODY_BYTES:
+            raise validation("Request body exceeds max allowed size")
+        return self.protocol.read(request.method, request.target, request.body)
 
     def _run(self, call: Call, fault: Rule | None) -> Answer:
         if fault is not None:

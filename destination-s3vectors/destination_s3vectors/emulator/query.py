@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from destination_s3vectors import limits
 from destination_s3vectors.emulator import filters
-from destination_s3vectors.emulator.errors import ServiceError, invalid_fields
+from destination_s3vectors.emulator.errors import ServiceError, invalid_fields, validation
 from destination_s3vectors.emulator.index_view import IndexView
 from destination_s3vectors.emulator.ranking import Distances, Rows, best, distances, fuse, nearest
+from destination_s3vectors.emulator.records import as_float32
 from destination_s3vectors.emulator.text_search import TextIndexes
 
 # Guess: a CLASSIC index looks at so many of the nearest vectors and keeps those that match the filter. Documented is
@@ -75,17 +76,20 @@ def _vector(index: IndexView, request: Mapping[str, Any]) -> NDArray[np.float32]
         return None
     values = request["queryVector"].get("float32")
     if not values or len(values) != index.dimension:
-        message = (
-            f"Query vector must have {index.dimension} dimensions, as the index has, but found {len(values or ())}"
-        )
-        raise _invalid("queryVector", message)
-    with np.errstate(over="ignore"):
-        vector = np.asarray(values, np.float64).astype(np.float32)
+        raise _unfit(f"vector must have length {index.dimension}, but has length {len(values or ())}")
+    vector = as_float32(values)
     if not np.isfinite(vector).all():
-        raise _invalid("queryVector", "Query vector contains invalid values or is invalid for float32: NaN or Infinity")
+        raise _unfit("vector contains NaNs or Infs")
     if index.metric == "cosine" and not vector.any():
-        raise _invalid("queryVector", "Query vector must not be all zeros with the cosine distance metric")
+        raise _unfit("cosine distance does not support vectors with zero norm")
     return vector
+
+
+def _unfit(reason: str) -> ServiceError:
+    """Measured by others (the README names the source): the words, and that the path is not the member's name."""
+    return validation(
+        "Query vector contains invalid values or is invalid for this index", ("vector", f"Invalid input: {reason}")
+    )
 
 
 def _query_texts(index: IndexView, request: Mapping[str, Any]) -> dict[str, str]:
@@ -200,7 +204,7 @@ def _start(index: IndexView, request: Mapping[str, Any]) -> int:
 
 
 def _digest(index: IndexView, request: Mapping[str, Any], start: int) -> str:
-    asked = [index.arn, start, [request.get(name) for name in ASKED]]
+    asked = [index.uid, start, [request.get(name) for name in ASKED]]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

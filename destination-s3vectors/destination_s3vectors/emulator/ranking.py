@@ -61,7 +61,6 @@ def _cosine(block: NDArray[np.float64], query: NDArray[np.float64]) -> NDArray[n
 
 def _euclidean(block: NDArray[np.float64], query: NDArray[np.float64]) -> NDArray[np.float64]:
     block -= query
-    length: NDArray[np.float64] = np.sqrt(
-        np.einsum("ij,ij->i", block, block)
-    )  # Guess: sqrt; the service could answer the square
-    return length
+    # Guess: the service could answer the square.
+    lengths: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", block, block))
+    return lengths

@@ -40,9 +40,8 @@ def records(
     # Guess: nothing of a call is written if one vector is bad.
     keys = [vector["key"] for vector in vectors]
     check_keys(keys)
-    if len(set(keys)) != len(keys):
-        # Guess: from other clients' code, not measured.
-        raise validation("Request must not contain duplicate keys")
+    # Guess: one client's code says that a later vector then replaces an earlier one, another's that it is refused.
+    check_distinct(keys)
     matrix = np.empty((len(vectors), dimension), np.float32)
     for row, vector in enumerate(vectors):
         matrix[row] = _numbers(vector["data"]["float32"], dimension, keys[row], row)
@@ -58,6 +57,12 @@ def check_keys(keys: Sequence[str]) -> None:
     """Measured: a key is limited in bytes too, beyond the model's characters; for reading and deleting alike."""
     if any(len(key.encode()) > limits.KEY_CHARACTERS for key in keys if not key.isascii()):
         raise validation("Record key length exceeds the maximum allowed")
+
+
+def check_distinct(keys: Sequence[str]) -> None:
+    """Measured for DeleteVectors."""
+    if len(set(keys)) != len(keys):
+        raise validation("Request must not contain duplicate keys")
 
 
 def metadata_bytes(metadata: Mapping[str, Any]) -> int:
@@ -83,12 +88,17 @@ def _value_bytes(value: Any) -> int:
 def _numbers(numbers: Sequence[Any], dimension: int, key: str, row: int) -> NDArray[np.float32]:
     if len(numbers) != dimension:
         raise _invalid(key, f"vectors[{row}]", f"vector must have length {dimension}, but has length {len(numbers)}")
+    return as_float32(numbers)
+
+
+def as_float32(numbers: Sequence[Any]) -> NDArray[np.float32]:
+    """Rounded; infinite where float32 is too small."""
     try:
         with np.errstate(over="ignore"):
             # A string here is "NaN" or "Infinity": the model allows no other.
             return np.asarray(numbers, np.float32)
     except OverflowError:  # an integer beyond all floats
-        return np.full(dimension, np.inf, np.float32)
+        return np.full(len(numbers), np.inf, np.float32)
 
 
 def _check_numbers(matrix: NDArray[np.float32], metric: str, keys: Sequence[str]) -> None:

@@ -4,7 +4,9 @@ import socket
 import struct
 import sys
 import threading
+import time
 import uuid
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -31,17 +33,19 @@ class Emulator:
         rates: Rates | None = None,
         region: str = REGION,
         account: str = ACCOUNT,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """On 127.0.0.1; port 0 takes a free one. `rates` None: writes are not throttled. `file` None: in memory.
+        `clock` says when buckets and indexes are made: those before `limits.ENHANCED_SINCE` behave differently.
 
         It listens from here on, and answers after `start`.
         """
         self.faults = Faults()
         self._storage = Storage(file)
-        self.service = Service(Account(Owner(region, account), self._storage), Throttle(rates), self.faults)
+        self.service = Service(Account(Owner(region, account), self._storage, clock), Throttle(rates), self.faults)
         self._server = _Server(self, port)
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.005})
 
     def start(self) -> None:
         self._thread.start()

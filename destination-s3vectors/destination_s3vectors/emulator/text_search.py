@@ -61,20 +61,23 @@ class TextIndex:
 
 
 class TextIndexes:
-    """Text indexes that were built, the `most` that were used last."""
+    """Text indexes that were built: the last one of each metadata key, of the `most` keys that were used last."""
 
     def __init__(self, most: int = 16) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self._built: OrderedDict[tuple[str, int, str, str | None], tuple[object, TextIndex]] = OrderedDict()
+        self._built: OrderedDict[tuple[str, str, str | None], tuple[object, TextIndex]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._built)
 
     def of(self, index: IndexView, key: str) -> TextIndex:
         """`key` must be one of `index.text_keys`."""
         language = index.text_keys[key]
-        name = index.arn, index.version, key, language
+        name = index.uid, key, language
         with self._lock:
             metadata, found = self._built.get(name, (None, None))
-            # Two servers in one process can have indexes of one name and version.
+            # The object is another one after each write.
             if found is None or metadata is not index.metadata:
                 found = build(index.metadata, key, analyzer(language))
             self._built[name] = index.metadata, found

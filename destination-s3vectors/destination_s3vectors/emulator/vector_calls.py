@@ -8,14 +8,17 @@ from destination_s3vectors.emulator.buckets import Answer, Request, with_token
 from destination_s3vectors.emulator.errors import validation
 from destination_s3vectors.emulator.names import index_arn
 from destination_s3vectors.emulator.paging import place, token
-from destination_s3vectors.emulator.records import check_keys, records
+from destination_s3vectors.emulator.records import check_distinct, check_keys, records
 from destination_s3vectors.emulator.throttle import Throttle
 from destination_s3vectors.emulator.vectors import Stored
 
 
 class VectorCalls:
     def __init__(self, throttle: Throttle) -> None:
-        """Writes pass through `throttle`."""
+        """Writes pass through `throttle`.
+
+        It comes after the reading of the body: the index and the number of vectors are nowhere else.
+        """
         self._throttle = throttle
 
     def put_vectors(self, account: Account, request: Request) -> Answer:
@@ -23,16 +26,17 @@ class VectorCalls:
         self._throttle.take(index.settings.arn, len(request["vectors"]))
         settings = index.settings
         found = records(request["vectors"], settings.dimension, settings.metric, frozenset(settings.non_filterable))
-        with account.locked(settings.arn) as same:
-            account.put(same, found)
+        with account.still(index):
+            account.put(index, found)
         return {}
 
     def delete_vectors(self, account: Account, request: Request) -> Answer:
         index = account.index(index_arn(account.owner, request))
         self._throttle.take(index.settings.arn, len(request["keys"]))
         check_keys(request["keys"])
-        with account.locked(index.settings.arn) as same:
-            account.delete(same, request["keys"])
+        check_distinct(request["keys"])
+        with account.still(index):
+            account.delete(index, request["keys"])
         return {}
 
 
@@ -44,11 +48,10 @@ def get_vectors(account: Account, request: Request) -> Answer:
 
 
 def list_vectors(account: Account, request: Request) -> Answer:
-    arn = index_arn(account.owner, request)
     segment, segments = _segment(request)
     most = request.get("maxResults", limits.LIST_PAGE_DEFAULT)
-    with account.locked(arn) as index:
-        listing = f"vectors {arn} {index.settings.created} {segment}/{segments}"
+    with account.locked(index_arn(account.owner, request)) as index:
+        listing = f"vectors {index.settings.uid} {segment}/{segments}"
         last = place(listing, request.get("nextToken")) or 0
         page: list[Stored] = []
         processed = 0
@@ -64,7 +67,8 @@ def query_vectors(account: Account, request: Request) -> Answer:
     from destination_s3vectors.emulator.query import query
 
     with account.locked(index_arn(account.owner, request)) as index:
-        return query(index.view(), request)
+        view = index.view()
+    return query(view, request)  # outside of the lock: writes don't wait for it
 
 
 def _segment(request: Request) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """The vectors of one index: a dense float32 matrix, and the order in which a listing walks through them."""
 
+import weakref
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,13 +25,23 @@ class Stored:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Rows of `keys`, `matrix` and `metadata` belong together; later writes don't change them."""
+
+    keys: Sequence[str]
+    matrix: NDArray[np.float32]
+    metadata: Sequence[Mapping[str, Any] | None]
+
+
 class Vectors:
     """Not locked in itself: its owner lets one thread at a time in."""
 
     def __init__(self, dimension: int) -> None:
         self.keys: list[str] = []
         self.metadata: list[Mapping[str, Any] | None] = []
-        self.version = 0
+        self._copies: tuple[list[str], list[Mapping[str, Any] | None]] | None = None
+        self._shown: list[weakref.ref[NDArray[np.float32]]] = []  # what snapshots that are in use show of the matrix
         self._matrix = np.empty((FIRST_ROWS, dimension), np.float32)
         self._rows: dict[str, int] = {}
         self._sequences: list[int] = []
@@ -48,6 +59,19 @@ class Vectors:
         """Shape (n, dimension), the rows of `keys` and `metadata`. No copy: the next write changes it."""
         return self._matrix[: len(self.keys)]
 
+    def snapshot(self) -> Snapshot:
+        """Keys and metadata are the same objects until the next write.
+
+        The matrix is copied only when a write changes a row of it while somebody still holds a snapshot's `matrix`.
+        """
+        if self._copies is None:
+            self._copies = self.keys.copy(), self.metadata.copy()
+        keys, metadata = self._copies
+        matrix = self.matrix
+        self._shown = [shown for shown in self._shown if shown() is not None]
+        self._shown.append(weakref.ref(matrix))
+        return Snapshot(keys, matrix, metadata)
+
     def sequences(self, keys: Sequence[str]) -> list[int]:
         """The numbers that `put` will give these keys, for those who write them down first."""
         new = iter(range(self._next, self._next + len(keys)))
@@ -59,15 +83,19 @@ class Vectors:
 
     def put(self, records: Records, sequences: Sequence[int]) -> None:
         """Whole vectors are replaced, data and metadata. Keys are distinct."""
-        self.version += 1
+        self._copies = None
+        known = len(self.keys)
         self._grow(len(self.keys) + len(records.keys))
         columns = (records.keys, records.metadata, sequences, records.sizes())
         rows = [self._place(*entry) for entry in zip(*columns, strict=True)]
+        if rows and min(rows) < known:
+            self._leave_to_snapshots()
         self._matrix[rows] = records.vectors
 
     def delete(self, keys: Sequence[str]) -> None:
         """The last row moves into a gap, so that the rows stay dense."""
-        self.version += 1
+        self._copies = None
+        self._leave_to_snapshots()
         for key in keys:
             row = self._rows.pop(key, None)
             if row is None:
@@ -117,12 +145,18 @@ class Vectors:
         self._next = sequence + 1
         return row
 
+    def _leave_to_snapshots(self) -> None:
+        if any(shown() is not None for shown in self._shown):
+            self._matrix = self._matrix.copy()
+        self._shown = []
+
     def _grow(self, rows: int) -> None:
         capacity = self._matrix.shape[0]
         if rows > capacity:
             grown = np.empty((max(rows, capacity * 3 // 2), self._matrix.shape[1]), np.float32)
             grown[: len(self.keys)] = self.matrix
             self._matrix = grown
+            self._shown = []
 
 
 def _fill_gap(column: list[Any], row: int) -> None:

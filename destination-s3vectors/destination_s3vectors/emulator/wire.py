@@ -43,7 +43,7 @@ class Call:
 
 class Protocol:
     def __init__(self) -> None:
-        self.model = ServiceModel(Loader().load_service_model("s3vectors", "service-2"))
+        self.model = _model()
         self._operations = [self.model.operation_model(name) for name in self.model.operation_names]
 
     @property
@@ -80,7 +80,13 @@ class Protocol:
             pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(operation.http["requestUri"]))
             if found := re.fullmatch(pattern, path):
                 return operation, {name: unquote(value) for name, value in found.groupdict().items()}
+        # Guess: another method on a known path may be answered otherwise.
         raise ServiceError("UnknownOperationException", 404, f"No operation of the service answers to {method} {path}")
+
+
+@cache
+def _model() -> ServiceModel:
+    return ServiceModel(Loader().load_service_model("s3vectors", "service-2"))
 
 
 def _parse(body: bytes) -> dict[str, Any]:
@@ -132,7 +138,7 @@ def _broken(shape: Shape, value: Any, path: str) -> Iterator[Field]:
             yield from _broken_items(shape, value, path)
         case MapShape():
             for key, item in value.items():
-                yield from _broken(shape.key, key, f"{path}/{key}")
+                yield from _broken(shape.key, key, path)
                 yield from _broken(shape.value, item, f"{path}/{key}")
         case StringShape():
             yield from _broken_text(shape, value, path)

@@ -22,8 +22,14 @@ def test_a_bucket_has_the_defaults_of_the_service(client: Any) -> None:
         "vectorBucketName": "one",
         "vectorBucketArn": f"arn:aws:s3vectors:{REGION}:{ACCOUNT}:bucket/one",
         "encryptionConfiguration": {"sseType": "AES256"},
-        "defaultIndexMode": "CLASSIC",
+        "defaultIndexMode": "ENHANCED",
     }
+
+
+@pytest.mark.parametrize("name", ["abc", "a" * 63, "1.2-3"])
+def test_a_name_may_be_as_short_and_as_long_as_is_said(client: Any, name: str) -> None:
+    client.create_vector_bucket(vectorBucketName=name)
+    assert client.get_vector_bucket(vectorBucketName=name)["vectorBucket"]["vectorBucketName"] == name
 
 
 @pytest.mark.parametrize("name", ["Upper", "under_score", "-begins", "ends-", ".begins", "a b"])
@@ -100,11 +106,11 @@ def test_a_policy_is_kept_and_deleted(client: Any, bucket: str) -> None:
 
 def test_the_default_mode_is_that_of_new_indexes_only(client: Any, bucket: str, make_index: MakeIndex) -> None:
     before = make_index()
-    client.put_vector_bucket_default_index_mode(vectorBucketName=bucket, defaultIndexMode="ENHANCED")
+    client.put_vector_bucket_default_index_mode(vectorBucketName=bucket, defaultIndexMode="CLASSIC")
     after = make_index()
     modes = [client.get_index(**index.name)["index"]["indexMode"] for index in (before, after)]
-    assert modes == ["CLASSIC", "ENHANCED"]
-    assert client.get_vector_bucket(vectorBucketName=bucket)["vectorBucket"]["defaultIndexMode"] == "ENHANCED"
+    assert modes == ["ENHANCED", "CLASSIC"]
+    assert client.get_vector_bucket(vectorBucketName=bucket)["vectorBucket"]["defaultIndexMode"] == "CLASSIC"
 
 
 def test_tags_are_added_replaced_and_removed(client: Any, index: Index) -> None:
@@ -119,6 +125,30 @@ def test_a_resource_has_50_tags_at_most(client: Any, index: Index) -> None:
     client.tag_resource(resourceArn=index.arn, tags={"k0": "again"})
     assert refused(client.tag_resource, resourceArn=index.arn, tags={"more": ""})[0] == "ValidationException"
     assert len(client.list_tags_for_resource(resourceArn=index.arn)["tags"]) == limits.TAGS
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("aws:owner", "System tags cannot be added/updated by requester"),
+        ("AWS:owner", 'Invalid System Tag: AWS:owner must be prefixed with "aws:" in lowercase.'),
+    ],
+)
+def test_a_tag_of_the_system_is_refused(client: Any, make_index: MakeIndex, key: str, message: str) -> None:
+    tags = {key: "me"}
+    index = make_index(tags={"owner": "aws:me"})
+    for call, given in (
+        (client.create_vector_bucket, {"vectorBucketName": "one"}),
+        (make_index, {}),
+        (client.tag_resource, {"resourceArn": index.arn}),
+    ):
+        assert refused(call, **given, tags=tags)[:3] == ("ValidationException", 400, message)
+
+
+def test_more_tags_than_allowed_are_refused_at_creation(client: Any, make_index: MakeIndex) -> None:
+    tags = {f"k{n}": "v" for n in range(limits.TAGS + 1)}
+    assert refused(client.create_vector_bucket, vectorBucketName="one", tags=tags)[2] == "Too many tags specified"
+    assert refused(make_index, tags=tags)[2] == "Too many tags specified"
 
 
 @pytest.mark.parametrize("arn", [ELSEWHERE, "arn", f"arn:aws:s3vectors:{REGION}:{ACCOUNT}:bucket/none"])

@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.exceptions import HTTPClientError
 
-from destination_s3vectors import limits
+from destination_s3vectors.emulator.__main__ import main
 from destination_s3vectors.emulator.server import Emulator
 from tests.destination_s3vectors.emulator.conftest import Index, connect, refused, vector
 
@@ -51,36 +51,53 @@ def make(client: Any, **parameters: Any) -> Index:
     return Index(client, NAME, client.create_index(**NAME, **shape)["indexArn"])
 
 
-def test_help_says_how_to_point_boto3_at_it() -> None:
-    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True)
-    assert "AWS_ENDPOINT_URL_S3VECTORS" in done.stdout
-    assert "/_emulator/faults" in done.stdout
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], ["AWS_ENDPOINT_URL_S3VECTORS", "/_emulator/faults", "--no-throttle", "serve", "probe"]),
+        (["serve"], ["--no-throttle", "--file"]),
+        (["probe"], ["--endpoint", "checks of documented behaviour"]),
+    ],
+)
+def test_help_is_there_for_each_command(
+    arguments: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([*arguments, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert [words for words in said if words not in shown] == []
+
+
+def test_an_unknown_command_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["prove"])
+    assert "'serve', 'probe'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_in_good_order_with_open_connections(number: signal.Signals) -> None:
-    with started() as (process, client):
+    with started("serve") as (process, client):
         client.list_vector_buckets()
         process.send_signal(number)
         assert process.wait(timeout=10) == 0
 
 
 def test_writes_are_throttled_unless_told_otherwise() -> None:
-    batch = [vector(f"k{n}") for n in range(limits.PUT_VECTORS)]
-    for arguments, calls in ((["--vectors-per-second", "500"], 1), (["--no-throttle"], 8)):
-        with started(*arguments) as (_, client):
-            index = make(client)
-            for _ in range(calls):
-                index.put(*batch)
-            if "--no-throttle" not in arguments:
-                assert refused(client.put_vectors, **NAME, vectors=batch)[0] == "TooManyRequestsException"
+    batch = [vector(f"k{n}") for n in range(10)]
+    slow = ("--vectors-per-second", "0.1")
+    with started(*slow) as (_, client):
+        make(client).put(*batch)
+        assert refused(client.put_vectors, **NAME, vectors=batch)[0] == "TooManyRequestsException"
+    with started(*slow, "--no-throttle") as (_, client):
+        index = make(client)
+        for _ in range(5):
+            index.put(*batch)
 
 
 def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
     file = tmp_path / "emulator.db"
     with started("--file", str(file)) as (process, client):
         index = make(client, metadataConfiguration={"nonFilterableMetadataKeys": ["text"]})
-        client.update_index_mode(**NAME, indexMode="ENHANCED")
         client.update_metadata_configuration(**NAME, add={"textSearchConfigurations": [{"metadataKey": "text"}]})
         client.tag_resource(resourceArn=index.arn, tags={"c": "d"})
         index.put(*(vector(f"k{n}", [n + 1, 0.1], {"n": n, "text": "é"}) for n in range(50)))

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from destination_s3vectors import limits
-from tests.destination_s3vectors.emulator.conftest import Index, MakeIndex, refused, vector
+from destination_s3vectors.emulator.server import Emulator
+from tests.destination_s3vectors.emulator.conftest import Index, MakeIndex, connect, refused, vector
 
 TEXT = {"metadataKey": "text", "language": "en"}
 PLAIN = {"metadataKey": "title"}
@@ -14,12 +15,6 @@ PLAIN = {"metadataKey": "title"}
 def described(index: Index) -> dict[str, Any]:
     found: dict[str, Any] = index.client.get_index(**index.name)["index"]
     return found
-
-
-def enhanced(make_index: MakeIndex, **parameters: Any) -> Index:
-    index = make_index(**parameters)
-    index.client.update_index_mode(**index.name, indexMode="ENHANCED")
-    return index
 
 
 def test_an_index_is_described_as_it_was_made(make_index: MakeIndex, bucket: str) -> None:
@@ -35,7 +30,7 @@ def test_an_index_is_described_as_it_was_made(make_index: MakeIndex, bucket: str
         "dimension": 2,
         "distanceMetric": "euclidean",
         "encryptionConfiguration": {"sseType": "AES256"},
-        "indexMode": "CLASSIC",
+        "indexMode": "ENHANCED",
         "metadataConfiguration": {
             "nonFilterableMetadataKeys": ["text", "source"],
             "textSearchConfigurations": [TEXT | {"status": "ACTIVE"}, PLAIN | {"status": "ACTIVE"}],
@@ -54,6 +49,23 @@ def test_a_second_index_of_a_name_is_a_conflict_and_changes_nothing(make_index: 
 def test_an_index_needs_its_bucket(client: Any) -> None:
     shape = {"indexName": "one", "dataType": "float32", "dimension": 2, "distanceMetric": "cosine"}
     assert refused(client.create_index, vectorBucketName="none", **shape)[:2] == ("NotFoundException", 404)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("us-east-1", "eu-west-1"), ("123456789012", "210987654321"), ("/index/", "/index/no-")]
+)
+@pytest.mark.parametrize("call", ["get_index", "delete_index", "list_vectors"])
+def test_the_arn_of_another_index_is_not_found(index: Index, call: str, old: str, new: str) -> None:
+    assert refused(getattr(index.client, call), indexArn=index.arn.replace(old, new))[:2] == ("NotFoundException", 404)
+
+
+def test_a_token_of_indexes_is_good_only_for_its_bucket_and_prefix(client: Any, make_index: MakeIndex) -> None:
+    bucket = make_index(indexName="aa-1").name["vectorBucketName"]
+    make_index(indexName="aa-2")
+    client.create_vector_bucket(vectorBucketName="other")
+    token = client.list_indexes(vectorBucketName=bucket, maxResults=1)["nextToken"]
+    for given in ({"vectorBucketName": "other"}, {"vectorBucketName": bucket, "prefix": "aa"}):
+        assert refused(client.list_indexes, **given, nextToken=token)[:2] == ("ValidationException", 400)
 
 
 @pytest.mark.parametrize("left_out", ["vectorBucketName", "indexName"])
@@ -98,16 +110,32 @@ def test_pages_of_indexes_hold_each_once_in_order(client: Any, bucket: str, make
     assert [[index["indexName"] for index in page["indexes"]] for page in listing] == [["aa-1", "aa-2"], ["aa-3"]]
 
 
-def test_a_new_bucket_s_index_cannot_go_back_to_classic(index: Index) -> None:
-    update = index.client.update_index_mode
-    update(**index.name, indexMode="CLASSIC")
-    update(**index.name, indexMode="ENHANCED")
-    assert refused(update, **index.name, indexMode="CLASSIC")[:2] == ("ValidationException", 400)
-    assert described(index)["indexMode"] == "ENHANCED"
+@pytest.mark.parametrize(("seconds", "mode"), [(-1, "CLASSIC"), (0, "ENHANCED")])
+def test_the_age_of_a_bucket_decides_on_the_mode_of_its_indexes(seconds: float, mode: str) -> None:
+    time = [limits.ENHANCED_SINCE.timestamp() + seconds]
+    emulator = Emulator(clock=lambda: time[0])
+    emulator.start()
+    try:
+        client, name = connect(emulator.endpoint), {"vectorBucketName": "one", "indexName": "two"}
+        client.create_vector_bucket(vectorBucketName="one")
+        time[0] += 365 * 24 * 3600
+        client.create_index(**name, dataType="float32", dimension=2, distanceMetric="cosine")
+        assert client.get_vector_bucket(vectorBucketName="one")["vectorBucket"]["defaultIndexMode"] == mode
+        assert client.get_index(**name)["index"]["indexMode"] == mode
+        client.update_index_mode(**name, indexMode="ENHANCED")
+        if mode == "CLASSIC":
+            client.update_index_mode(**name, indexMode="CLASSIC")
+        else:
+            code, status, message, _ = refused(client.update_index_mode, **name, indexMode="CLASSIC")
+            assert (code, status) == ("ValidationException", 400)
+            assert "created before September 30, 2026" in message
+        assert client.get_index(**name)["index"]["indexMode"] == mode
+    finally:
+        emulator.stop()
 
 
 def test_text_search_is_added_and_deleted(make_index: MakeIndex) -> None:
-    index = enhanced(make_index)
+    index = make_index()
     update = index.client.update_metadata_configuration
     assert update(**index.name, add={"textSearchConfigurations": [TEXT, PLAIN]})["indexArn"] == index.arn
     update(**index.name, delete={"textSearchConfigurations": [{"metadataKey": "text"}]})
@@ -115,7 +143,9 @@ def test_text_search_is_added_and_deleted(make_index: MakeIndex) -> None:
     assert configuration == {"textSearchConfigurations": [PLAIN | {"status": "ACTIVE"}]}
 
 
-def test_text_search_is_not_changed_in_classic_mode(index: Index) -> None:
+def test_text_search_is_not_changed_in_classic_mode(client: Any, bucket: str, make_index: MakeIndex) -> None:
+    client.put_vector_bucket_default_index_mode(vectorBucketName=bucket, defaultIndexMode="CLASSIC")
+    index = make_index()
     add = {"textSearchConfigurations": [TEXT]}
     code = refused(index.client.update_metadata_configuration, **index.name, add=add)[:2]
     assert code == ("ValidationException", 400)
@@ -137,7 +167,7 @@ def test_text_search_is_not_changed_in_classic_mode(index: Index) -> None:
 def test_a_change_of_text_search_that_cannot_be_is_refused(
     make_index: MakeIndex, change: dict[str, Any], code: str
 ) -> None:
-    index = enhanced(make_index, metadataConfiguration={"textSearchConfigurations": [TEXT]})
+    index = make_index(metadataConfiguration={"textSearchConfigurations": [TEXT]})
     before = described(index)
     assert refused(index.client.update_metadata_configuration, **index.name, **change)[0].startswith(code)
     assert described(index) == before

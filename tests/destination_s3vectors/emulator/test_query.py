@@ -22,13 +22,12 @@ ROWS: Sequence[tuple[str, list[float], Any]] = (
 
 def view(rows: Sequence[tuple[str, list[float], Any]] = ROWS, **changes: Any) -> IndexView:
     settings: dict[str, Any] = {
-        "arn": "arn:aws:s3vectors:us-east-1:123456789012:bucket/b/index/i",
+        "uid": "one",
         "dimension": 2,
         "metric": "cosine",
         "mode": "ENHANCED",
         "non_filterable": frozenset({"text"}),
         "text_keys": {"text": None, "title": "en"},
-        "version": 1,
     } | changes
     vectors = np.array([row[1] for row in rows], np.float32).reshape(-1, settings["dimension"])
     return IndexView(keys=[row[0] for row in rows], vectors=vectors, metadata=[row[2] for row in rows], **settings)
@@ -71,20 +70,24 @@ def test_the_metric_is_the_index_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vector", "message"),
+    ("vector", "reason"),
     [
-        ([1.0], "must have 2 dimensions"),
-        ([1.0, 2.0, 3.0], "but found 3"),
-        ([], "but found 0"),
-        ([float("nan"), 1.0], "NaN or Infinity"),
-        ([float("inf"), 1.0], "NaN or Infinity"),
-        ([1e39, 1.0], "NaN or Infinity"),
-        ([0.0, 0.0], "all zeros"),
-        ([1e-60, 0.0], "all zeros"),
+        ([1.0], "vector must have length 2, but has length 1"),
+        ([1.0, 2.0, 3.0], "vector must have length 2, but has length 3"),
+        ([], "vector must have length 2, but has length 0"),
+        ([float("nan"), 1.0], "vector contains NaNs or Infs"),
+        ([float("inf"), 1.0], "vector contains NaNs or Infs"),
+        (["NaN", 1.0], "vector contains NaNs or Infs"),
+        ([1e39, 1.0], "vector contains NaNs or Infs"),
+        ([10**400, 1], "vector contains NaNs or Infs"),
+        ([0.0, 0.0], "cosine distance does not support vectors with zero norm"),
+        ([1e-60, 0.0], "cosine distance does not support vectors with zero norm"),
     ],
 )
-def test_a_vector_that_cannot_be_compared_is_refused(vector: list[float], message: str) -> None:
-    assert message in refusal(view(), vector)
+def test_a_vector_that_cannot_be_compared_is_refused(vector: list[Any], reason: str) -> None:
+    with pytest.raises(ServiceError, match="Query vector contains invalid values or is invalid for this index") as it:
+        ask(view(), vector)
+    assert it.value.fields == (("vector", f"Invalid input: {reason}"),)
 
 
 def test_a_zero_vector_is_compared_by_euclidean_distance() -> None:
@@ -112,7 +115,7 @@ def test_only_what_matches_the_filter_is_ranked() -> None:
 
 
 def test_a_filter_on_a_non_filterable_key_is_refused() -> None:
-    assert "non-filterable" in refusal(view(), filter={"text": "cat"})
+    assert "non-filterable metadata in filter" in refusal(view(), filter={"text": "cat"})
 
 
 def test_a_classic_index_filters_during_the_search_and_may_find_less() -> None:
@@ -199,14 +202,14 @@ def test_what_is_returned_may_change_from_page_to_page() -> None:
 
 def test_a_token_lives_as_long_as_the_index() -> None:
     token = ask(large(150), topK=150)["nextToken"]
-    assert len(keys(ask(large(140, version=2), topK=150, nextToken=token))) == 40
+    assert len(keys(ask(large(140), topK=150, nextToken=token))) == 40
 
 
 def test_a_token_of_another_request_or_index_is_refused() -> None:
     token = ask(large(150), topK=150)["nextToken"]
     assert "nextToken" in refusal(large(150), topK=149, nextToken=token)
     assert "nextToken" in refusal(large(150), topK=150, nextToken=token, filter={"n": 1})
-    assert "nextToken" in refusal(large(150, arn="arn:other"), topK=150, nextToken=token)
+    assert "nextToken" in refusal(large(150, uid="two"), topK=150, nextToken=token)
 
 
 @pytest.mark.parametrize("token", ["x", "????", "MTAwOmFi", "é", "LTE6YQ=="])

@@ -51,20 +51,23 @@ def test_an_empty_index_has_no_scores() -> None:
     assert dict(build([], "t", analyzer(None)).scores("cat")) == {}
 
 
-def view(metadata: list[Any], version: int = 1) -> IndexView:
+def view(metadata: list[Any], uid: str = "one") -> IndexView:
     vectors = np.ones((len(metadata), 1), np.float32)
     keys = [str(number) for number in range(len(metadata))]
-    return IndexView("arn", 1, "cosine", "ENHANCED", frozenset(), {"t": None}, keys, vectors, metadata, version)
+    return IndexView(uid, 1, "cosine", "ENHANCED", frozenset(), {"t": None}, keys, vectors, metadata)
 
 
-def test_an_index_is_built_once_for_a_version() -> None:
-    indexes, first = TextIndexes(most=1), view([{"t": "cat"}])
+def test_a_text_index_is_built_once_between_two_writes() -> None:
+    indexes, first = TextIndexes(), view([{"t": "cat"}])
     assert indexes.of(first, "t") is indexes.of(first, "t")
-    second = view([{"t": "dog"}], version=2)
-    assert set(indexes.of(second, "t").postings) == {"dog"}
-
-
-def test_two_servers_with_an_index_of_one_name_are_kept_apart() -> None:
-    indexes = TextIndexes()
-    assert set(indexes.of(view([{"t": "cat"}]), "t").postings) == {"cat"}
     assert set(indexes.of(view([{"t": "dog"}]), "t").postings) == {"dog"}
+    assert len(indexes) == 1
+
+
+def test_no_more_text_indexes_are_kept_than_was_said() -> None:
+    indexes = TextIndexes(most=2)
+    views = [view([{"t": "cat"}], f"index {number}") for number in range(3)]
+    built = [indexes.of(each, "t") for each in views]
+    assert len(indexes) == 2
+    assert indexes.of(views[2], "t") is built[2]
+    assert indexes.of(views[0], "t") is not built[0]

@@ -42,10 +42,23 @@ def test_an_operation_of_the_model_is_never_unknown(emulator: Emulator) -> None:
         assert status < 500, name
 
 
-def test_what_the_model_does_not_know_is_not_found(emulator: Emulator) -> None:
-    status, headers, body = send(emulator, "/CountVectors", b"{}")
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("POST", "/CountVectors"),
+        ("POST", "/"),
+        ("POST", "/putvectors"),
+        ("POST", "/PutVectors/"),
+        ("GET", "/PutVectors"),
+        ("PUT", "/PutVectors"),
+        ("PATCH", "/tags/arn"),
+        ("GET", "/tags/"),
+    ],
+)
+def test_what_the_model_does_not_know_is_not_found(emulator: Emulator, method: str, target: str) -> None:
+    status, headers, body = send(emulator, target, b"{}", method=method)
     assert (status, headers["x-amzn-errortype"]) == (404, "UnknownOperationException")
-    assert "/CountVectors" in body["message"]
+    assert f"{method} {target}" in body["message"]
 
 
 @pytest.mark.parametrize(
@@ -68,11 +81,22 @@ def test_what_the_model_does_not_know_is_not_found(emulator: Emulator) -> None:
             "Member must have length between 1 and 63, inclusive",
         ),
         (
+            {"metadataConfiguration": {"nonFilterableMetadataKeys": ["k" * 64]}},
+            "/metadataConfiguration/nonFilterableMetadataKeys/0",
+            "Member must have length between 1 and 63, inclusive",
+        ),
+        (
             {"metadataConfiguration": {"nonFilterableMetadataKeys": [f"k{n}" for n in range(11)]}},
             "/metadataConfiguration/nonFilterableMetadataKeys",
             "Member must have length between 0 and 10, inclusive",
         ),
-        ({"tags": {"k?": "v"}}, "/tags/k?", "Member must satisfy regular expression pattern"),
+        ({"tags": {"k?": "v"}}, "/tags", "Member must satisfy regular expression pattern"),
+        ({"indexName": "ab"}, "/indexName", "Member must have length between 3 and 63, inclusive"),
+        ({"indexName": "a" * 64}, "/indexName", "Member must have length between 3 and 63, inclusive"),
+        ({"dataType": "float16"}, "/dataType", "Member must satisfy enum value set: [float32]"),
+        ({"metadataConfiguration": []}, "/metadataConfiguration", "Member must be of type structure"),
+        ({"tags": {"": "v"}}, "/tags", "Member must have length between 1 and 128, inclusive"),
+        ({"tags": {"k" * 129: "v"}}, "/tags", "Member must have length between 1 and 128, inclusive"),
         ({"tags": {"k": "v" * 257}}, "/tags/k", "Member must have length between 0 and 256, inclusive"),
     ],
 )
@@ -108,6 +132,43 @@ def test_a_call_puts_1_to_500_vectors(index: Index, count: int) -> None:
     assert "Member must have length between 1 and 500, inclusive" in message
 
 
+@pytest.mark.parametrize("count", [0, limits.DELETE_VECTORS + 1])
+def test_a_call_deletes_1_to_500_vectors(index: Index, count: int) -> None:
+    code, _, message, _ = refused(index.client.delete_vectors, **index.name, keys=[str(n) for n in range(count)])
+    assert (code, "between 1 and 500" in message) == ("ValidationException", True)
+
+
+@pytest.mark.parametrize(
+    ("call", "given", "path"),
+    [
+        ("list_vector_buckets", {"maxResults": 0}, "/maxResults"),
+        ("list_vector_buckets", {"maxResults": limits.LIST_RESOURCES + 1}, "/maxResults"),
+        ("list_vector_buckets", {"prefix": ""}, "/prefix"),
+        ("list_vector_buckets", {"prefix": "p" * 64}, "/prefix"),
+        ("list_vector_buckets", {"nextToken": "t" * 513}, "/nextToken"),
+        ("list_indexes", {"vectorBucketName": "one", "maxResults": limits.LIST_RESOURCES + 1}, "/maxResults"),
+        ("create_vector_bucket", {"vectorBucketName": "ab"}, "/vectorBucketName"),
+        ("create_vector_bucket", {"vectorBucketName": "a" * 64}, "/vectorBucketName"),
+        ("get_vector_bucket", {"vectorBucketArn": "arn:aws:s3:::one"}, "/vectorBucketArn"),
+        ("put_vector_bucket_default_index_mode", {"vectorBucketName": "one"}, "/defaultIndexMode"),
+        ("update_index_mode", {"indexArn": "one", "indexMode": "ENHANCED"}, "/indexArn"),
+        ("query_vectors", {"vectorBucketName": "one", "indexName": "two"}, "/topK"),
+        ("query_vectors", {"topK": 0}, "/topK"),
+        ("query_vectors", {"topK": 1, "queryMode": "FAST"}, "/queryMode"),
+        ("query_vectors", {"topK": 1, "queryTexts": []}, "/queryTexts"),
+        ("query_vectors", {"topK": 1, "queryTexts": [{"metadataKey": "k"}]}, "/queryTexts/0/text"),
+        ("query_vectors", {"topK": 1, "queryTexts": [{"metadataKey": "k", "text": "x" * 1025}]}, "/queryTexts/0/text"),
+        ("query_vectors", {"topK": 1, "queryTexts": [{"metadataKey": "k", "text": "x"}] * 11}, "/queryTexts"),
+        ("query_vectors", {"topK": 1, "nextToken": "t" * 4097}, "/nextToken"),
+        ("query_vectors", {"topK": 1, "returnDistance": "yes"}, "/returnDistance"),
+    ],
+)
+def test_a_member_out_of_its_bounds_is_named(client: Any, call: str, given: dict[str, Any], path: str) -> None:
+    code, status, _, fields = refused(getattr(client, call), **given)
+    assert (code, status) == ("ValidationException", 400)
+    assert fields[0]["path"].startswith(path)
+
+
 @pytest.mark.parametrize("count", [0, limits.GET_VECTORS + 1])
 def test_a_call_gets_1_to_100_vectors(index: Index, count: int) -> None:
     code, _, message, _ = refused(index.client.get_vectors, **index.name, keys=[str(n) for n in range(count)])
@@ -126,6 +187,14 @@ def test_a_vector_holds_numbers_only(emulator: Emulator, index: Index, numbers: 
     status, headers, answer = send(emulator, "/PutVectors", body)
     assert (status, headers["x-amzn-errortype"]) == (400, "ValidationException")
     assert answer["fieldList"][0]["path"] == "/vectors/0/data/float32/0"
+
+
+@pytest.mark.parametrize("number", ['"NaN"', '"Infinity"', '"-Infinity"', "NaN", "-Infinity", "1e39", "1" + "0" * 39])
+def test_no_number_is_one_however_it_is_written(emulator: Emulator, index: Index, number: str) -> None:
+    vectors = f'[{{"key": "k", "data": {{"float32": [{number}, 1]}}}}]'
+    body = f'{{"indexArn": "{index.arn}", "vectors": {vectors}}}'.encode()
+    status, _, answer = send(emulator, "/PutVectors", body)
+    assert (status, answer["message"]) == (400, "Invalid record for key 'k': vector contains NaNs or Infs")
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'{"a": "\\ud800"}', b"[" * 100_000])

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -48,6 +47,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 def connect(endpoint: str | None, region: str | None) -> Any:
     """boto3's client without its own checks: what is wrong must reach the endpoint."""
+    import boto3
+
     config = Config(parameter_validation=False, retries={"mode": "standard", "total_max_attempts": 6})
     return boto3.client("s3vectors", endpoint_url=endpoint, region_name=region, config=config)
 
