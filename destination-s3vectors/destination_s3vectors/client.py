@@ -50,6 +50,7 @@ def _send_rendered_bodies(client: "S3VectorsClient") -> None:
     """Lets `put_vectors(vectors=…)` take the whole body as a memoryview.
 
     The rest stays botocore's: credentials, endpoint, and the signature, which it makes of the body after these hooks.
+    It could not send such a body a second time; it never does, as `client_for` has it.
     """
 
     def take_out(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:

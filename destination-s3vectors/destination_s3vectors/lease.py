@@ -4,6 +4,7 @@ The service has no conditional put, so a lease can't exclude everything: two tha
 take it. The one that finds the other's name at its next renewal stops with an error.
 
 No clocks are compared. A lease that does not change for as long as it is good for belongs to a process that is dead.
+So a sync that could not renew its own for that long does not write until it has.
 """
 
 import logging
@@ -44,6 +45,7 @@ class Leases:
         }
         self._beat = 0
         self._held: dict[str, str] = {}  # key in the account index -> the stream's name
+        self._renewed = time.monotonic()  # what was written after this is good for its time
         self._lost: Exception | None = None
         self._lock = Lock()
         self._end = Event()
@@ -59,14 +61,22 @@ class Leases:
                 "their documents. Run this one when the other has ended."
             )
         with self._lock:
+            began = time.monotonic()
             self._held[key] = name
             self._account.write({key: self._mine()})
             if self._renewal is None:
+                self._renewed = began
                 self._renewal = Thread(target=self._renew, name="lease", daemon=True)
                 self._renewal.start()
 
     def assert_held(self) -> None:
-        """Raises what a renewal found: another sync, or that the account index can't be reached any more."""
+        """Raises what a renewal found: another sync, or that the account index can't be reached any more.
+
+        Waits for the renewal where that is late: another sync may hold the lease by now.
+        """
+        while self._lost is None and self._held and time.monotonic() - self._renewed > self._good_for:
+            if self._end.wait(self._good_for / 300):
+                break
         if self._lost is not None:
             raise self._lost
 
@@ -121,7 +131,9 @@ class Leases:
                     "stops. Run it again when the other has ended."
                 )
         self._beat += 1
+        began = time.monotonic()
         self._account.write({key: self._mine() for key in self._held})
+        self._renewed = began
         return None
 
     def _mine(self) -> dict[str, Any]:
@@ -132,11 +144,12 @@ class Leases:
 
 
 def _host() -> str:
-    """Where a process number means the same: this machine since its last start, or a container on it."""
-    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-    known = [boot.read_text().strip()] if boot.exists() else []
-    known += [str(space.readlink())] if space.is_symlink() else []
-    return " ".join([socket.gethostname(), *known])
+    """Of this machine since its last start, and of its container: process numbers begin anew with each."""
+    boot, numbers = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    parts = [socket.gethostname()]
+    parts += [boot.read_text().strip()] if boot.exists() else []
+    parts += [str(numbers.readlink())] if numbers.is_symlink() else []
+    return " ".join(parts)
 
 
 def _started(process: int) -> str | None:

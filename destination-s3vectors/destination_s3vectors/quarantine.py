@@ -5,7 +5,8 @@ last: an entry that was cut is none.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -18,12 +19,21 @@ PREFIX = "refused#"
 PIECE, REASON = 6_000, 1_000  # characters: with four bytes for each, twice escaped or not, they fit into 40 KB
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One that is kept: in how many pieces, and by which stamp a sweep knows it to be old."""
+
+    pieces: int
+    stamp: str
+
+
 class AccountQuarantine:
-    def __init__(self, account: Callable[[], Account], most: int) -> None:
-        """`account` is asked when the first entry is read or written."""
+    def __init__(self, account: Callable[[], Account], most: int, stamps: Mapping[str, str]) -> None:
+        """`account` is asked when the first entry is read or written; `stamps` has this sync's by key of stream."""
         self._account = account
         self.most = most
-        self._kept: dict[str, int] | None = None  # key of each entry -> how many pieces
+        self._stamps = stamps
+        self._kept: dict[str, Entry] | None = None  # by key
         self._new: set[str] = set()  # keys of what this sync has kept
         self._lock = Lock()
 
@@ -35,13 +45,14 @@ class AccountQuarantine:
         account, kept = self._account(), self._found()
         for each in rejected:
             key = _key(each.stream, each.id)
-            first, *more = _pieces(each)
+            stamp = self._stamps[stream_key(each.stream.name, each.stream.namespace)]
+            first, *more = _pieces(each, stamp)
             self._remove(key)
             if more:
                 account.write({f"{key}#{number}": piece for number, piece in enumerate(more, 1)})
             account.write({key: first})
             with self._lock:
-                kept[key] = 1 + len(more)
+                kept[key] = Entry(1 + len(more), stamp)
                 self._new.add(key)
 
     def forget(self, stream: Stream, ids: Sequence[str]) -> None:
@@ -49,9 +60,14 @@ class AccountQuarantine:
         for key in [key for identity in ids if kept and (key := _key(stream, identity)) in kept]:
             self._remove(key)
 
-    def forget_earlier(self, stream: Stream) -> None:
-        kept = self._found()
-        for key in [key for key in kept if key.startswith(_keys_of(stream)) and key not in self._new]:
+    def forget_replayed(self, replayed: Sequence[Rejected]) -> None:
+        for key in {_key(each.stream, each.id) for each in replayed} - self._new:
+            self._remove(key)
+
+    def forget_old(self, stream: Stream, is_old: Callable[[str], bool]) -> None:
+        """All of the stream is replaced: what was refused of earlier generations goes with them."""
+        mine = [key for key in self._found() if key.startswith(_keys_of(stream))]
+        for key in [key for key in mine if is_old(self._found()[key].stamp)]:
             self._remove(key)
 
     def entries(self) -> Iterator[Rejected]:
@@ -71,19 +87,19 @@ class AccountQuarantine:
     def _firsts(self) -> Iterator[tuple[str, dict[str, Any]]]:
         return ((key, entry) for key, entry in self._account().entries(PREFIX) if "pieces" in entry)
 
-    def _found(self) -> dict[str, int]:
+    def _found(self) -> "dict[str, Entry]":
         """What is kept, read once: nobody else writes entries of the streams whose leases this sync holds."""
         with self._lock:
             if self._kept is None:
-                self._kept = {key: entry["pieces"] for key, entry in self._firsts()}
+                self._kept = {key: Entry(entry["pieces"], entry["stamp"]) for key, entry in self._firsts()}
             return self._kept
 
     def _remove(self, key: str) -> None:
         with self._lock:
-            pieces = (self._kept or {}).pop(key, 1)
+            entry = (self._kept or {}).pop(key, None)
         account = self._account()
         account.remove([key])
-        account.remove([f"{key}#{number}" for number in range(1, pieces)])
+        account.remove([f"{key}#{number}" for number in range(1, entry.pieces if entry else 1)])
 
 
 def _key(stream: Stream, identity: str) -> str:
@@ -94,7 +110,7 @@ def _keys_of(stream: Stream) -> str:
     return f"{PREFIX}{stream_key(stream.name, stream.namespace)}#"
 
 
-def _pieces(rejected: Rejected) -> list[dict[str, Any]]:
+def _pieces(rejected: Rejected, stamp: str) -> list[dict[str, Any]]:
     stream, line = rejected.stream, rejected.line.decode()
     texts = [line[start : start + PIECE] for start in range(0, len(line), PIECE)]
     first = {
@@ -103,6 +119,7 @@ def _pieces(rejected: Rejected) -> list[dict[str, Any]]:
         "mode": stream.mode,
         "primary_key": stream.primary_key,
         "generation": stream.generation,
+        "stamp": stamp,
         "id": rejected.id,
         "reason": rejected.reason[:REASON],
         "at": time.time(),

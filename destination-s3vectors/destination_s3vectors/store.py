@@ -5,11 +5,12 @@ what did not come again is swept at the end.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 
 from destination_s3vectors import check, documents, search
+from destination_s3vectors.account import Account
 from destination_s3vectors.chunks import Rules, compose, unacceptable_vectors
 from destination_s3vectors.config import Config, Quarantine
 from destination_s3vectors.documents import Place, StoredDocument, VectorsGone
@@ -20,7 +21,7 @@ from destination_s3vectors.names import VectorKey, document_digest, key_of, stre
 from destination_s3vectors.places import Places
 from destination_s3vectors.quarantine import AccountQuarantine
 from destination_s3vectors.streams import Streams, is_old
-from destination_s3vectors.sweep import sweep
+from destination_s3vectors.sweep import Sweep
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError, TransientError
 from vector_ingest.fields import STREAM_FIELD
@@ -32,26 +33,30 @@ STAMP = "#"  # in Target.write, before the stamp of a sync that replaces all tha
 
 
 class S3VectorsStore:
-    def __init__(self, config: Config, dimensions: int, fingerprint: str) -> None:
+    def __init__(
+        self, config: Config, dimensions: int, fingerprint: str, leases: Callable[[Account], Leases] = Leases
+    ) -> None:
         """`fingerprint`: of model and chunker. Nothing is asked of the service before the first call."""
         self._config = config
-        self._fingerprint = fingerprint
+        self._fingerprint, self._leases_in = fingerprint, leases
         first = (STREAM_FIELD, *config.metadata.filterable_first)
         layout = Layout(tuple(config.metadata.non_filterable), first, not config.omit_raw_text)
         self._rules = Rules(layout, short(fingerprint), config.indexing.distance_metric, dimensions)
         self.places = Places(config.indexing, layout, dimensions)
         self._begun_empty: set[str] = set()  # keys of streams
+        self._stamps: dict[str, str] = {}  # by key of stream
         # By `known`, for the `replace` that follows. None: it is not there.
         self._looked_up: dict[tuple[Place, str], StoredDocument | None] = {}
 
     @cached_property
     def _leases(self) -> Leases:
-        return Leases(self.places.account)
+        return self._leases_in(self.places.account)
 
     @cached_property
     def quarantine(self) -> AccountQuarantine:
         refused = self._config.refused_records
-        return AccountQuarantine(lambda: self.places.account, refused.most if isinstance(refused, Quarantine) else 0)
+        most = refused.most if isinstance(refused, Quarantine) else 0
+        return AccountQuarantine(lambda: self.places.account, most, self._stamps)
 
     @property
     def tenant_field(self) -> str | None:
@@ -86,6 +91,7 @@ class S3VectorsStore:
         key = stream_key(stream.name, stream.namespace)
         self._leases.acquire(key, stream.name)
         begun = self._streams.begin(stream, lambda: self._model_found(stream))
+        self._stamps[key] = begun.stamp
         if begun.first:
             self._begun_empty.add(key)
         name = self.places.name_of(stream)
@@ -144,13 +150,13 @@ class S3VectorsStore:
         stream = target.stream
         replaces_all = STAMP in target.write
         to_sweep = replaces_all or self._streams.needs_sweep(stream)
+        old = is_old(stream, self._stamp(target))
         if to_sweep and stream_key(stream.name, stream.namespace) not in self._begun_empty:
-            self._leases.assert_held()
-            for place in self._all_places(stream):
-                old = is_old(stream, self._stamp(target))
-                sweep(self.places.transport, place, old, stream.name, self._config.largest_sweep)
+            sweep = Sweep(stream.name, old, self._config.largest_sweep, self._leases.assert_held)
+            sweep.run(self.places.transport, self._all_places(stream))
+        self._leases.assert_held()
         if to_sweep:
-            self.quarantine.forget_earlier(stream)
+            self.quarantine.forget_old(stream, old)
         self._streams.end(stream, replaced=replaces_all, swept=to_sweep)
 
     def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:

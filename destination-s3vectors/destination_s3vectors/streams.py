@@ -39,11 +39,9 @@ class Streams:
         replaces = stream.mode == "overwrite" or _truncates(stream, entry)
         models = entry.get("models", [])
         first = models != [self.fingerprint] and self._is_empty(stream, model_found, models, replaces)
-        self._write(stream, {**entry, "models": sorted({*([] if first else models), self.fingerprint})})
-        if stream.generation is not None:
-            stamp = str(stream.generation)
-        else:
-            stamp = f"{RUN}{uuid.uuid4().hex}" if replaces else NO_GENERATION
+        stamp = _stamp(stream, entry, replaces)
+        models = sorted({*([] if first else models), self.fingerprint})
+        self._write(stream, {**entry, "models": models, "stamp": stamp})
         return Begun(stamp, replaces, first)
 
     def _is_empty(
@@ -64,7 +62,7 @@ class Streams:
 
     def end(self, stream: Stream, replaced: bool, swept: bool) -> None:
         """The stream is whole. `replaced`: all of it; `swept`: nothing below the minimum generation is left."""
-        entry = self._read(stream) | {"generation": stream.generation}
+        entry = self._read(stream) | {"generation": stream.generation, "stamp": None}
         entry |= {"models": [self.fingerprint]} if replaced else {}
         entry |= {"swept": stream.minimum_generation or 0} if swept else {}
         self._write(stream, entry)
@@ -87,6 +85,16 @@ class Streams:
     def _write(self, stream: Stream, entry: dict[str, Any]) -> None:
         named = {"stream": stream.name, "namespace": stream.namespace, **entry}
         self.account.write({f"stream#{stream_key(stream.name, stream.namespace)}": named})
+
+
+def _stamp(stream: Stream, entry: dict[str, Any], replaces: bool) -> str:
+    """An overwrite of a generation that is whole replaces all once more. If it is cut, the next one goes on with it."""
+    if stream.generation is None:
+        return f"{RUN}{uuid.uuid4().hex}" if replaces else NO_GENERATION
+    if stream.mode == "overwrite" and entry.get("generation") == stream.generation:
+        begun = str(entry.get("stamp") or "")
+        return begun if begun.startswith(RUN) else f"{RUN}{uuid.uuid4().hex}"
+    return str(stream.generation)
 
 
 def is_old(stream: Stream, stamp: str) -> Callable[[str], bool]:

@@ -2,12 +2,14 @@
 
 import logging
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from destination_s3vectors.documents import Place, delete
+from destination_s3vectors import documents
+from destination_s3vectors.documents import Place
 from destination_s3vectors.manifest import Extent, account_of
 from destination_s3vectors.names import key_of
-from destination_s3vectors.transport import Transport
 from vector_ingest.errors import ConfigError
 
 logger = logging.getLogger("airbyte.s3vectors")
@@ -15,33 +17,60 @@ TOGETHER = 2_000  # documents deleted at a time
 PACKED = struct.Struct("<12sII")  # digest and extent of a document: 20 bytes of memory until it is deleted
 
 
-def sweep(transport: Transport, place: Place, is_old: Callable[[str], bool], name: str, largest: int) -> int:
-    """Delete the documents whose stamp `is_old`; how many. All is counted before the first is deleted.
+class Requests(documents.Requests, Protocol):
+    """What is asked of `transport.Transport`."""
 
-    ConfigError: they are more than `largest` percent of what was there before this sync.
+    def list_all(self, index: str, metadata: bool) -> Iterator[tuple[str, Mapping[str, Any]]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Of the stream `name`. `is_old` tells by a document's stamp; `largest` is a percentage of all its documents.
+
+    `may_write` is called before each deletion, and raises where there may be no more.
     """
-    total, old = _count(transport, place, is_old)
-    count = len(old) // PACKED.size
-    if not count:
-        return 0
-    share = 100 * count / total
-    logger.info("Sweep of %s: %s of %s documents are of earlier generations.", name, f"{count:,}", f"{total:,}")
-    if share > largest:
-        raise ConfigError(
-            f"The sync of {name} would delete {count:,} of {total:,} documents ({share:.0f} %), since it did not bring "
-            f"them. At most {largest} % are allowed (largest_sweep), so nothing was deleted. Check that the source "
-            "still sends all; if it does, allow more."
-        )
-    for start in range(0, count, TOGETHER):
-        entries = PACKED.iter_unpack(old[start * PACKED.size : (start + TOGETHER) * PACKED.size])
-        delete(transport, place, {digest.hex(): Extent(chunks, bound) for digest, chunks, bound in entries})
-    return count
+
+    name: str
+    is_old: Callable[[str], bool]
+    largest: int
+    may_write: Callable[[], None]
+
+    def run(self, requests: Requests, places: Sequence[Place]) -> int:
+        """Delete what is old; how many documents. All places are counted before the first is deleted.
+
+        ConfigError: they are more than `largest` percent of all that are there now.
+        """
+        counted = [(place, *_count(requests, place, self.is_old)) for place in places]
+        total, old = sum(total for _, total, _ in counted), sum(len(old) // PACKED.size for *_, old in counted)
+        if not old:
+            return 0
+        self._refuse_too_many(old, total)
+        for place, _, packed in counted:
+            self._delete(requests, place, packed)
+        return old
+
+    def _refuse_too_many(self, old: int, total: int) -> None:
+        share = 100 * old / total
+        logger.info("Sweep of %s: %s of %s documents are of earlier generations.", self.name, f"{old:,}", f"{total:,}")
+        if share > self.largest:
+            raise ConfigError(
+                f"The sync of {self.name} would delete {old:,} of {total:,} documents ({share:.0f} %), since it did "
+                f"not bring them. At most {self.largest} % are allowed (largest_sweep), so nothing was deleted. Check "
+                "that the source still sends all; if it does, allow more."
+            )
+
+    def _delete(self, requests: Requests, place: Place, packed: bytes) -> None:
+        for start in range(0, len(packed), TOGETHER * PACKED.size):
+            self.may_write()
+            entries = PACKED.iter_unpack(packed[start : start + TOGETHER * PACKED.size])
+            extents = {digest.hex(): Extent(chunks, bound) for digest, chunks, bound in entries}
+            documents.delete(requests, place, extents)
 
 
-def _count(transport: Transport, place: Place, is_old: Callable[[str], bool]) -> tuple[int, bytes]:
+def _count(requests: Requests, place: Place, is_old: Callable[[str], bool]) -> tuple[int, bytes]:
     """How many documents there are, and which are old, as PACKED."""
     total, old = 0, bytearray()
-    for text, metadata in transport.list_all(place.index, metadata=True):
+    for text, metadata in requests.list_all(place.index, metadata=True):
         key = key_of(text)
         if key is None or key.stream != place.stream_key or key.number:
             continue

@@ -120,8 +120,7 @@ def replay(connector: Connector[Config], raw: Mapping[str, Any], dry: bool) -> s
             return "\n".join([*told, f"{len(kept):,} refused records are kept in {quarantine.place}."])
         report = Report()
         _load_again(parts, kept, report)
-        for stream in _streams_of(kept):
-            quarantine.forget_earlier(stream)
+        quarantine.forget_replayed(kept)
         failed = report.total().failed
         again = f", {failed:,} refused again and kept in {quarantine.place}" if failed else ""
         return f"{len(kept):,} records replayed: {len(kept) - failed:,} loaded{again}."

@@ -35,8 +35,8 @@ class Quarantine(Protocol):
     def forget(self, stream: Stream, ids: Sequence[str]) -> None:
         """These documents were stored or deleted since: what was refused of them is out of date."""
 
-    def forget_earlier(self, stream: Stream) -> None:
-        """All of the stream is replaced, or replayed: only what this sync has kept is not out of date."""
+    def forget_replayed(self, replayed: Sequence[Rejected]) -> None:
+        """These entries were loaded, unless they were refused once more and kept anew."""
 
     def entries(self) -> Iterator[Rejected]:
         """All that is kept."""

@@ -108,6 +108,8 @@ def _facts(vector: Mapping[str, Any]) -> tuple[Any, Any]:
         for name in ("token", "at", "bound"):
             account.get("document", {}).pop(name, None)
         metadata["_account"] = account
+    if "entry" in metadata:
+        metadata["entry"] = json.loads(metadata["entry"])
     return vector["data"], metadata
 
 

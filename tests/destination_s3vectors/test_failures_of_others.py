@@ -28,6 +28,7 @@ from tests.destination_s3vectors.contents import connect, index_names, vectors_o
 from vector_ingest.document import Chunk, Document, Embedded, Target
 from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.pipeline import find, write_lines
+from vector_ingest.search import Scope
 
 KEY_ARN = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 NO_TEXT_IN_METADATA = {"chunk_size": 1000, "text_fields": ["text"], "metadata_fields": ["id", "title"]}
@@ -135,7 +136,7 @@ def test_a_name_with_quotes_does_not_break_the_filter_of_a_search(vector_bucket:
     line = record(1, "a", name)
     options = config(vector_bucket.indexing())
     write_lines(CONNECTOR, options, catalog(stream(name, "append")), BytesIO(line + b"\n"), lambda _: None)
-    assert [found.text for found in find(CONNECTOR, options, name, None, "a question", 3)] == ["text: a"]
+    assert [found.text for found in find(CONNECTOR, options, Scope(name), "a question", 3)] == ["text: a"]
 
 
 # langchain-aws

@@ -14,7 +14,7 @@ from destination_s3vectors.connector import CONNECTOR
 from tests.conftest import VectorBucket
 from tests.destination_s3vectors.contents import read_stream, vectors_of
 from vector_ingest.document import Stream
-from vector_ingest.errors import DataError
+from vector_ingest.errors import DataError, TransientError
 from vector_ingest.messages import record_line, state_line, status_line
 from vector_ingest.pipeline import replay, write_lines
 
@@ -154,6 +154,18 @@ def test_what_was_refused_before_an_overwrite_is_not_replayed_after_it(vector_bu
     write(config(vector_bucket), [bad(1), COMPLETE])
     write(config(vector_bucket), [good(2), bad(3), COMPLETE], catalog("overwrite"))
     assert [entry["id"] for entry in entries(vector_bucket)] == ["Stream_docs_Key_3"]
+
+
+@pytest.mark.parametrize("mode", ["overwrite", "append_dedup"])
+def test_what_was_refused_in_a_cut_sync_of_the_same_generation_stays(vector_bucket: VectorBucket, mode: str) -> None:
+    chosen = catalog(mode, generation_id=2, minimum_generation_id=2)
+    cut = [bad(1), good(2), state(1), status_line("docs", None, "INCOMPLETE")]
+    with pytest.raises(TransientError):
+        write(config(vector_bucket), cut, chosen)
+    assert write(config(vector_bucket), [good(3), state(2), COMPLETE], chosen) == [2]
+    assert [entry["id"] for entry in entries(vector_bucket)] == ["Stream_docs_Key_1"]
+    write(config(vector_bucket), [good(3), COMPLETE], catalog(mode, generation_id=3, minimum_generation_id=3))
+    assert entries(vector_bucket) == []
 
 
 def test_a_replay_of_an_overwritten_stream_sweeps_nothing(vector_bucket: VectorBucket) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from destination_s3vectors import limits
-from destination_s3vectors.render import MARGIN_BYTES, Vector, fill, rendered, request_buffer, unacceptable
+from destination_s3vectors.render import BODY_BYTES, Vector, fill, rendered, request_buffer, unacceptable
 from tests.destination_s3vectors.scripted_service import INDEX
 
 Row = npt.NDArray[np.float32]
@@ -43,7 +43,7 @@ def test_a_row_of_any_layout_is_rendered_as_float32() -> None:
 @given(sizes=st.lists(st.integers(0, 900), max_size=60), room=st.integers(200, 5000))
 def test_a_body_is_always_under_the_limit_and_nothing_is_lost_or_moved(sizes: list[int], room: int) -> None:
     """A vector that is too long by itself goes alone."""
-    buffer = memoryview(bytearray(MARGIN_BYTES + room))
+    buffer = memoryview(bytearray(room))
     vectors = [sized(str(number), size) for number, size in enumerate(sizes)]
     rest, keys = vectors, []
     while rest:
@@ -57,10 +57,18 @@ def test_a_body_is_always_under_the_limit_and_nothing_is_lost_or_moved(sizes: li
     assert keys == [vector.key for vector in vectors]
 
 
-def test_a_buffer_holds_all_that_the_service_takes_but_for_the_headers() -> None:
-    body, count = fill(BUFFER, INDEX, [sized(str(number), 50_000) for number in range(1000)])
-    assert limits.BODY_BYTES - 200_000 < len(body) < limits.BODY_BYTES
+def test_a_buffer_is_filled_to_its_end_and_the_service_takes_it_with_its_headers() -> None:
+    vectors = [sized(str(number), 50_000) for number in range(1000)]
+    body, count = fill(BUFFER, INDEX, vectors)
+    assert BODY_BYTES - len(rendered(vectors[count])) <= len(body) <= BODY_BYTES
     assert len(orjson.loads(body)["vectors"]) == count
+    assert BODY_BYTES + 64 * 1024 < limits.BODY_BYTES
+
+
+def test_the_longest_request_of_a_common_model_is_one_body() -> None:
+    rows = np.random.default_rng(1).standard_normal((limits.PUT_VECTORS, 1536), np.float32)
+    vectors = [Vector(f"document#{at}", row, b'"%b"' % (b"x" * 5000)) for at, row in enumerate(rows)]
+    assert fill(BUFFER, INDEX, vectors)[1] == limits.PUT_VECTORS
 
 
 def sized(key: str, size: int) -> Vector:

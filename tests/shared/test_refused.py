@@ -32,7 +32,7 @@ class Kept:
         for identity in ids:
             self.found.pop(identity, None)
 
-    def forget_earlier(self, stream: Stream) -> None: ...
+    def forget_replayed(self, replayed: Sequence[Rejected]) -> None: ...
 
     def entries(self) -> Iterator[Rejected]:
         return iter(self.found.values())
