@@ -121,7 +121,7 @@ def test_the_count_of_deletions_is_that_of_documents_that_were_there(
     load(vector_bucket, *(record(n, "word " * 100) for n in range(3)), COMPLETE, processing=processing)
     gone = [record(n, "", _ab_cdc_deleted_at="2026-01-01") for n in (0, 1, 17)]
     load(vector_bucket, *gone, COMPLETE, processing=processing)
-    assert "0 documents written in 0 chunks, 2 deleted" in caplog.messages[-1]
+    assert "0 documents written in 0 chunks, 2 deleted" in caplog.text
     assert set(stored(vector_bucket)) == {"2"}
 
 
