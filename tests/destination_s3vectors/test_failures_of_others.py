@@ -94,13 +94,17 @@ def test_a_vector_that_the_service_refuses_is_an_error_and_not_only_a_line_in_th
     assert found.value.__notes__ == ["states: []"]
 
 
-def test_the_kms_key_that_is_set_encrypts_bucket_and_index(vector_bucket: VectorBucket) -> None:
+@pytest.mark.parametrize("made", ["by the load", "before, without a key"])
+def test_the_kms_key_that_is_set_encrypts_what_is_made(vector_bucket: VectorBucket, made: str) -> None:
+    client, name = connect(vector_bucket), vector_bucket.name
+    if made != "by the load":
+        client.create_vector_bucket(vectorBucketName=name)
     load(vector_bucket, record(1, "a"), COMPLETE, indexing={"kms_key_arn": KEY_ARN})
-    client = connect(vector_bucket)
-    bucket = client.get_vector_bucket(vectorBucketName=vector_bucket.name)["vectorBucket"]
-    index = client.get_index(vectorBucketName=vector_bucket.name, indexName=INDEX)["index"]
-    for made in (bucket, index):
-        assert made["encryptionConfiguration"] == {"sseType": "aws:kms", "kmsKeyArn": KEY_ARN}
+    encrypted = {"sseType": "aws:kms", "kmsKeyArn": KEY_ARN}
+    index = client.get_index(vectorBucketName=name, indexName=INDEX)["index"]
+    assert index["encryptionConfiguration"] == encrypted
+    bucket = client.get_vector_bucket(vectorBucketName=name)["vectorBucket"]
+    assert (bucket["encryptionConfiguration"] == encrypted) == (made == "by the load")
 
 
 def test_tenants_whose_names_differ_in_a_sign_only_have_indexes_of_their_own(vector_bucket: VectorBucket) -> None:
@@ -121,7 +125,7 @@ def test_the_count_of_deletions_is_that_of_documents_that_were_there(
     load(vector_bucket, *(record(n, "word " * 100) for n in range(3)), COMPLETE, processing=processing)
     gone = [record(n, "", _ab_cdc_deleted_at="2026-01-01") for n in (0, 1, 17)]
     load(vector_bucket, *gone, COMPLETE, processing=processing)
-    assert "0 documents written in 0 chunks, 2 deleted" in caplog.messages[-1]
+    assert "0 documents written in 0 chunks, 2 deleted" in caplog.text
     assert set(stored(vector_bucket)) == {"2"}
 
 
