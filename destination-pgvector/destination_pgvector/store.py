@@ -109,6 +109,9 @@ class PgvectorStore:
             beside = target.write != target.live
             if beside and not complete:
                 return
+            if beside and _is_done_already(conn, target):
+                conn.execute(f"DROP TABLE {target.write}".encode())
+                return
             minimum = target.stream.minimum_generation
             if complete and minimum and not beside:
                 query = f"DELETE FROM {target.write} WHERE coalesce(generation, 0) < %s"
@@ -243,6 +246,15 @@ class PgvectorStore:
             live = tables.find(conn, target.live)
             self._reusable[target.live] = bool(live and live.note and live.note.fingerprint == target.fingerprint)
         return self._reusable[target.live]
+
+
+def _is_done_already(conn: Connection, target: Target) -> bool:
+    """An overwrite that brings nothing of a generation that is live: the rerun of one that was killed at its end."""
+    generation = target.stream.generation
+    if generation is None or target.live is None or not tables.is_empty(conn, target.write):
+        return False
+    live = tables.find(conn, target.live)
+    return live is not None and "generation" in live.columns and tables.has_generation(conn, target.live, generation)
 
 
 def _same(found: Note | None, wanted: Note) -> bool:

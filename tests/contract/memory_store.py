@@ -71,6 +71,9 @@ class MemoryStore:
         stream = target.stream
         if not complete:
             return
+        if target.write != target.live and self._is_done_already(target):
+            del self.tables[target.write]
+            return
         if target.write != target.live:
             self.tables[f"{stream.namespace}.{stream.name}"] = self.tables.pop(target.write)
             return
@@ -82,6 +85,11 @@ class MemoryStore:
         if not live or not live.rows or not stream.generation or stream.minimum_generation != stream.generation:
             return False
         return all(row.generation < stream.generation for rows in live.rows.values() for row in rows)
+
+    def _is_done_already(self, target: Target) -> bool:
+        live = self.tables[target.live].rows if target.live else {}
+        kept = any(row.generation == target.stream.generation for rows in live.values() for row in rows)
+        return target.stream.generation is not None and kept and not self.tables[target.write].rows
 
     def _places(self, target: Target) -> list[Table]:
         """Where stored vectors can be kept from, the nearer first."""

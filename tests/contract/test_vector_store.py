@@ -260,6 +260,15 @@ def test_an_overwrite_of_nothing_leaves_an_empty_stream(kind: Kind) -> None:
     assert texts(kind) == {}
 
 
+def test_the_rerun_of_an_overwrite_that_was_killed_at_its_end_deletes_nothing(kind: Kind) -> None:
+    stream = replace(OVERWRITE, generation=3, minimum_generation=3)
+    sync(kind, stream, document("a", "one"))
+    sync(kind, stream)  # its states came back, so the source has nothing to send any more
+    assert texts(kind) == {"a": ["one"]}
+    sync(kind, stream, document("b", "two"))  # but some clients send the same generation in every sync
+    assert texts(kind) == {"b": ["two"]}
+
+
 @pytest.mark.switch
 def test_an_incomplete_overwrite_keeps_the_old_rows_and_its_own_are_thrown_away(kind: Kind) -> None:
     sync(kind, DEDUP, document("a", "old"))
