@@ -89,12 +89,21 @@ STORES = {"memory": in_memory, "pgvector": in_pgvector, "s3vectors": in_s3vector
 
 
 @pytest.fixture(params=STORES)
-def kind(request: pytest.FixtureRequest) -> Kind:
+def kind(request: pytest.FixtureRequest) -> Iterator[Kind]:
+    """Its stores are closed at the end, also where a test fails before it does so."""
     kind = STORES[request.param](request)
+    opened: list[Closable] = []
+
+    def open_store(fingerprint: str) -> Closable:
+        opened.append(kind.open(fingerprint))
+        return opened[-1]
+
     if request.node.get_closest_marker("switch") and not kind.switches:
         reason = "the service has no rename: what replaces a stream is seen document by document"
         request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-    return kind
+    yield replace(kind, open=open_store)
+    for store in opened:
+        store.close()
 
 
 @pytest.fixture
