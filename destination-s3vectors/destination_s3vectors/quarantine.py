@@ -1,7 +1,8 @@
 """Refused records in the connector's own index: durable in the service itself, with their reason, until replayed.
 
 A record may be longer than the 40 KB of metadata that a vector takes, so it lies in pieces. The first piece is put
-last: an entry that was cut is none.
+last: an entry that was cut is none. The keys of the others have the line's digest: an entry that takes the place of an
+older one shares none with it, and what is left of the older one goes when the new one is whole.
 """
 
 import time
@@ -21,9 +22,9 @@ PIECE, REASON = 6_000, 1_000  # characters: with four bytes for each, twice esca
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One that is kept: in how many pieces, and by which stamp a sweep knows it to be old."""
+    """One that is kept: the keys of its other pieces, and by which stamp a sweep knows it to be old."""
 
-    pieces: int
+    more: Sequence[str]
     stamp: str
 
 
@@ -47,13 +48,15 @@ class AccountQuarantine:
             key = _key(each.stream, each.id)
             stamp = self._stamps[stream_key(each.stream.name, each.stream.namespace)]
             first, *more = _pieces(each, stamp)
-            self._remove(key)
+            entry = Entry(_more_keys(key, first), stamp)
             if more:
-                account.write({f"{key}#{number}": piece for number, piece in enumerate(more, 1)})
+                account.write(dict(zip(entry.more, more, strict=True)))
             account.write({key: first})
             with self._lock:
-                kept[key] = Entry(1 + len(more), stamp)
+                old = kept.get(key)
+                kept[key] = entry
                 self._new.add(key)
+            account.remove([piece for piece in (old.more if old else ()) if piece not in entry.more])
 
     def forget(self, stream: Stream, ids: Sequence[str]) -> None:
         kept = self._found()
@@ -73,8 +76,7 @@ class AccountQuarantine:
     def entries(self) -> Iterator[Rejected]:
         account = self._account()
         for key, entry in sorted(self._firsts(), key=lambda found: found[1]["at"]):
-            pieces = [account.read(f"{key}#{number}") for number in range(1, entry["pieces"])]
-            line = entry["line"] + "".join(piece["line"] for piece in pieces if piece is not None)
+            line = entry["line"] + "".join(_line_of(account.read(piece)) for piece in _more_keys(key, entry))
             stream = Stream(
                 entry["stream"],
                 entry["namespace"],
@@ -91,15 +93,16 @@ class AccountQuarantine:
         """What is kept, read once: nobody else writes entries of the streams whose leases this sync holds."""
         with self._lock:
             if self._kept is None:
-                self._kept = {key: Entry(entry["pieces"], entry["stamp"]) for key, entry in self._firsts()}
+                self._kept = {key: Entry(_more_keys(key, entry), entry["stamp"]) for key, entry in self._firsts()}
             return self._kept
 
     def _remove(self, key: str) -> None:
+        kept = self._found()
         with self._lock:
-            entry = (self._kept or {}).pop(key, None)
-        account = self._account()
-        account.remove([key])
-        account.remove([f"{key}#{number}" for number in range(1, entry.pieces if entry else 1)])
+            entry = kept.pop(key, None)
+        if entry is not None:
+            self._account().remove([key])
+            self._account().remove(entry.more)
 
 
 def _key(stream: Stream, identity: str) -> str:
@@ -108,6 +111,16 @@ def _key(stream: Stream, identity: str) -> str:
 
 def _keys_of(stream: Stream) -> str:
     return f"{PREFIX}{stream_key(stream.name, stream.namespace)}#"
+
+
+def _more_keys(key: str, first: Mapping[str, Any]) -> Sequence[str]:
+    return [f"{key}#{first['digest']}#{number}" for number in range(1, first["pieces"])]
+
+
+def _line_of(piece: Mapping[str, Any] | None) -> str:
+    assert piece is not None  # it was durable before the first one was put
+    line: str = piece["line"]
+    return line
 
 
 def _pieces(rejected: Rejected, stamp: str) -> list[dict[str, Any]]:
@@ -124,6 +137,7 @@ def _pieces(rejected: Rejected, stamp: str) -> list[dict[str, Any]]:
         "reason": rejected.reason[:REASON],
         "at": time.time(),
         "pieces": len(texts),
+        "digest": document_digest(line),
         "line": texts[0],
     }
     return [first, *({"line": text} for text in texts[1:])]

@@ -3,20 +3,26 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from destination_s3vectors.config import Config
 from destination_s3vectors.connector import CONNECTOR
+from destination_s3vectors.emulator.faults import Rule
+from destination_s3vectors.quarantine import AccountQuarantine
+from destination_s3vectors.store import S3VectorsStore
 from tests.conftest import VectorBucket
 from tests.destination_s3vectors.contents import read_stream, vectors_of
 from vector_ingest.document import Stream
-from vector_ingest.errors import DataError, TransientError
+from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.messages import record_line, state_line, status_line
 from vector_ingest.pipeline import replay, write_lines
+from vector_ingest.quarantine import Rejected
 
 DOCS = Stream("docs", None, "append_dedup", (("id",),))
 ACCOUNT = "airbyte.ingest--account"
@@ -104,6 +110,33 @@ def test_a_record_of_any_length_is_kept_whole(vector_bucket: VectorBucket) -> No
     assert replay(CONNECTOR, config(vector_bucket, text="long", processing=whole("body")), dry=False)
     assert stored(vector_bucket) == {"1": ["body: body 1"]}
     assert entries(vector_bucket) == []
+
+
+@contextmanager
+def opened_quarantine(bucket: VectorBucket) -> Iterator[AccountQuarantine]:
+    store = S3VectorsStore(Config.model_validate(config(bucket)), 2, "model")
+    yield AccountQuarantine(lambda: store.places.account, 10, {"docs": "0"})
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("operation", "call", "left"),
+    [("PutVectors", 1, "older"), ("PutVectors", 2, "older"), ("DeleteVectors", 1, "newer")],
+)
+def test_an_entry_that_is_refused_anew_is_never_lost_on_the_way(
+    vector_bucket: VectorBucket, operation: str, call: int, left: str
+) -> None:
+    lines = {"older": bad(1, long="x" * 20_000), "newer": bad(1, long="y" * 9_000)}
+    write(config(vector_bucket), [lines["older"], COMPLETE])
+    broken = Rule("error", operation=operation, calls=(call,), code="AccessDeniedException", status=403)
+    with opened_quarantine(vector_bucket) as quarantine:
+        vector_bucket.emulator.faults.set([broken])
+        with pytest.raises(ConfigError):
+            quarantine.keep([Rejected(DOCS, "Stream_docs_Key_1", "again", lines["newer"])])
+        vector_bucket.emulator.faults.set([])
+    with opened_quarantine(vector_bucket) as quarantine:
+        (kept,) = quarantine.entries()
+    assert kept.line == lines[left]
 
 
 def whole(text_field: str) -> dict[str, Any]:
