@@ -6,26 +6,17 @@ not in the users' indexes, since every query there could find them.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import orjson
 
+from destination_s3vectors.documents import Listing
 from destination_s3vectors.index import IndexSettings
 from destination_s3vectors.render import Vector
-from destination_s3vectors.transport import Found, RefusedVector
 
 ENTRY = "entry"  # the one metadata key: a JSON text, non-filterable
 POINT = np.ones(1, np.float32)  # nobody searches here
-
-
-class Requests(Protocol):
-    """What is asked of `transport.Transport`."""
-
-    def put(self, index: str, vectors: Sequence[Vector]) -> Sequence[RefusedVector]: ...
-    def get(self, index: str, keys: Sequence[str], data: bool = False) -> dict[str, Found]: ...
-    def delete(self, index: str, keys: Sequence[str]) -> None: ...
-    def list_all(self, index: str, metadata: bool, segments: int = 1) -> Iterator[tuple[str, Mapping[str, Any]]]: ...
 
 
 def settings(kms_key_arn: str | None, tags: Mapping[str, str]) -> IndexSettings:
@@ -36,7 +27,7 @@ def settings(kms_key_arn: str | None, tags: Mapping[str, str]) -> IndexSettings:
 class Account:
     """`index` is the ARN; `name` is what messages call it."""
 
-    requests: Requests
+    requests: Listing
     index: str
     name: str
 

@@ -14,14 +14,15 @@ tell that the document is not whole, and how far its remains reach.
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 
+from destination_s3vectors import limits
 from destination_s3vectors.manifest import ChunkAccount, Extent, Manifest, account_of
-from destination_s3vectors.names import key_of, vector_key
+from destination_s3vectors.names import VectorKey, key_of, vector_key
 from destination_s3vectors.render import Vector
 from destination_s3vectors.transport import Found, RefusedVector
 from vector_ingest.document import Vector as Numbers
@@ -34,6 +35,14 @@ class Requests(Protocol):
     def put(self, index: str, vectors: Sequence[Vector]) -> Sequence[RefusedVector]: ...
     def get(self, index: str, keys: Sequence[str], data: bool = False) -> dict[str, Found]: ...
     def delete(self, index: str, keys: Sequence[str]) -> None: ...
+
+
+class Listing(Requests, Protocol):
+    """The same, with listing."""
+
+    def list_all(
+        self, index: str, metadata: bool, segments: int = limits.SEGMENTS
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class StoredDocument:
 
     @property
     def bound(self) -> int:
-        return self.manifest.count if self.whole else max(self.manifest.bound, self.manifest.count)
+        return self.manifest.count if self.whole else self.manifest.bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +105,18 @@ class VectorsGone(Exception):  # noqa: N818  a finding
     """A vector that was to be kept is not there any more; `args[0]` is its document's id."""
 
 
+def listed(requests: Listing, place: Place) -> Iterator[tuple[VectorKey, Mapping[str, Any]]]:
+    """The stream's vectors, in no order: key and metadata."""
+    for text, metadata in requests.list_all(place.index, metadata=True):
+        key = key_of(text)
+        if key is not None and key.stream == place.stream_key:
+            yield key, metadata
+
+
 def stored_documents(requests: Requests, place: Place, digests: Iterable[str]) -> dict[str, StoredDocument]:
     """What is stored of these documents; of their chunks, only chunk 0 is read in full."""
     firsts = _accounts(requests, place, [(digest, 0) for digest in digests])
-    manifests = {digest: _manifest(account) for (digest, _), account in firsts.items()}
+    manifests = {digest: manifest_of(account) for (digest, _), account in firsts.items()}
     lasts = _accounts(requests, place, [(digest, m.count - 1) for digest, m in manifests.items() if m.count > 1])
     found: dict[str, StoredDocument] = {}
     for digest, manifest in manifests.items():
@@ -115,9 +132,7 @@ def with_chunks(requests: Requests, place: Place, documents: Mapping[str, Stored
     chunks: dict[str, dict[int, ChunkAccount]] = {digest: dict(stored.chunks) for digest, stored in documents.items()}
     for (digest, number), account in _accounts(requests, place, numbers).items():
         chunks[digest][number] = account
-    return {
-        digest: StoredDocument(stored.manifest, stored.whole, chunks[digest]) for digest, stored in documents.items()
-    }
+    return {digest: replace(stored, chunks=chunks[digest]) for digest, stored in documents.items()}
 
 
 def write(requests: Requests, place: Place, documents: Sequence[NewDocument]) -> dict[str, str]:
@@ -152,7 +167,7 @@ def delete(requests: Requests, place: Place, extents: Mapping[str, Extent]) -> N
     last, between = [], []
     for digest, (count, bound) in extents.items():
         last += [place.key(digest, count - 1)] if count > 1 else []
-        between += [place.key(digest, number) for number in range(1, max(count, bound)) if number != count - 1]
+        between += [place.key(digest, number) for number in range(1, bound) if number != count - 1]
     for keys in (last, between, [place.key(digest, 0) for digest in extents]):
         _delete(requests, place, keys)
 
@@ -160,7 +175,7 @@ def delete(requests: Requests, place: Place, extents: Mapping[str, Extent]) -> N
 def extents_of(requests: Requests, place: Place, digests: Iterable[str]) -> dict[str, Extent]:
     """Of those that are there."""
     accounts = _accounts(requests, place, [(digest, 0) for digest in digests])
-    return {digest: _manifest(account).extent for (digest, _), account in accounts.items()}
+    return {digest: manifest_of(account).extent for (digest, _), account in accounts.items()}
 
 
 def _numbers_to_write(document: NewDocument) -> Sequence[int]:
@@ -203,9 +218,8 @@ def _vector(
     place: Place, document: NewDocument, number: int, kept: "_Kept", manifest: Manifest | None, token: str | None
 ) -> Vector:
     chunk = document.chunks[number]
-    plain = chunk.account
-    account = ChunkAccount(plain.document_id, plain.hash, plain.fingerprint, plain.metadata, token, manifest)
-    data = kept[document.digest, plain.hash] if chunk.data is None else chunk.data
+    account = replace(chunk.account, token=token, manifest=manifest)
+    data = kept[document.digest, account.hash] if chunk.data is None else chunk.data
     return Vector(place.key(document.digest, number), data, document.render(number, account))
 
 
@@ -253,7 +267,7 @@ def _digest(key: str) -> str:
     return found.document
 
 
-def _manifest(first: ChunkAccount) -> Manifest:
+def manifest_of(first: ChunkAccount) -> Manifest:
     assert first.manifest is not None  # chunk 0 is never written without
     return first.manifest
 

@@ -17,7 +17,7 @@ from destination_s3vectors.documents import NewDocument, Place, StoredDocument, 
 from destination_s3vectors.lease import Leases
 from destination_s3vectors.manifest import account_of, short
 from destination_s3vectors.metadata import Layout
-from destination_s3vectors.names import VectorKey, document_digest, key_of, stream_key
+from destination_s3vectors.names import document_digest, stream_key
 from destination_s3vectors.places import Places
 from destination_s3vectors.quarantine import AccountQuarantine
 from destination_s3vectors.read_back import read_back
@@ -143,7 +143,7 @@ class S3VectorsStore:
 
     def scan(self, target: Target) -> Iterator[Stored]:
         for place in self._all_places(target.stream):
-            for key, metadata in self._listed(place):
+            for key, metadata in documents.listed(self.places.transport, place):
                 yield read_back(self.places.transport, place, key, metadata, target.fingerprint)
 
     def finish(self, target: Target, complete: bool) -> None:
@@ -238,16 +238,9 @@ class S3VectorsStore:
             return [self.places.of(stream)]
         return [self.places.of(stream, tenant) for tenant in self._streams.tenants(stream)]
 
-    def _listed(self, place: Place) -> Iterator[tuple[VectorKey, Mapping[str, object]]]:
-        """The stream's vectors: key and metadata."""
-        for text, metadata in self.places.transport.list_all(place.index, metadata=True):
-            key = key_of(text)
-            if key is not None and key.stream == place.stream_key:
-                yield key, metadata
-
     def _model_found(self, stream: Stream) -> str | None:
         for place in self._all_places(stream):
-            for _, metadata in self._listed(place):
+            for _, metadata in documents.listed(self.places.transport, place):
                 return account_of(metadata).fingerprint
         return None
 

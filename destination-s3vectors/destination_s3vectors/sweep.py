@@ -2,25 +2,17 @@
 
 import logging
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from destination_s3vectors import documents
-from destination_s3vectors.documents import Place
+from destination_s3vectors.documents import Listing, Place, listed, manifest_of
 from destination_s3vectors.manifest import Extent, account_of
-from destination_s3vectors.names import key_of
 from vector_ingest.errors import ConfigError
 
 logger = logging.getLogger("airbyte.s3vectors")
 TOGETHER = 2_000  # documents deleted at a time
 PACKED = struct.Struct("<12sII")  # digest and extent of a document: 20 bytes of memory until it is deleted
-
-
-class Requests(documents.Requests, Protocol):
-    """What is asked of `transport.Transport`."""
-
-    def list_all(self, index: str, metadata: bool) -> Iterator[tuple[str, Mapping[str, Any]]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +27,7 @@ class Sweep:
     largest: int
     may_write: Callable[[], None]
 
-    def run(self, requests: Requests, places: Sequence[Place]) -> int:
+    def run(self, requests: Listing, places: Sequence[Place]) -> int:
         """Delete what is old; how many documents. All places are counted before the first is deleted.
 
         ConfigError: they are more than `largest` percent of all that are there now.
@@ -59,7 +51,7 @@ class Sweep:
                 "that the source still sends all; if it does, allow more."
             )
 
-    def _delete(self, requests: Requests, place: Place, packed: bytes) -> None:
+    def _delete(self, requests: Listing, place: Place, packed: bytes) -> None:
         for start in range(0, len(packed), TOGETHER * PACKED.size):
             self.may_write()
             entries = PACKED.iter_unpack(packed[start : start + TOGETHER * PACKED.size])
@@ -67,16 +59,13 @@ class Sweep:
             documents.delete(requests, place, extents)
 
 
-def _count(requests: Requests, place: Place, is_old: Callable[[str], bool]) -> tuple[int, bytes]:
+def _count(requests: Listing, place: Place, is_old: Callable[[str], bool]) -> tuple[int, bytes]:
     """How many documents there are, and which are old, as PACKED."""
     total, old = 0, bytearray()
-    for text, metadata in requests.list_all(place.index, metadata=True):
-        key = key_of(text)
-        if key is None or key.stream != place.stream_key or key.number:
-            continue
-        manifest = account_of(metadata).manifest
-        assert manifest is not None  # chunk 0 has it
-        total += 1
-        if is_old(manifest.stamp):
-            old += PACKED.pack(bytes.fromhex(key.document), *manifest.extent)
+    for key, metadata in listed(requests, place):
+        if key.number == 0:
+            manifest = manifest_of(account_of(metadata))
+            total += 1
+            if is_old(manifest.stamp):
+                old += PACKED.pack(bytes.fromhex(key.document), *manifest.extent)
     return total, bytes(old)
