@@ -6,7 +6,8 @@ from heapq import nlargest
 from typing import Any
 
 from source_s3.config import Config
-from source_s3.objects import S3Object, list_objects, open_object
+from source_s3.contents import open_contents
+from source_s3.objects import S3Object, list_objects
 from source_s3.pieces import Bucket, named
 from source_s3.plan import StreamPlan, plans
 from source_s3.read.options import UnstructuredFormat
@@ -29,11 +30,11 @@ def check(config: Config) -> None:
     with aws_errors(f"list s3://{bucket.name}"):
         bucket.client.list_objects_v2(Bucket=bucket.name, MaxKeys=1)
     for plan in plans(config):
-        first = next(list_objects(bucket.client, bucket.name, plan.globs, plan.prefix, config.start), None)
+        first = next(list_objects(bucket.client, bucket.name, plan.selection), None)
         if first is None:
             raise ConfigError(
-                f"Stream `{plan.name}`: no object in s3://{bucket.name} matches {', '.join(plan.globs)}. Change the "
-                "path or the globs, or put a file there."
+                f"Stream `{plan.name}`: no object in s3://{bucket.name} matches {', '.join(plan.selection.globs)}. "
+                "Change the path or the globs, or put a file there."
             )
         _properties(bucket, plan, first)
 
@@ -44,26 +45,26 @@ def discover(config: Config) -> list[dict[str, Any]]:
     with ThreadPoolExecutor(THREADS) as pool:
         streams = []
         for plan in plans(config):
-            sample = _sample(bucket, plan, config)
+            sample = _sample(bucket, plan)
             found = list(pool.map(lambda item, plan=plan: _properties(bucket, plan, item), sample))
             streams.append(_stream(plan, found))
     return streams
 
 
-def _sample(bucket: Bucket, plan: StreamPlan, config: Config) -> Sequence[S3Object]:
+def _sample(bucket: Bucket, plan: StreamPlan) -> Sequence[S3Object]:
     if isinstance(plan.format, UnstructuredFormat) or plan.types or plan.schemaless:
         return []  # the schema is known
-    listing = list_objects(bucket.client, bucket.name, plan.globs, plan.prefix, config.start)
+    listing = list_objects(bucket.client, bucket.name, plan.selection)
     if plan.first_found:
         return [item for item, _ in zip(listing, range(1), strict=False)]
-    return nlargest(plan.sampled, listing, key=lambda item: (item.last_modified, item.key))
+    return nlargest(plan.sampled, listing, key=lambda item: (item.last_modified, item.name))
 
 
 def _properties(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
     """The columns of one file, from its head or footer."""
     from source_s3.read import table_reader
 
-    with named(bucket, item), open_object(bucket.client, bucket.name, item, read_ahead=False) as file:
+    with named(bucket, item), open_contents(bucket.client, bucket.name, item, read_ahead=False) as file:
         if isinstance(plan.format, UnstructuredFormat):
             file.read(1)
             return DOCUMENT

@@ -3,115 +3,19 @@
 Either `path` and `file_type` make one stream, or `streams` lists several.
 """
 
-import json
 import re
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from source_s3.older_forms import newest_form, warn_of_unknown
-from source_s3.read.options import Format, UnstructuredFormat
+from source_s3.read.options import UnstructuredFormat
+from source_s3.stream_config import StreamConfig, form
 from vector_ingest.aws import Credentials
 
 GROUPS = {"access": "Access to the bucket", "files": "Files", "advanced": "Advanced"}
-FileType = Literal["csv", "jsonl", "parquet", "documents"]
-JSON_TYPES = ("string", "integer", "number", "boolean", "array", "object")
-SAMPLED = 10  # files that a schema is taken from where the user sets no number, as in Airbyte's source-s3
-
-
-def _form(order: int, group: str | None = None, **more: Any) -> dict[str, Any]:
-    return {"order": order, **({"group": group} if group else {}), **more}
-
-
-class StreamConfig(BaseModel):
-    model_config = ConfigDict(title="Stream")
-    name: str = Field(min_length=1, title="Name", description="The name of the stream.", json_schema_extra=_form(0))
-    globs: list[str] = Field(
-        default=["**"],
-        min_length=1,
-        title="Globs",
-        description="Which objects belong to the stream, such as `reports/**/*.csv`. `**` stands for any folders, "
-        "`{a,b}` for either. The fixed beginning of a glob is all that is listed.",
-        json_schema_extra=_form(1),
-    )
-    format: Format = Field(title="Format", description="What the files hold.", json_schema_extra=_form(2))
-    primary_key: str | None = Field(
-        None,
-        title="Primary Key",
-        description="The field whose value tells the records apart; several between commas.",
-        json_schema_extra=_form(3),
-    )
-    legacy_prefix: str | None = Field(None, title="Legacy Prefix", json_schema_extra=_form(4, airbyte_hidden=True))
-    validation_policy: Literal["Emit Record", "Skip Record", "Wait for Discover"] = Field(
-        "Emit Record",
-        title="Validation Policy",
-        description="Records that do not fit the schema are emitted as they are.",
-        json_schema_extra=_form(5, enum=["Emit Record"]),
-    )
-    input_schema: str | None = Field(
-        None,
-        title="Input Schema",
-        description='The columns and their types, as JSON: {"id": "integer", "name": "string"}. Values of CSV files '
-        "are turned into these types where they can be; a value that can't stays text.",
-        json_schema_extra=_form(11),
-    )
-    days_to_sync_if_history_is_full: int = Field(
-        3,
-        title="Days To Sync If History Is Full",
-        description="Has no effect: the history is never full. Accepted for configurations of Airbyte's source-s3.",
-        json_schema_extra=_form(6, airbyte_hidden=True),
-    )
-    schemaless: bool = Field(
-        False,
-        title="Schemaless",
-        description="Put each record as one object into the field `data`, whatever its columns.",
-        json_schema_extra=_form(7),
-    )
-    recent_n_files_to_read_for_schema_discovery: int | None = Field(
-        None,
-        gt=0,
-        title="Files To Read For Schema Discover",
-        description=f"How many of the newest files the schema is taken from ({SAMPLED} where nothing is set).",
-        json_schema_extra=_form(8),
-    )
-    use_first_found_file_for_schema_discovery: bool = Field(
-        False,
-        title="Use First Found File For Schema Discover",
-        description="Take the schema from the first file that is listed, without listing the others.",
-        json_schema_extra=_form(9),
-    )
-    skip_full_check_for_parquet: bool = Field(
-        False,
-        title="Skip Full Check for Parquet",
-        description="Accepted for configurations of Airbyte's source-s3; the check reads a footer at most.",
-        json_schema_extra=_form(10, airbyte_hidden=True),
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known(cls, stream: Any) -> Any:
-        if isinstance(stream, dict):
-            warn_of_unknown(stream, cls.model_fields, f"The stream {stream.get('name')!r}")
-        return stream
-
-    @field_validator("validation_policy")
-    @classmethod
-    def _emits(cls, value: str) -> str:
-        if value != "Emit Record":
-            raise ValueError(f"the policy {value!r} is not supported yet: set it to 'Emit Record' or leave it out")
-        return value
-
-    @field_validator("input_schema")
-    @classmethod
-    def _maps_names_to_types(cls, value: str | None) -> str | None:
-        types_of(value)
-        return value
-
-    @property
-    def keys(self) -> list[str]:
-        """The user's primary key."""
-        return [name.strip() for name in (self.primary_key or "").split(",") if name.strip()]
+FileType = Literal["csv", "tsv", "jsonl", "json", "parquet", "avro", "orc", "excel", "documents"]
 
 
 class RecordsTransfer(BaseModel):
@@ -121,32 +25,48 @@ class RecordsTransfer(BaseModel):
     delivery_type: Literal["use_records_transfer"] = Field("use_records_transfer", title="Delivery Type")
 
 
+class FileTransfer(BaseModel):
+    """The files are copied as they are, bit by bit, for destinations that take files."""
+
+    model_config = ConfigDict(title="Copy Raw Files")
+    delivery_type: Literal["use_file_transfer"] = Field("use_file_transfer", title="Delivery Type")
+    preserve_directory_structure: bool = Field(
+        True,
+        title="Preserve Sub-Directories in File Paths",
+        description="Whether the folders of a key are kept in the file's path. Otherwise the bare names, which must "
+        "differ.",
+    )
+
+
+DeliveryMethod = Annotated[RecordsTransfer | FileTransfer, Field(discriminator="delivery_type")]
+
+
 class Config(BaseModel):
     model_config = ConfigDict(title="S3")
     credentials: Credentials = Field(
         title="Authentication",
         description="How to sign in at AWS, or at the server under Endpoint.",
-        json_schema_extra=_form(0, "access"),
+        json_schema_extra=form(0, "access"),
     )
     region_name: str | None = Field(
         None,
         title="AWS Region",
         description="The region of the bucket.",
         examples=["eu-central-1"],
-        json_schema_extra=_form(1, "access", always_show=True),
+        json_schema_extra=form(1, "access", always_show=True),
     )
     bucket: str = Field(
         min_length=1,
         title="Bucket",
         description="The name of the bucket, without s3:// and without a path.",
-        json_schema_extra=_form(2, "access"),
+        json_schema_extra=form(2, "access"),
     )
     endpoint: str = Field(
         "",
         title="Endpoint",
         description="The address of a server that speaks S3, such as MinIO. Leave it empty for AWS.",
         examples=["https://minio.example.com:9000"],
-        json_schema_extra=_form(3, "access"),
+        json_schema_extra=form(3, "access"),
     )
     path: str | None = Field(
         None,
@@ -154,33 +74,33 @@ class Config(BaseModel):
         description="Which objects to read: a folder (`reports/2026/`), an object's key, or a glob "
         "(`reports/**/*.csv`). With the file type it makes one stream.",
         examples=["reports/2026/", "reports/**/*.csv"],
-        json_schema_extra=_form(4, "files", always_show=True),
+        json_schema_extra=form(4, "files", always_show=True),
     )
     file_type: FileType | None = Field(
         None,
         title="File type",
         description="What the objects under the path are. Documents are Markdown, text, HTML, PDF and DOCX.",
-        json_schema_extra=_form(5, "files", always_show=True),
+        json_schema_extra=form(5, "files", always_show=True),
     )
     stream_name: str | None = Field(
         None,
         min_length=1,
         title="Stream name",
         description="The name of the one stream. Without it, the last folder of the path, or the bucket.",
-        json_schema_extra=_form(6, "files"),
+        json_schema_extra=form(6, "files"),
     )
     streams: list[StreamConfig] = Field(
         default=[],
         title="Streams",
         description="For more than one stream, or for settings of the format: instead of path and file type.",
-        json_schema_extra=_form(7, "files"),
+        json_schema_extra=form(7, "files"),
     )
     sync_deletions: bool = Field(
         False,
         title="Sync deletions",
         description="Send a record with `_ab_cdc_deleted_at` for each document, or row of a table, that is no longer "
         "in the bucket. Rows of tables without a primary key get one: the object and the number of the row.",
-        json_schema_extra=_form(8, "files", always_show=True),
+        json_schema_extra=form(8, "files", always_show=True),
     )
     start_date: str | None = Field(
         None,
@@ -188,15 +108,15 @@ class Config(BaseModel):
         description="Objects last changed before this time (UTC) are left out.",
         examples=["2026-01-01T00:00:00.000000Z"],
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?)?$",
-        json_schema_extra=_form(
+        json_schema_extra=form(
             9, "files", format="date-time", pattern_descriptor="YYYY-MM-DD or YYYY-MM-DDTHH:mm:ss.SSSSSSZ"
         ),
     )
-    delivery_method: RecordsTransfer = Field(
+    delivery_method: DeliveryMethod = Field(
         default=RecordsTransfer(),
         title="Delivery Method",
         description="What is sent.",
-        json_schema_extra=_form(10, "advanced", airbyte_hidden=True),
+        json_schema_extra=form(10, "advanced", display_type="radio"),
     )
 
     @model_validator(mode="before")
@@ -260,20 +180,6 @@ class Config(BaseModel):
             return None
         start = datetime.fromisoformat(self.start_date)
         return start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
-
-
-def types_of(input_schema: str | None) -> dict[str, str]:
-    if not input_schema:
-        return {}
-    try:
-        types = json.loads(input_schema)
-    except ValueError as error:
-        raise ValueError(
-            f"expected a JSON object of column names and types, found text that is no JSON: {error}"
-        ) from None
-    if not isinstance(types, dict) or not all(kind in JSON_TYPES for kind in types.values()):
-        raise ValueError(f"expected a JSON object of column names and types, each one of {', '.join(JSON_TYPES)}")
-    return types
 
 
 def specification() -> dict[str, Any]:

@@ -1,60 +1,54 @@
-"""The objects of a bucket: listed by globs, and read as files that survive broken connections.
+"""The objects of a bucket, listed by globs."""
 
-Every request for an object's bytes is pinned to the ETag of the listing: one whole version is read, or an error raised.
-"""
-
-import io
-import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
-from botocore.response import StreamingBody
 from wcmatch import glob
 
+from source_s3.plan import Selection
 from vector_ingest.aws import aws_errors
-from vector_ingest.errors import TransientError
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
     from mypy_boto3_s3 import S3Client
-
-SKIP_BYTES = 256 * 1024  # reading on over so little costs less than a new request
-PIECE_BYTES, PIECES_AHEAD = 256 * 1024, 32  # a connection that is reset loses at most one piece
-BUFFER_BYTES = 128 * 1024
-BARREN_READS = 5  # broken connections in a row without one new byte
-FIRST_PAUSE_SECONDS = 0.1  # doubles each time
 
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
-    """As listed. `last_modified` is in UTC; `etag` has no quotes."""
+    """As listed. `last_modified` is in UTC; `etag` has no quotes; `size` in bytes.
+
+    `bucket`: where it lies, if that is not the configured one. `member`: the path of a file inside of this archive;
+    then `size` and `last_modified` are those of the file.
+    """
 
     key: str
     size: int
     last_modified: datetime
     etag: str
+    bucket: str | None = None
+    member: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What records and the ledger call it."""
+        where = f"s3://{self.bucket}/{self.key}" if self.bucket else self.key
+        return f"{where}#{self.member}" if self.member is not None else where
 
 
-def list_objects(
-    client: "S3Client", bucket: str, globs: Sequence[str], prefix: str = "", start: datetime | None = None
-) -> Iterator[S3Object]:
-    """Those whose key begins with `prefix`, matches a glob and was modified at `start` or later, page by page.
+def list_objects(client: "S3Client", bucket: str, selection: Selection) -> Iterator[S3Object]:
+    """The objects of the selection, page by page.
 
     Globs are matched against the whole key as Airbyte's CDK does it: wcmatch with GLOBSTAR. Markers of folders
     (empty objects whose key ends in a slash) are left out.
     """
-    for part in _listed_prefixes(globs, prefix):
+    for part in _listed_prefixes(selection.globs, selection.prefix):
         with aws_errors(f"list s3://{bucket}/{part}"):
             for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=part):
                 for entry in page.get("Contents", []):
                     modified = entry["LastModified"].astimezone(UTC)
                     found = S3Object(entry["Key"], entry["Size"], modified, entry["ETag"].strip('"'))
-                    if (start is None or modified >= start) and matches(found, globs):
+                    if (selection.start is None or modified >= selection.start) and matches(found, selection.globs):
                         yield found
 
 
@@ -79,220 +73,3 @@ def _listed_prefixes(globs: Sequence[str], prefix: str) -> list[str]:
 def _fixed_beginning(pattern: str) -> str:
     special = (position for position, letter in enumerate(pattern) if letter in "*?[\\")
     return pattern[: next(special, len(pattern))]
-
-
-class ObjectFile(io.RawIOBase):
-    """A readable, seekable raw file over one version of an object. TransientError names the object and the byte."""
-
-    def __init__(self, client: "S3Client", bucket: str, found: S3Object) -> None:
-        super().__init__()
-        self._client, self._bucket, self._object = client, bucket, found
-        self._position = 0
-        self._body: StreamingBody | None = None
-        self._body_position = 0
-        self._stopped = threading.Event()
-
-    @property
-    def name(self) -> str:
-        return f"s3://{self._bucket}/{self._object.key}"
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._object.size}[whence]
-        if origin + offset < 0:
-            raise ValueError(f"{self.name}: a seek to byte {origin + offset}, which is before its begin")
-        self._position = origin + offset
-        return self._position
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """At least one byte before the end, and at most a piece unless all is asked for."""
-        if self.closed:
-            raise ValueError(f"{self.name}: read after it was closed")
-        if size is None or size < 0:
-            return self.readall()
-        wanted = min(size, PIECE_BYTES, max(0, self._object.size - self._position))
-        data = self._read_with_patience(wanted) if wanted else b""
-        self._position += len(data)
-        return data
-
-    def readall(self) -> bytes:
-        return b"".join(iter(partial(self.read, PIECE_BYTES), b""))
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    def stop(self) -> None:
-        """From another thread: give up at the next broken connection."""
-        self._stopped.set()
-
-    def close(self) -> None:
-        if not self.closed:
-            self._drop_body()
-        super().close()
-
-    def _read_with_patience(self, wanted: int) -> bytes:
-        """At least one byte. The client tries requests again; here it is the bodies that break off."""
-        for attempt in range(BARREN_READS):
-            if attempt and self._stopped.wait(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)):
-                break
-            body = self._body_at_position()
-            try:
-                with aws_errors(f"read {self.name} at byte {self._position}"):
-                    data = body.read(wanted)
-            except TransientError:
-                data = b""
-            if data:
-                self._body_position += len(data)
-                return data
-            self._drop_body()
-        raise TransientError(
-            f"Could not read {self.name}: its answers end at byte {self._position} of {self._object.size}, "
-            f"{BARREN_READS} times in a row. Try again later."
-        )
-
-    def _body_at_position(self) -> StreamingBody:
-        gap = self._position - self._body_position
-        if self._body is not None and not (0 <= gap < SKIP_BYTES and self._skip(gap)):
-            self._drop_body()
-        if self._body is None:
-            self._body, self._body_position = self._request(), self._position
-        return self._body
-
-    def _request(self) -> StreamingBody:
-        first, size = self._position, self._object.size
-        with aws_errors(f"read {self.name} at byte {first}"):
-            answer = self._client.get_object(
-                Bucket=self._bucket, Key=self._object.key, IfMatch=f'"{self._object.etag}"', Range=f"bytes={first}-"
-            )
-        expected = f"bytes {first}-{size - 1}/{size}"
-        found = answer.get("ContentRange") or (expected if first == 0 else "the whole object")
-        if found != expected:  # AWS never does so; other stores may ignore If-Match, or ranges
-            answer["Body"].close()
-            raise TransientError(
-                f"Could not read {self.name}: asked for {expected}, answered with {found}. "
-                "Either the object was changed while it was read, or the store lacks ranged requests."
-            )
-        return answer["Body"]
-
-    def _skip(self, gap: int) -> bool:
-        """False when the connection broke on the way."""
-        assert self._body is not None
-        try:
-            with aws_errors(f"read {self.name} at byte {self._body_position}"):
-                skipped = self._body.read(gap) if gap else b""
-        except TransientError:
-            return False
-        self._body_position += len(skipped)
-        return len(skipped) == gap
-
-    def _drop_body(self) -> None:
-        if self._body is not None:
-            self._body.close()  # an answer that was not read to its end takes its connection along
-            self._body = None
-
-
-class ReadAhead(io.RawIOBase):
-    """A file downloaded by a thread of its own up to 8 MiB ahead of its reader.
-
-    A seek out of the present piece throws away what is ahead; one inside it (a header read twice) costs nothing.
-    """
-
-    def __init__(self, file: ObjectFile) -> None:
-        super().__init__()
-        self._file = file
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
-        self._ahead: deque[Future[bytes]] = deque()
-        self._piece = memoryview(b"")
-        self._rest = self._piece  # of the piece, what was not read yet
-        self._ended = False
-        self._failure: BaseException | None = None
-        self._position = 0
-
-    @property
-    def name(self) -> str:
-        return self._file.name
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_CUR and offset == 0:
-            return self._position
-        piece_start = self._position - (len(self._piece) - len(self._rest))
-        if whence == io.SEEK_SET and piece_start <= offset <= piece_start + len(self._piece):
-            self._rest, self._position = self._piece[offset - piece_start :], offset
-            return offset
-        for piece in self._ahead:
-            piece.cancel()
-        wait(self._ahead)
-        self._ahead.clear()
-        self._piece = self._rest = memoryview(b"")
-        self._ended, self._failure = False, None
-        self._position = self._file.seek(offset, whence)
-        return self._position
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        if not self._rest and not self._ended:
-            if piece := self._next_piece():
-                self._piece = self._rest = memoryview(piece)
-            self._ended = not piece
-        view = memoryview(buffer).cast("B")
-        count = min(len(view), len(self._rest))
-        view[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        self._position += count
-        return count
-
-    def close(self) -> None:
-        if not self.closed:
-            self._file.stop()
-            self._pool.shutdown(cancel_futures=True)
-            self._file.close()
-        super().close()
-
-    def _next_piece(self) -> bytes:
-        while len(self._ahead) < PIECES_AHEAD:
-            self._ahead.append(self._pool.submit(self._read_piece))
-        return self._ahead.popleft().result()
-
-    def _read_piece(self) -> bytes:
-        """After a failure the pieces behind it fail at once, until a seek begins anew."""
-        if self._failure is not None:
-            raise self._failure
-        try:
-            return self._file.read(PIECE_BYTES)
-        except BaseException as error:
-            self._failure = error
-            raise
-
-
-def open_object(client: "S3Client", bucket: str, found: S3Object, *, read_ahead: bool) -> io.BufferedReader:
-    """With `read_ahead`, for those who read from begin to end: download and parsing overlap.
-
-    Without, for those who seek (Parquet): requests follow the reader. Close the file after use.
-    """
-    file = ObjectFile(client, bucket, found)
-    return io.BufferedReader(ReadAhead(file) if read_ahead else file, BUFFER_BYTES)
-
-
-def fetch_object(client: "S3Client", bucket: str, found: S3Object) -> bytes:
-    """The whole of a small object."""
-    with ObjectFile(client, bucket, found) as file:
-        return file.readall()

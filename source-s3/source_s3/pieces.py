@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from source_s3.objects import S3Object, fetch_object, open_object
+from source_s3.contents import fetch_contents, open_contents
+from source_s3.objects import S3Object
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.read.options import CsvFormat, ParquetFormat, UnstructuredFormat
@@ -57,11 +58,11 @@ def read_object(
 @contextmanager
 def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
     """What is wrong inside a file is told with the file's name."""
-    where = f"s3://{bucket.name}/{item.key}"
+    where = item.name if item.bucket else f"s3://{bucket.name}/{item.name}"
     try:
         yield
     except DataError as error:
-        place = where if error.where in {item.key, "the file"} else f"{where}, {error.where}"
+        place = where if error.where in {item.name, "the file"} else f"{where}, {error.where}"
         raise DataError(place, error.reason) from error
     except ConfigError as error:
         if where in str(error):
@@ -70,7 +71,7 @@ def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
 
 
 def facts(item: S3Object) -> dict[str, str]:
-    return {LAST_MODIFIED: timestamp(item.last_modified), URL: item.key}
+    return {LAST_MODIFIED: timestamp(item.last_modified), URL: item.name}
 
 
 def timestamp(moment: datetime) -> str:
@@ -84,7 +85,7 @@ def now() -> int:
 def _table(
     bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object, position: Mapping[str, int] | None
 ) -> Iterator[Piece]:
-    from source_s3.read import table_reader
+    from source_s3.read import Reading, table_reader
     from source_s3.read.typed import typed
     from source_s3.render import Template, render
 
@@ -98,8 +99,8 @@ def _table(
         plan.schemaless,
     )
     in_order = not isinstance(plan.format, ParquetFormat)
-    with open_object(bucket.client, bucket.name, item, read_ahead=in_order) as file:
-        for batch in table_reader(plan.format).read(file, plan.format, position):
+    with open_contents(bucket.client, bucket.name, item, read_ahead=in_order) as file:
+        for batch in table_reader(plan.format).read(file, plan.format, Reading(position)):
             rows = batch.rows
             if plan.types and not plan.schemaless and isinstance(plan.format, CsvFormat):
                 rows = typed(rows, plan.types, plan.format)
@@ -113,11 +114,11 @@ def _document(bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3O
     assert isinstance(plan.format, UnstructuredFormat)
     content, problem = None, None
     try:
-        content = read_document(item.key, fetch_object(bucket.client, bucket.name, item))
+        content = read_document(item.name, fetch_contents(bucket.client, bucket.name, item))
     except DataError as error:
         if not plan.format.skip_unprocessable_files:
             raise
         problem = error.reason
-        progress.refuse(item.key, error.reason)
-    record = {"document_key": item.key, "content": content, "_ab_source_file_parse_error": problem, **facts(item)}
+        progress.refuse(item.name, error.reason)
+    record = {"document_key": item.name, "content": content, "_ab_source_file_parse_error": problem, **facts(item)}
     return Piece(record_line(plan.name, namespace, record, now()) + b"\n", 1, 1, None, item.size)

@@ -4,16 +4,48 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
-from source_s3.config import SAMPLED, Config, FileType, types_of
-from source_s3.read.options import CsvFormat, JsonlFormat, ParquetFormat, UnstructuredFormat
+from source_s3.config import Config, FileTransfer, FileType
+from source_s3.read.options import (
+    AvroFormat,
+    CsvFormat,
+    ExcelFormat,
+    Format,
+    JsonFormat,
+    JsonlFormat,
+    OrcFormat,
+    ParquetFormat,
+    UnstructuredFormat,
+)
+from source_s3.stream_config import SAMPLED, BadRows, StreamConfig, ValidationPolicy, types_of
 
-FORMATS: dict[FileType, type[CsvFormat | JsonlFormat | ParquetFormat | UnstructuredFormat]] = {
-    "csv": CsvFormat,
-    "jsonl": JsonlFormat,
-    "parquet": ParquetFormat,
-    "documents": UnstructuredFormat,
+FORMATS: dict[FileType, Format] = {
+    "csv": CsvFormat(),
+    "tsv": CsvFormat(delimiter="\t"),
+    "jsonl": JsonlFormat(),
+    "json": JsonFormat(),
+    "parquet": ParquetFormat(),
+    "avro": AvroFormat(),
+    "orc": OrcFormat(),
+    "excel": ExcelFormat(),
+    "documents": UnstructuredFormat(),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which objects belong to a stream. Sizes in bytes; times in UTC; `manifest`: the address of a list of objects."""
+
+    globs: Sequence[str]
+    excluded: Sequence[str] = ()
+    prefix: str = ""
+    start: datetime | None = None
+    smallest: int | None = None
+    largest: int | None = None
+    archived: Literal["Skip", "Refuse"] = "Skip"
+    manifest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +53,18 @@ class StreamPlan:
     """What one stream reads."""
 
     name: str
-    globs: Sequence[str]
-    prefix: str
-    format: CsvFormat | JsonlFormat | ParquetFormat | UnstructuredFormat
+    selection: Selection
+    format: Format
     keys: Sequence[str]  # the user's primary key
     types: Mapping[str, str]  # the user's JSON types by column; empty: from the files
     schemaless: bool
     sampled: int
     first_found: bool
+    validation: ValidationPolicy
+    hive: bool  # whether the folders name=value of a key are columns
+    bad_rows: BadRows
     deletions: bool
+    transfer: FileTransfer | None  # the files are copied as they are
 
     @property
     def rows_are_numbered(self) -> bool:
@@ -45,25 +80,38 @@ class StreamPlan:
 def plans(config: Config) -> list[StreamPlan]:
     if config.path and config.file_type:
         name = config.stream_name or _name_of(config.path, config.bucket)
-        reading = FORMATS[config.file_type]()
-        return [
-            StreamPlan(name, [_glob(config.path)], "", reading, [], {}, False, SAMPLED, False, config.sync_deletions)
-        ]
-    return [
-        StreamPlan(
-            stream.name,
-            stream.globs,
-            stream.legacy_prefix or "",
-            stream.format,
-            stream.keys,
-            types_of(stream.input_schema),
-            stream.schemaless,
-            stream.recent_n_files_to_read_for_schema_discovery or SAMPLED,
-            stream.use_first_found_file_for_schema_discovery,
-            config.sync_deletions,
-        )
-        for stream in config.streams
-    ]
+        stream = StreamConfig(name=name, globs=[_glob(config.path)], format=FORMATS[config.file_type])
+        return [_plan(config, stream)]
+    return [_plan(config, stream) for stream in config.streams]
+
+
+def _plan(config: Config, stream: StreamConfig) -> StreamPlan:
+    selection = Selection(
+        stream.globs,
+        stream.exclude_globs,
+        stream.legacy_prefix or "",
+        config.start,
+        stream.min_file_size,
+        stream.max_file_size,
+        stream.archived_objects,
+        stream.manifest,
+    )
+    hive = {"Parquet Only": isinstance(stream.format, ParquetFormat), "All Formats": True, "None": False}
+    return StreamPlan(
+        stream.name,
+        selection,
+        stream.format,
+        stream.keys,
+        types_of(stream.input_schema),
+        stream.schemaless,
+        stream.recent_n_files_to_read_for_schema_discovery or SAMPLED,
+        stream.use_first_found_file_for_schema_discovery,
+        stream.validation_policy,
+        hive[stream.hive_partitions],
+        stream.bad_rows,
+        config.sync_deletions,
+        config.delivery_method if isinstance(config.delivery_method, FileTransfer) else None,
+    )
 
 
 def _glob(path: str) -> str:

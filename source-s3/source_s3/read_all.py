@@ -47,7 +47,7 @@ def read_all(config: Config, configured: Sequence[Configured]) -> Generator[Line
         progress = Progress(stream.name)
         yield status_line(stream.name, stream.namespace, "STARTED")
         try:
-            yield from read_stream(bucket, known[stream.name], stream, config.start, progress)
+            yield from read_stream(bucket, known[stream.name], stream, progress)
         except EXPLAINED as error:
             failures.append(error)
             progress.summary()

@@ -59,7 +59,6 @@ def read_stream(
     bucket: Bucket,
     plan: StreamPlan,
     configured: Configured,
-    start: datetime | None,
     progress: Progress,
     interval: float = INTERVAL,
 ) -> Iterator[Lines]:
@@ -68,14 +67,14 @@ def read_stream(
     `interval`: the seconds between two states.
     """
     state = StreamState.from_json(configured.state, configured.full_refresh, configured.generation)
-    listing = list_objects(bucket.client, bucket.name, plan.globs, plan.prefix, start)
-    objects = {item.key: item for item in sorted(listing, key=lambda item: (item.last_modified, item.key))}
+    listing = list_objects(bucket.client, bucket.name, plan.selection)
+    objects = {item.name: item for item in sorted(listing, key=lambda item: (item.last_modified, item.name))}
     marks = {key: fingerprint(item.etag, item.size, item.last_modified, plan.options) for key, item in objects.items()}
     listed = [Listed(key, marks[key], mtime_fingerprint(item.last_modified)) for key, item in objects.items()]
     diff = state.done.diff(listed)
     state.done = diff.ledger
     wanted = {*diff.new, *diff.changed}
-    todo = [item for item in objects.values() if item.key in wanted]
+    todo = [item for item in objects.values() if item.name in wanted]
     gone = {key for found in (diff, state.pending.diff(listed)) for key, _ in found.gone}
     _note(progress, len(objects), todo)
     checkpoint = Checkpoint(plan.name, configured.namespace, progress.warn, interval)
@@ -84,13 +83,13 @@ def read_stream(
     yield estimate_line(plan.name, configured.namespace, None, progress.wanted_bytes) + b"\n"
     if plan.deletions and todo:
         for item in todo:
-            state.begin(item.key, marks[item.key], _most_rows(plan, item))
+            state.begin(item.name, marks[item.name], _most_rows(plan, item))
         yield stream.checkpoint.line(state) + b"\n"
     for key in sorted(gone):
         yield from _delete_object(stream, key)
     with closing(_objects(stream, todo, marks)) as read:  # an error's traceback would keep threads and files alive
         for item, pieces in read:
-            yield from _deliver(stream, item, pieces, marks[item.key])
+            yield from _deliver(stream, item, pieces, marks[item.name])
             if stream.checkpoint.is_due():
                 yield stream.checkpoint.line(state) + b"\n"
     yield stream.checkpoint.line(state) + b"\n"
@@ -140,11 +139,11 @@ def _is_small(plan: StreamPlan, item: S3Object) -> bool:
 def _resume_of(stream: Stream, item: S3Object, mark: int) -> Resume | None:
     """Where the last sync was cut in this very version of the object."""
     resume = stream.resume
-    return resume if resume is not None and (resume.key, resume.fingerprint) == (item.key, mark) else None
+    return resume if resume is not None and (resume.key, resume.fingerprint) == (item.name, mark) else None
 
 
 def _pieces(stream: Stream, item: S3Object, marks: Mapping[str, int]) -> Generator[Piece, None, None]:
-    resume = _resume_of(stream, item, marks[item.key])
+    resume = _resume_of(stream, item, marks[item.name])
     position = resume.position if resume is not None else None
     return read_object(stream.bucket, stream.plan, stream.namespace, item, position, stream.progress)
 
@@ -155,8 +154,8 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
     resume = _resume_of(stream, item, mark)
     rows = resume.rows if resume is not None else 0
     for piece in pieces:
-        if stream.plan.rows_are_numbered and piece.rows > state.rows_reserved(item.key):
-            state.begin(item.key, mark, piece.rows + RESERVED)
+        if stream.plan.rows_are_numbered and piece.rows > state.rows_reserved(item.name):
+            state.begin(item.name, mark, piece.rows + RESERVED)
             yield stream.checkpoint.line(state) + b"\n"
         yield piece.lines
         rows = piece.rows
@@ -164,11 +163,11 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
         progress.tell(piece.place)
         stream.checkpoint.count(piece.records, len(piece.lines))
         if piece.position is not None and stream.checkpoint.is_due():
-            state.resume = Resume(item.key, mark, piece.position, rows)
+            state.resume = Resume(item.name, mark, piece.position, rows)
             yield stream.checkpoint.line(state) + b"\n"
     if stream.plan.rows_are_numbered:
-        yield from _delete_rows(stream, item.key, rows + 1, state.rows_before(item.key))
-    state.finish(item.key, Entry(mark, rows if stream.plan.rows_are_numbered else 0), timestamp(item.last_modified))
+        yield from _delete_rows(stream, item.name, rows + 1, state.rows_before(item.name))
+    state.finish(item.name, Entry(mark, rows if stream.plan.rows_are_numbered else 0), timestamp(item.last_modified))
     progress.read += 1
     progress.read_bytes += item.size
 

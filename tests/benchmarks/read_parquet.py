@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from source_s3.read import table_reader
+from source_s3.read import Reading, table_reader
 from source_s3.read.options import ParquetFormat
 from source_s3.render import Template, render
 
@@ -70,7 +70,7 @@ def ours(file: Path, output: Path) -> None:
     options = ParquetFormat()
     template = Template(STREAM, None, EMITTED_AT, {name: json.dumps(value) for name, value in FACTS.items()})
     with file.open("rb") as rows, output.open("wb", buffering=0) as lines:
-        for batch in table_reader(options).read(rows, options, None):
+        for batch in table_reader(options).read(rows, options, Reading()):
             rest = render(batch.rows, batch.first_row, template)
             while rest:  # an unbuffered write may take less than all
                 rest = rest[lines.write(rest) :]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from source_s3.read import Resume, TableFormat, table_reader
+from source_s3.read import Reading, Resume, TableFormat, table_reader
 from source_s3.read.options import CsvFormat, JsonlFormat, ParquetFormat
 from source_s3.render import Template, render
 from vector_ingest.errors import TransientError
@@ -95,7 +95,7 @@ class Broken(io.RawIOBase):
 def records(kind: str, file: Any, resume: Resume | None = None) -> list[dict[str, Any]]:
     options = OPTIONS[kind]
     found = []
-    for batch in table_reader(options).read(file, options, resume):
+    for batch in table_reader(options).read(file, options, Reading(resume)):
         lines = bytes(render(batch.rows, batch.first_row, TEMPLATE)).splitlines()
         assert len(lines) == batch.rows.num_rows
         found += [json.loads(line)["record"]["data"] for line in lines]
@@ -121,12 +121,12 @@ def test_reading_goes_on_after_every_batch_that_can_be_resumed(kind: str, conten
     read = table_reader(options).read
     ends = [
         (batch.first_row + batch.rows.num_rows, json.loads(json.dumps(batch.resume)))
-        for batch in read(io.BytesIO(content), options, None)
+        for batch in read(io.BytesIO(content), options, Reading())
         if batch.resume is not None
     ]
     assert (len(ends) > 1) == (kind != "csv")
     for end, resume in ends:
-        again = read(io.BytesIO(content), options, resume)
+        again = read(io.BytesIO(content), options, Reading(resume))
         if end == len(ROWS):
             assert list(again) == []
         else:
@@ -149,7 +149,7 @@ def test_what_the_file_raises_passes_as_it_is(kind: str, content: bytes, place: 
     file = io.BufferedReader(Broken(content, int(place * (len(content) - 1)), error), 128 * 1024)
     options = OPTIONS[kind]
     with pytest.raises(type(error)) as found:
-        for _ in table_reader(options).read(file, options, None):
+        for _ in table_reader(options).read(file, options, Reading()):
             pass
     assert found.value is error
 
@@ -160,7 +160,7 @@ def test_no_more_is_read_ahead_than_some_blocks(kind: str) -> None:
     long = WRITERS[kind](rows)
     file = Broken(long, len(long) * 2, RuntimeError())
     options = OPTIONS[kind]
-    batches = table_reader(options).read(io.BufferedReader(file, 128 * 1024), options, None)
+    batches = table_reader(options).read(io.BufferedReader(file, 128 * 1024), options, Reading())
     held = pa.total_allocated_bytes()
     most = 0
     count = 0

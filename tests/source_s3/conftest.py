@@ -8,6 +8,7 @@ import pytest
 
 from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
 from source_s3.objects import S3Object, list_objects
+from source_s3.plan import Selection
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3
 from vector_ingest.aws import IamUser, s3_client
@@ -25,4 +26,4 @@ def client(proxy: FaultyS3) -> Iterator[Any]:
 
 def stored(client: Any, bucket: Bucket, key: str = "big.bin", body: bytes = BODY) -> S3Object:
     bucket.put(key, body)
-    return next(found for found in list_objects(client, bucket.name, [key]) if found.key == key)
+    return next(found for found in list_objects(client, bucket.name, Selection([key])) if found.key == key)

@@ -14,6 +14,7 @@ import pytest
 from wcmatch import glob
 
 from source_s3.objects import list_objects
+from source_s3.plan import Selection
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.conftest import stored
@@ -72,7 +73,7 @@ def test_globs_choose_the_same_keys_as_the_matcher_of_airbytes_cdk(
     for key in KEYS:
         bucket.put(key, "x")
     expected = [key for key in KEYS if matches_in_the_cdk(key, globs)]
-    listed = [found.key for found in list_objects(client, bucket.name, globs)]
+    listed = [found.key for found in list_objects(client, bucket.name, Selection(globs))]
     assert sorted(listed) == sorted(expected)
 
 
@@ -82,7 +83,11 @@ def test_only_the_fixed_beginnings_of_globs_are_listed_and_none_twice(
     for key in ("in/a", "in/deep/b", "out/c", "other/d"):
         bucket.put(key, "x")
     globs = ["in/**", "in/deep/*", "out/[c-d]", "in/?"]
-    assert [found.key for found in list_objects(client, bucket.name, globs)] == ["in/a", "in/deep/b", "out/c"]
+    assert [found.key for found in list_objects(client, bucket.name, Selection(globs))] == [
+        "in/a",
+        "in/deep/b",
+        "out/c",
+    ]
     assert [request.path.split("prefix=")[1].split("&")[0] for request in proxy.seen("GET", "list-type=2")] == [
         "in%2F",
         "out%2F",
@@ -103,14 +108,14 @@ def test_a_prefix_narrows_the_globs(
 ) -> None:
     for key in ("in/a", "in/deep/b", "out/c"):
         bucket.put(key, "x")
-    assert [found.key for found in list_objects(client, bucket.name, globs, prefix)] == keys
+    assert [found.key for found in list_objects(client, bucket.name, Selection(globs, prefix=prefix))] == keys
 
 
 def test_more_keys_than_one_page_holds_are_all_listed_once(client: Any, bucket: Bucket, proxy: FaultyS3) -> None:
     expected = [f"many/{number:05}" for number in range(1_003)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(bucket.put, expected, repeat("")))
-    assert [found.key for found in list_objects(client, bucket.name, ["many/*"])] == expected
+    assert [found.key for found in list_objects(client, bucket.name, Selection(["many/*"]))] == expected
     assert len(proxy.seen("GET", "list-type=2")) == 2
 
 
@@ -119,7 +124,7 @@ def test_a_listing_that_breaks_off_is_asked_for_again(client: Any, bucket: Bucke
     for key in ("a", "b", "c"):
         bucket.put(key, "x")
     proxy.rules.append(Rule(fault, after=300, path="list-type=2"))
-    assert [found.key for found in list_objects(client, bucket.name, ["*"])] == ["a", "b", "c"]
+    assert [found.key for found in list_objects(client, bucket.name, Selection(["*"]))] == ["a", "b", "c"]
     assert len(proxy.seen("GET", "list-type=2")) == 2
 
 
@@ -127,7 +132,7 @@ def test_an_object_is_listed_with_its_facts_and_markers_of_folders_are_not(clien
     bucket.put("folder/", "")
     bucket.put("folder/empty", "")
     bucket.put("folder/full", "four")
-    empty, full = list_objects(client, bucket.name, ["**"])
+    empty, full = list_objects(client, bucket.name, Selection(["**"]))
     assert (empty.key, empty.size) == ("folder/empty", 0)
     assert (full.key, full.size, full.etag) == ("folder/full", 4, "8cbad96aced40b3838dd9f07f6ef5772")
     assert full.last_modified.tzinfo is UTC
@@ -136,10 +141,10 @@ def test_an_object_is_listed_with_its_facts_and_markers_of_folders_are_not(clien
 def test_objects_older_than_the_start_are_left_out(client: Any, bucket: Bucket) -> None:
     found = stored(client, bucket, "a", b"x")
     second = timedelta(seconds=1)
-    assert list(list_objects(client, bucket.name, ["*"], start=found.last_modified)) == [found]
-    assert list(list_objects(client, bucket.name, ["*"], start=found.last_modified + second)) == []
+    assert list(list_objects(client, bucket.name, Selection(["*"], start=found.last_modified))) == [found]
+    assert list(list_objects(client, bucket.name, Selection(["*"], start=found.last_modified + second))) == []
 
 
 def test_a_bucket_that_does_not_exist_is_a_config_error(client: Any) -> None:
     with pytest.raises(ConfigError, match=r"list s3://no-such-bucket/.*NoSuchBucket.*Check the bucket's name"):
-        list(list_objects(client, "no-such-bucket", ["*"]))
+        list(list_objects(client, "no-such-bucket", Selection(["*"])))

@@ -65,7 +65,7 @@ BAD: dict[str, tuple[Mapping[str, Any], str]] = {
     "unknown bucket": ({"bucket": "no-such-bucket-anywhere"}, "no-such-bucket-anywhere.*NoSuchBucket"),
     "no object": ({"path": "none/*"}, "no object in s3://bucket-.*none/\\*.*[Cc]hange the path"),
     "credentials of another shape": ({"credentials": SECRET}, "`credentials`"),
-    "unknown file type": ({"file_type": "avro"}, "`file_type`.*csv"),
+    "unknown file type": ({"file_type": "xml"}, "`file_type`.*csv"),
     "no server": ({"endpoint": "http://127.0.0.1:9", "credentials": keys(SECRET)}, "127.0.0.1:9"),
     "not a csv": ({"path": "wrong.csv"}, "wrong.csv.*equal names"),
 }

@@ -54,7 +54,7 @@ def pieces(settings: Mapping[str, Any], states: Sequence[Any] = (), interval: fl
     parsed = parse_config(Config, settings)
     (plan,) = plans(parsed)
     (configured,) = configured_streams(catalog(plan.name), states)
-    for lines in read_stream(bucket_of(parsed), plan, configured, None, Progress(plan.name), interval):
+    for lines in read_stream(bucket_of(parsed), plan, configured, Progress(plan.name), interval):
         yield parsed_lines(lines)
 
 

@@ -3,29 +3,60 @@
 A table format has two functions, `schema` and `read`, and a line in `table_reader`; documents are in `documents/`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 
-from source_s3.read.options import CsvFormat, JsonlFormat, ParquetFormat
+from source_s3.read.options import (
+    AvroFormat,
+    CsvFormat,
+    ExcelFormat,
+    JsonFormat,
+    JsonlFormat,
+    OrcFormat,
+    ParquetFormat,
+)
 from source_s3.schema import Properties
 
-TableFormat = CsvFormat | JsonlFormat | ParquetFormat
+TableFormat = CsvFormat | JsonlFormat | JsonFormat | ParquetFormat | AvroFormat | OrcFormat | ExcelFormat
 Resume = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row, or a block of them, that can't be read. `where`: its place in the file, such as `line 7`.
+
+    `reason` says what was expected and found. `raw`: as it stands in the file, where that can be told.
+    """
+
+    where: str
+    reason: str
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """`first_row`: the number of its first row in the file, from 0.
+    """`first_row`: the number of its first row in the file, from 0; rows that are refused are not counted.
 
     `resume` is what `read` takes to go on after this batch, JSON-able; None where the format can't tell.
+    `refused` stood among the rows, or between them and those of the batch before.
     """
 
     rows: pa.RecordBatch
     first_row: int
     resume: Resume | None
+    refused: Sequence[BadRow] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What `read` is asked for. `columns`: those wanted, where a format can leave others out; None: all."""
+
+    resume: Resume | None = None
+    columns: frozenset[str] | None = None
 
 
 class TableReader(Protocol):
@@ -37,21 +68,26 @@ class TableReader(Protocol):
     def schema(self, file: BinaryIO, options: Any) -> Properties:
         """The columns, from the head of the file or from a sample of its rows."""
 
-    def read(self, file: BinaryIO, options: Any, resume: Resume | None) -> Iterator[Batch]:
-        """All rows in the file's order, in bounded memory; with `resume`, those after it."""
+    def read(self, file: BinaryIO, options: Any, reading: Reading) -> Iterator[Batch]:
+        """All rows in the file's order, in bounded memory; with `reading.resume`, those after it.
+
+        What can't be read is handed over in `refused`, if the rest can be; whether it ends the stream is not decided
+        here. A DataError is for what leaves no way to go on.
+        """
+
+
+READERS: Mapping[type, str] = {
+    CsvFormat: "csv",
+    JsonlFormat: "jsonl",
+    JsonFormat: "json",
+    ParquetFormat: "parquet",
+    AvroFormat: "avro",
+    OrcFormat: "orc",
+    ExcelFormat: "excel",
+}
 
 
 def table_reader(options: TableFormat) -> TableReader:
-    match options:
-        case CsvFormat():
-            from source_s3.read import csv
-
-            return csv
-        case JsonlFormat():
-            from source_s3.read import jsonl
-
-            return jsonl
-        case ParquetFormat():
-            from source_s3.read import parquet
-
-            return parquet
+    """The module of the format, imported at its first use."""
+    reader: TableReader = import_module(f"{__name__}.{READERS[type(options)]}")
+    return reader

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from source_s3.read import Batch, Resume
+from source_s3.read import Batch, Reading
 from source_s3.read.options import CsvFormat, FromCsv, UserProvided
 from source_s3.schema import Properties, properties_of
 from vector_ingest.errors import DataError
@@ -28,7 +28,7 @@ def schema(file: BinaryIO, options: CsvFormat) -> Properties:
     return properties_of(pa.schema([(name, pa.large_string()) for name in head.names]))
 
 
-def read(file: BinaryIO, options: CsvFormat, resume: Resume | None) -> Iterator[Batch]:  # noqa: ARG001  see below
+def read(file: BinaryIO, options: CsvFormat, reading: Reading) -> Iterator[Batch]:  # noqa: ARG001
     """A quoted value may hold line breaks, so no place in the file is known to begin a row: nothing to resume from."""
     head = _head(file, options)
     if head.is_all:

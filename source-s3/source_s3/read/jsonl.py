@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import orjson
 import pyarrow as pa
 
-from source_s3.read import Batch, Resume
+from source_s3.read import Batch, Reading
 from source_s3.read.options import JsonlFormat
 from source_s3.schema import Properties, properties_of_rows
 from vector_ingest.errors import DataError
@@ -34,9 +34,9 @@ def schema(file: BinaryIO, options: JsonlFormat) -> Properties:  # noqa: ARG001 
     return properties_of_rows(rows)
 
 
-def read(file: BinaryIO, options: JsonlFormat, resume: Resume | None) -> Iterator[Batch]:  # noqa: ARG001
-    """`resume` is {"byte", "row", "line"}: where the next line begins, and what it is the number of."""
-    byte, row, line = (resume["byte"], resume["row"], resume["line"]) if resume else (0, 0, 0)
+def read(file: BinaryIO, options: JsonlFormat, reading: Reading) -> Iterator[Batch]:  # noqa: ARG001
+    """`reading.resume` is {"byte", "row", "line"}: where the next line begins, and what it is the number of."""
+    byte, row, line = (resume["byte"], resume["row"], resume["line"]) if (resume := reading.resume) else (0, 0, 0)
     file.seek(byte)
     for block in _blocks(file):
         lines = (block.removeprefix(BOM) if byte == 0 else block).split(b"\n")

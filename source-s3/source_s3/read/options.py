@@ -90,6 +90,14 @@ class CsvFormat(BaseModel):
         default=["n", "no", "f", "false", "off", "0"],
         **_field("False Values", "Values that mean false in columns of that type.", order=11, uniqueItems=True),
     )
+    detect_dialect: bool = Field(
+        False,
+        **_field(
+            "Detect Dialect",
+            "Take delimiter, quote and escape character from the head of each file instead of from here.",
+            order=13,
+        ),
+    )
     inference_type: Literal["None", "Primitive Types Only"] = Field(
         "None",
         **_field("Inference Type", "None: every column is text.", airbyte_hidden=True),
@@ -141,6 +149,46 @@ class JsonlFormat(BaseModel):
     filetype: Literal["jsonl"] = Field("jsonl", title="Filetype")
 
 
+class JsonFormat(BaseModel):
+    """One JSON array of objects, or one object, a file."""
+
+    model_config = {"title": "JSON Format"}
+    filetype: Literal["json"] = Field("json", title="Filetype")
+
+
+class AvroFormat(BaseModel):
+    """Apache Avro object container files."""
+
+    model_config = {"title": "Avro Format"}
+    filetype: Literal["avro"] = Field("avro", title="Filetype")
+    double_as_string: bool = Field(
+        False,
+        **_field("Convert Double Fields to Strings", "Doubles as text instead of as JSON numbers.", order=0),
+    )
+
+
+class OrcFormat(BaseModel):
+    """Apache ORC, read stripe by stripe."""
+
+    model_config = {"title": "ORC Format"}
+    filetype: Literal["orc"] = Field("orc", title="Filetype")
+    decimal_as_float: bool = Field(
+        False,
+        **_field(
+            "Convert Decimal Fields to Floats",
+            "Decimals as JSON numbers instead of as text.",
+            order=0,
+        ),
+    )
+
+
+class ExcelFormat(BaseModel):
+    """The first sheet of a workbook (.xlsx, .xlsm, .xlsb, .xls, .ods). Its first row names the columns."""
+
+    model_config = {"title": "Excel Format"}
+    filetype: Literal["excel"] = Field("excel", title="Filetype")
+
+
 class ParquetFormat(BaseModel):
     """Apache Parquet, read row group by row group."""
 
@@ -185,4 +233,7 @@ class UnstructuredFormat(BaseModel):
     processing: LocalProcessing = Field(default=LocalProcessing(), title="Processing", json_schema_extra={"order": 2})
 
 
-Format = Annotated[CsvFormat | JsonlFormat | ParquetFormat | UnstructuredFormat, Field(discriminator="filetype")]
+Format = Annotated[
+    CsvFormat | JsonlFormat | JsonFormat | ParquetFormat | AvroFormat | OrcFormat | ExcelFormat | UnstructuredFormat,
+    Field(discriminator="filetype"),
+]

@@ -6,7 +6,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from source_s3.read import Batch, Resume
+from source_s3.read import Batch, Reading
 from source_s3.read.options import ParquetFormat
 from source_s3.schema import Properties, properties_of
 from vector_ingest.errors import DataError
@@ -20,10 +20,10 @@ def schema(file: BinaryIO, options: ParquetFormat) -> Properties:
     return properties_of(pa.schema([pa.field(field.name, _read_type(field.type, options)) for field in columns]))
 
 
-def read(file: BinaryIO, options: ParquetFormat, resume: Resume | None) -> Iterator[Batch]:
-    """`resume` is {"row_group", "row"}: the group to go on with, and the number of its first row in the file."""
+def read(file: BinaryIO, options: ParquetFormat, reading: Reading) -> Iterator[Batch]:
+    """`reading.resume` is {"row_group", "row"}: the group to go on with, and the number of its first row."""
     parquet = _open(file)
-    first_group, row = (resume["row_group"], resume["row"]) if resume else (0, 0)
+    first_group, row = (resume["row_group"], resume["row"]) if (resume := reading.resume) else (0, 0)
     for group in range(first_group, parquet.num_row_groups):
         for rows in _rows(parquet, group):
             last = row + rows.num_rows == _end(parquet, group)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from source_s3.read import Reading
 from source_s3.read import csv as reader
 from source_s3.read.options import CsvFormat
 from vector_ingest.errors import DataError
@@ -31,7 +32,7 @@ def user(*names: str) -> dict[str, Any]:
 
 
 def read(content: bytes, **options: Any) -> list[dict[str, str | None]]:
-    batches = list(reader.read(io.BytesIO(content), CsvFormat.model_validate(options), None))
+    batches = list(reader.read(io.BytesIO(content), CsvFormat.model_validate(options), Reading()))
     rows = [row for batch in batches for row in batch.rows.to_pylist()]
     assert [batch.first_row for batch in batches] == [
         sum(batch.rows.num_rows for batch in batches[:index]) for index in range(len(batches))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from source_s3.read import Batch, jsonl
+from source_s3.read import Batch, Reading, jsonl
 from source_s3.read.options import JsonlFormat
 from vector_ingest.errors import DataError
 
@@ -14,7 +14,7 @@ OPTIONS = JsonlFormat()
 
 
 def batches(content: bytes) -> list[Batch]:
-    return list(jsonl.read(io.BytesIO(content), OPTIONS, None))
+    return list(jsonl.read(io.BytesIO(content), OPTIONS, Reading()))
 
 
 def texts(content: bytes) -> list[str]:
@@ -48,7 +48,7 @@ def test_a_line_may_be_longer_than_several_blocks() -> None:
 def test_a_file_without_line_breaks_is_refused_before_it_fills_the_memory() -> None:
     file = io.BytesIO(b" " * (jsonl.LINE + 3 * jsonl.BLOCK))
     with pytest.raises(DataError, match="expected lines of at most"):
-        list(jsonl.read(file, OPTIONS, None))
+        list(jsonl.read(file, OPTIONS, Reading()))
     assert file.tell() <= jsonl.LINE + jsonl.BLOCK
 
 
@@ -69,10 +69,10 @@ def test_lines_are_counted_over_blocks_and_after_a_resume() -> None:
     number = content.count(b"\n")
     found: list[Batch] = []
     with pytest.raises(DataError, match=rf"^line {number}:"):
-        found.extend(jsonl.read(io.BytesIO(content), OPTIONS, None))
-    first = next(jsonl.read(io.BytesIO(content), OPTIONS, None))
+        found.extend(jsonl.read(io.BytesIO(content), OPTIONS, Reading()))
+    first = next(jsonl.read(io.BytesIO(content), OPTIONS, Reading()))
     with pytest.raises(DataError, match=rf"^line {number}:"):
-        list(jsonl.read(io.BytesIO(content), OPTIONS, first.resume))
+        list(jsonl.read(io.BytesIO(content), OPTIONS, Reading(first.resume)))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from source_s3.read import Batch, parquet
+from source_s3.read import Batch, Reading, parquet
 from source_s3.read.options import ParquetFormat
 from vector_ingest.errors import DataError
 
@@ -23,7 +23,7 @@ def written(table: pa.Table = TABLE, **options: Any) -> bytes:
 
 
 def batches(content: bytes, resume: Any = None, **options: Any) -> list[Batch]:
-    return list(parquet.read(io.BytesIO(content), ParquetFormat(**options), resume))
+    return list(parquet.read(io.BytesIO(content), ParquetFormat(**options), Reading(resume)))
 
 
 def test_a_batch_ends_with_its_row_group_and_only_there_can_be_resumed() -> None:

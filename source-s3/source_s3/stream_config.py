@@ -1,0 +1,217 @@
+"""The settings of one stream. Names and meaning of what Airbyte's own source-s3 has are its; the rest is optional."""
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from source_s3.older_forms import warn_of_unknown
+from source_s3.read.options import Format
+
+JSON_TYPES = ("string", "integer", "number", "boolean", "array", "object")
+SAMPLED = 10  # files that a schema is taken from where the user sets no number, as in Airbyte's source-s3
+ValidationPolicy = Literal["Emit Record", "Skip Record", "Wait for Discover", "Evolve"]
+
+
+def form(order: int, group: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"order": order, **({"group": group} if group else {}), **more}
+
+
+class Stop(BaseModel):
+    """The stream ends at the first of them, with an error that names it."""
+
+    model_config = ConfigDict(title="Stop")
+    type: Literal["stop"] = "stop"
+
+
+class Skip(BaseModel):
+    """They are passed over, counted, and the first ones named in the log."""
+
+    model_config = ConfigDict(title="Skip and count")
+    type: Literal["skip"] = "skip"
+    most: int = Field(
+        1000,
+        ge=1,
+        title="At most",
+        description="More bad rows than this in one sync of the stream stop it.",
+        json_schema_extra=form(1),
+    )
+
+
+class Quarantine(BaseModel):
+    """They are kept with their reasons, counted, and `source-s3 replay` reads them again."""
+
+    model_config = ConfigDict(title="Keep them aside")
+    type: Literal["quarantine"] = "quarantine"
+    place: str = Field(
+        min_length=1,
+        title="Place",
+        description="Where they are kept: a folder of a bucket, such as `s3://my-bucket/quarantine/`, in which the "
+        "credentials may put, get and delete objects; or the absolute path of a folder that outlives the process.",
+        examples=["s3://my-bucket/quarantine/"],
+        json_schema_extra=form(1),
+    )
+    most: int = Field(
+        1000,
+        ge=1,
+        title="At most",
+        description="More bad rows than this in one sync of the stream stop it.",
+        json_schema_extra=form(2),
+    )
+
+
+BadRows = Annotated[Stop | Skip | Quarantine, Field(discriminator="type")]
+
+
+class StreamConfig(BaseModel):
+    model_config = ConfigDict(title="Stream")
+    name: str = Field(min_length=1, title="Name", description="The name of the stream.", json_schema_extra=form(0))
+    globs: list[str] = Field(
+        default=["**"],
+        min_length=1,
+        title="Globs",
+        description="Which objects belong to the stream, such as `reports/**/*.csv`. `**` stands for any folders, "
+        "`{a,b}` for either. The fixed beginning of a glob is all that is listed.",
+        json_schema_extra=form(1),
+    )
+    format: Format = Field(title="Format", description="What the files hold.", json_schema_extra=form(2))
+    primary_key: str | None = Field(
+        None,
+        title="Primary Key",
+        description="The field whose value tells the records apart; several between commas.",
+        json_schema_extra=form(3),
+    )
+    legacy_prefix: str | None = Field(None, title="Legacy Prefix", json_schema_extra=form(4, airbyte_hidden=True))
+    validation_policy: ValidationPolicy = Field(
+        "Emit Record",
+        title="Validation Policy",
+        description="Records that do not fit the schema are emitted as they are.",
+        json_schema_extra=form(5, enum=["Emit Record"]),
+    )
+    input_schema: str | None = Field(
+        None,
+        title="Input Schema",
+        description='The columns and their types, as JSON: {"id": "integer", "name": "string"}. Values of CSV files '
+        "are turned into these types where they can be; a value that can't stays text.",
+        json_schema_extra=form(11),
+    )
+    days_to_sync_if_history_is_full: int = Field(
+        3,
+        title="Days To Sync If History Is Full",
+        description="Has no effect: the history is never full. Accepted for configurations of Airbyte's source-s3.",
+        json_schema_extra=form(6, airbyte_hidden=True),
+    )
+    schemaless: bool = Field(
+        False,
+        title="Schemaless",
+        description="Put each record as one object into the field `data`, whatever its columns.",
+        json_schema_extra=form(7),
+    )
+    recent_n_files_to_read_for_schema_discovery: int | None = Field(
+        None,
+        gt=0,
+        title="Files To Read For Schema Discover",
+        description=f"How many of the newest files the schema is taken from ({SAMPLED} where nothing is set).",
+        json_schema_extra=form(8),
+    )
+    use_first_found_file_for_schema_discovery: bool = Field(
+        False,
+        title="Use First Found File For Schema Discover",
+        description="Take the schema from the first file that is listed, without listing the others.",
+        json_schema_extra=form(9),
+    )
+    skip_full_check_for_parquet: bool = Field(
+        False,
+        title="Skip Full Check for Parquet",
+        description="Accepted for configurations of Airbyte's source-s3; the check reads a footer at most.",
+        json_schema_extra=form(10, airbyte_hidden=True),
+    )
+
+    exclude_globs: list[str] = Field(
+        default=[],
+        title="Excluded Globs",
+        description="Objects that match one of these are left out, whatever the globs say.",
+        json_schema_extra=form(12),
+    )
+    min_file_size: int | None = Field(
+        None,
+        ge=0,
+        title="Smallest File",
+        description="Objects of fewer bytes are left out.",
+        json_schema_extra=form(13),
+    )
+    max_file_size: int | None = Field(
+        None,
+        ge=0,
+        title="Largest File",
+        description="Objects of more bytes are left out.",
+        json_schema_extra=form(14),
+    )
+    archived_objects: Literal["Skip", "Refuse"] = Field(
+        "Skip",
+        title="Archived Objects",
+        description="What to do about objects in an archive storage class (Glacier and the like) that were not "
+        "restored: leave them out with a count and a warning, or end the stream. Restored ones are read.",
+        json_schema_extra=form(15),
+    )
+    manifest: str | None = Field(
+        None,
+        title="Manifest",
+        description="The address of an object that lists what to read, instead of listing the bucket: the "
+        "manifest.json of an S3 Inventory, or a CSV or Parquet file whose first column (or column `uri`) holds "
+        "s3:// addresses, also of other buckets, or keys. The globs apply to the keys.",
+        examples=["s3://my-bucket/inventory/2026-11-01T00-00Z/manifest.json"],
+        json_schema_extra=form(16),
+    )
+    hive_partitions: Literal["Parquet Only", "All Formats", "None"] = Field(
+        "Parquet Only",
+        title="Hive Partitions",
+        description="For which files the folders `name=value` of a key become columns of text.",
+        json_schema_extra=form(17),
+    )
+    bad_rows: BadRows = Field(
+        default=Stop(),
+        title="Bad Rows",
+        description="What becomes of rows that can't be read: too many or too few values, broken quoting, text in "
+        "another encoding, a line that is no JSON, a damaged block.",
+        json_schema_extra=form(18),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, stream: Any) -> Any:
+        if isinstance(stream, dict):
+            warn_of_unknown(stream, cls.model_fields, f"The stream {stream.get('name')!r}")
+        return stream
+
+    @field_validator("validation_policy")
+    @classmethod
+    def _emits(cls, value: str) -> str:
+        if value != "Emit Record":
+            raise ValueError(f"the policy {value!r} is not supported yet: set it to 'Emit Record' or leave it out")
+        return value
+
+    @field_validator("input_schema")
+    @classmethod
+    def _maps_names_to_types(cls, value: str | None) -> str | None:
+        types_of(value)
+        return value
+
+    @property
+    def keys(self) -> list[str]:
+        """The user's primary key."""
+        return [name.strip() for name in (self.primary_key or "").split(",") if name.strip()]
+
+
+def types_of(input_schema: str | None) -> dict[str, str]:
+    if not input_schema:
+        return {}
+    try:
+        types = json.loads(input_schema)
+    except ValueError as error:
+        raise ValueError(
+            f"expected a JSON object of column names and types, found text that is no JSON: {error}"
+        ) from None
+    if not isinstance(types, dict) or not all(kind in JSON_TYPES for kind in types.values()):
+        raise ValueError(f"expected a JSON object of column names and types, each one of {', '.join(JSON_TYPES)}")
+    return types
