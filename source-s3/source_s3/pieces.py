@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from source_s3.contents import fetch_contents, open_contents
 from source_s3.objects import S3Object
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
+from source_s3.read import BadRow
 from source_s3.read.options import CsvFormat, ParquetFormat, UnstructuredFormat
 from source_s3.schema import LAST_MODIFIED, ROW, URL
 from vector_ingest.errors import ConfigError, DataError
@@ -30,13 +31,17 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """`rows` and `place` (bytes): where in the object it ends. `position`: what the reader takes to go on after it."""
+    """`rows` and `place` (bytes): where in the object it ends. `position`: what the reader takes to go on after it.
+
+    `refused`: bad rows that stood in it, or before it.
+    """
 
     lines: Lines
     records: int
     rows: int
     position: Mapping[str, int] | None
     place: int
+    refused: Sequence[BadRow] = ()
 
 
 def read_object(
@@ -45,14 +50,25 @@ def read_object(
     namespace: str | None,
     item: S3Object,
     position: Mapping[str, int] | None,
+    rows: int,
     progress: Progress,
 ) -> Generator[Piece, None, None]:
-    """DataError and ConfigError name the object, and the place in it."""
-    with named(bucket, item):
-        if isinstance(plan.format, UnstructuredFormat):
+    """`rows`: those delivered before `position`. What can't be read of a table is in `refused`; it does not raise.
+
+    DataError (of a document) and ConfigError name the object, and the place in it.
+    """
+    if isinstance(plan.format, UnstructuredFormat):
+        with named(bucket, item):
             yield _document(bucket, plan, namespace, item, progress)
-        else:
-            yield from _table(bucket, plan, namespace, item, position)
+        return
+    place = 0
+    with named(bucket, item):
+        try:
+            for piece in _table(bucket, plan, namespace, item, position):
+                rows, place = piece.rows, piece.place
+                yield piece
+        except DataError as error:  # there is no way to go on in this object
+            yield Piece(b"", 0, rows, None, place, (BadRow(error.where, error.reason),))
 
 
 @contextmanager
@@ -105,7 +121,7 @@ def _table(
             if plan.types and not plan.schemaless and isinstance(plan.format, CsvFormat):
                 rows = typed(rows, plan.types, plan.format)
             lines = render(rows, batch.first_row, template)
-            yield Piece(lines, rows.num_rows, batch.first_row + rows.num_rows, batch.resume, file.tell())
+            yield Piece(lines, rows.num_rows, batch.first_row + rows.num_rows, batch.resume, file.tell(), batch.refused)
 
 
 def _document(bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object, progress: Progress) -> Piece:

@@ -25,6 +25,8 @@ class Progress:
     deleted: int = 0  # objects
     delete_records: int = 0
     refused: int = 0
+    bad_rows: int = 0
+    kept_at: str | None = None  # where bad rows are kept aside
     began: float = field(default_factory=monotonic)
     told: float = field(default_factory=monotonic)
     lock: Lock = field(default_factory=Lock)
@@ -38,6 +40,11 @@ class Progress:
             self.refused += 1
         if self.refused <= NAMED:
             logger.warning("Stream %s: %s can't be read as a document: %s", self.stream, key, reason)
+
+    def refuse_row(self, message: str) -> None:
+        self.bad_rows += 1
+        if self.bad_rows <= NAMED:
+            logger.warning("Stream %s: bad row: %s", self.stream, message)
 
     def tell(self, place: int) -> None:
         """At most one line in ten seconds. `place`: bytes read of the present object; readers are a little ahead."""
@@ -76,3 +83,6 @@ class Progress:
             f"{self.refused:,}",
             monotonic() - self.began,
         )
+        if self.bad_rows:
+            kept = f", kept in {self.kept_at}: `source-s3 replay` reads them again" if self.kept_at else ""
+            logger.warning("Stream %s: %s bad rows%s", self.stream, f"{self.bad_rows:,}", kept)

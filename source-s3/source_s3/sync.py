@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from source_s3.bad_rows import BadRows, bad_rows_of
 from source_s3.checkpoint import INTERVAL, Checkpoint
 from source_s3.ledger import Entry, Listed, fingerprint, mtime_fingerprint
 from source_s3.objects import S3Object, list_objects
@@ -52,7 +53,13 @@ class Stream:
     state: StreamState
     checkpoint: Checkpoint
     progress: Progress
+    bad_rows: BadRows
     resume: Resume | None  # of the state that came, whatever the present one says
+
+    def state_line(self) -> bytes:
+        """What it claims is durable: the bad rows that are kept aside, too."""
+        self.bad_rows.flush()
+        return self.checkpoint.line(self.state) + b"\n"
 
 
 def read_stream(
@@ -78,21 +85,22 @@ def read_stream(
     gone = {key for found in (diff, state.pending.diff(listed)) for key, _ in found.gone}
     _note(progress, len(objects), todo)
     checkpoint = Checkpoint(plan.name, configured.namespace, progress.warn, interval)
-    stream = Stream(bucket, plan, configured.namespace, state, checkpoint, progress, state.resume)
+    bad_rows = bad_rows_of(bucket, plan, progress)
+    stream = Stream(bucket, plan, configured.namespace, state, checkpoint, progress, bad_rows, state.resume)
     yield status_line(plan.name, configured.namespace, "RUNNING") + b"\n"
     yield estimate_line(plan.name, configured.namespace, None, progress.wanted_bytes) + b"\n"
     if plan.deletions and todo:
         for item in todo:
             state.begin(item.name, marks[item.name], _most_rows(plan, item))
-        yield stream.checkpoint.line(state) + b"\n"
+        yield stream.state_line()
     for key in sorted(gone):
         yield from _delete_object(stream, key)
     with closing(_objects(stream, todo, marks)) as read:  # an error's traceback would keep threads and files alive
         for item, pieces in read:
             yield from _deliver(stream, item, pieces, marks[item.name])
             if stream.checkpoint.is_due():
-                yield stream.checkpoint.line(state) + b"\n"
-    yield stream.checkpoint.line(state) + b"\n"
+                yield stream.state_line()
+    yield stream.state_line()
 
 
 def _note(progress: Progress, listed: int, todo: Sequence[S3Object]) -> None:
@@ -144,8 +152,8 @@ def _resume_of(stream: Stream, item: S3Object, mark: int) -> Resume | None:
 
 def _pieces(stream: Stream, item: S3Object, marks: Mapping[str, int]) -> Generator[Piece, None, None]:
     resume = _resume_of(stream, item, marks[item.name])
-    position = resume.position if resume is not None else None
-    return read_object(stream.bucket, stream.plan, stream.namespace, item, position, stream.progress)
+    position, rows = (resume.position, resume.rows) if resume is not None else (None, 0)
+    return read_object(stream.bucket, stream.plan, stream.namespace, item, position, rows, stream.progress)
 
 
 def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int) -> Iterator[Lines]:
@@ -154,9 +162,10 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
     resume = _resume_of(stream, item, mark)
     rows = resume.rows if resume is not None else 0
     for piece in pieces:
+        stream.bad_rows.take(item, piece.refused, timestamp(item.last_modified))
         if stream.plan.rows_are_numbered and piece.rows > state.rows_reserved(item.name):
             state.begin(item.name, mark, piece.rows + RESERVED)
-            yield stream.checkpoint.line(state) + b"\n"
+            yield stream.state_line()
         yield piece.lines
         rows = piece.rows
         progress.records += piece.records
@@ -164,9 +173,10 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
         stream.checkpoint.count(piece.records, len(piece.lines))
         if piece.position is not None and stream.checkpoint.is_due():
             state.resume = Resume(item.name, mark, piece.position, rows)
-            yield stream.checkpoint.line(state) + b"\n"
+            yield stream.state_line()
     if stream.plan.rows_are_numbered:
         yield from _delete_rows(stream, item.name, rows + 1, state.rows_before(item.name))
+    stream.bad_rows.finish(item)
     state.finish(item.name, Entry(mark, rows if stream.plan.rows_are_numbered else 0), timestamp(item.last_modified))
     progress.read += 1
     progress.read_bytes += item.size
@@ -179,6 +189,7 @@ def _delete_object(stream: Stream, key: str) -> Iterator[Lines]:
         else:
             yield from _delete_rows(stream, key, 1, max(stream.state.rows_before(key), stream.state.rows_reserved(key)))
         stream.progress.deleted += 1
+    stream.bad_rows.forget(key)
     stream.state.forget(key)
 
 

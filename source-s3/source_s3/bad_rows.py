@@ -1,0 +1,91 @@
+"""What becomes of bad rows: the first ends the stream, or they are passed over and counted, or kept aside.
+
+Used by one thread, that which puts out the lines. Rows to keep are held back until a state is about to leave: `flush`
+makes them durable before it does.
+"""
+
+from collections.abc import Sequence
+
+from source_s3.objects import S3Object
+from source_s3.pieces import Bucket
+from source_s3.plan import StreamPlan
+from source_s3.progress import Progress
+from source_s3.quarantine import Kept, Quarantine, kept
+from source_s3.quarantine_places import place_at
+from source_s3.read import BadRow
+from source_s3.stream_config import BadRows as Policy
+from source_s3.stream_config import Quarantine as Keep
+from source_s3.stream_config import Stop
+from vector_ingest.errors import DataError
+
+HELD = 8 * 1024 * 1024  # bytes of bad rows that wait for the next state at most
+REMEDY = "`bad_rows` of the stream can pass over such rows, or keep them aside"
+
+
+class BadRows:
+    """The policy at work on one stream. `address` leads to the bucket's objects in messages: s3://bucket/."""
+
+    def __init__(self, policy: Policy, quarantine: Quarantine | None, address: str, progress: Progress) -> None:
+        self._policy, self._quarantine, self._address, self._progress = policy, quarantine, address, progress
+        self._held: list[Kept] = []
+        self._bytes = 0
+        self._with_bad_rows: str | None = None  # the object that is being read, if it has some
+
+    def take(self, item: S3Object, rows: Sequence[BadRow], last_modified: str) -> None:
+        """DataError: the policy is to stop, or there are more than it allows."""
+        for row in rows:
+            self._stop_at(item, row)
+            self._progress.refuse_row(f"{self._where(item, row)}: {row.reason}")
+            if self._quarantine is not None:
+                self._hold(kept(item.name, item.etag, last_modified, row))
+        if rows:
+            self._with_bad_rows = item.name
+
+    def finish(self, item: S3Object) -> None:
+        """All of the object was read. What was kept of other versions is out of date."""
+        if self._quarantine is not None:
+            self.flush()
+            self._quarantine.forget(item.name, item.etag if self._with_bad_rows == item.name else None)
+
+    def forget(self, name: str) -> None:
+        """The object is gone."""
+        if self._quarantine is not None:
+            self._quarantine.forget(name)
+
+    def flush(self) -> None:
+        """Durable when it returns."""
+        if self._held and self._quarantine is not None:
+            for name in dict.fromkeys(row.object for row in self._held):
+                self._quarantine.keep([row for row in self._held if row.object == name])
+        self._held, self._bytes = [], 0
+
+    def _stop_at(self, item: S3Object, row: BadRow) -> None:
+        if isinstance(self._policy, Stop):
+            raise DataError(self._where(item, row), f"{row.reason}. {REMEDY}")
+        if self._progress.bad_rows == self._policy.most:
+            raise DataError(
+                self._where(item, row),
+                f"{row.reason}. It is one bad row more than the {self._policy.most:,} that `bad_rows` allows in a sync",
+            )
+
+    def _hold(self, row: Kept) -> None:
+        self._held.append(row)
+        self._bytes += len(row.raw or b"")
+        if self._bytes > HELD:
+            self.flush()
+
+    def _where(self, item: S3Object, row: BadRow) -> str:
+        name = item.name if item.bucket else self._address + item.name
+        return name if row.where in {item.name, "the file"} else f"{name}, {row.where}"
+
+
+def quarantine_of(bucket: Bucket, plan: StreamPlan) -> Quarantine | None:
+    if not isinstance(plan.bad_rows, Keep):
+        return None
+    return Quarantine(place_at(plan.bad_rows.place, bucket.client), plan.name)
+
+
+def bad_rows_of(bucket: Bucket, plan: StreamPlan, progress: Progress) -> BadRows:
+    quarantine = quarantine_of(bucket, plan)
+    progress.kept_at = quarantine.address if quarantine is not None else None
+    return BadRows(plan.bad_rows, quarantine, f"s3://{bucket.name}/", progress)
