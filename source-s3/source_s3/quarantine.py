@@ -49,7 +49,7 @@ class Quarantine:
 
     def __init__(self, place: Place, stream: str) -> None:
         self._place = place
-        self._folder = quote(stream, safe="") + "/"
+        self._folder = f"stream={quote(stream, safe='')}/"  # never `..`, nor empty
         self._held: set[str] | None = None  # the folders of objects, listed at the first need
 
     @property
