@@ -1,15 +1,17 @@
 """One object to RECORD lines, piece by piece: a batch of a table, or a document."""
 
 import json
+import os
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from source_s3.contents import fetch_contents, open_contents
 from source_s3.objects import S3Object
+from source_s3.overlap import overlapped
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.read import BadRow
@@ -19,6 +21,10 @@ from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.messages import record_line
 
 Lines = bytes | memoryview
+SMALL = 2 * 1024 * 1024  # bytes: a table up to here is read whole by one thread
+IN_FLIGHT = 64 * 1024 * 1024  # bytes of batches and their lines
+WEIGHT = 4  # a batch and its lines weigh so many times the batch's columns
+RENDERERS = max(2, min(4, os.cpu_count() or 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,7 @@ def now() -> int:
 def _table(
     bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object, position: Mapping[str, int] | None
 ) -> Iterator[Piece]:
-    from source_s3.read import Reading, table_reader
+    from source_s3.read import Batch, Reading, table_reader
     from source_s3.read.typed import typed
     from source_s3.render import Template, render
 
@@ -114,14 +120,27 @@ def _table(
         ROW if plan.rows_are_numbered else None,
         plan.schemaless,
     )
+
+    def piece(read: tuple[Batch, int]) -> Piece:
+        batch, place = read
+        rows = batch.rows
+        if plan.types and not plan.schemaless and isinstance(plan.format, CsvFormat):
+            rows = typed(rows, plan.types, plan.format)
+        lines = render(rows, batch.first_row, template)
+        return Piece(lines, rows.num_rows, batch.first_row + rows.num_rows, batch.resume, place, batch.refused)
+
+    def weigh(read: tuple[Batch, int]) -> int:
+        return WEIGHT * int(read[0].rows.nbytes)
+
     in_order = not isinstance(plan.format, ParquetFormat)
     with open_contents(bucket.client, bucket.name, item, read_ahead=in_order) as file:
-        for batch in table_reader(plan.format).read(file, plan.format, Reading(position)):
-            rows = batch.rows
-            if plan.types and not plan.schemaless and isinstance(plan.format, CsvFormat):
-                rows = typed(rows, plan.types, plan.format)
-            lines = render(rows, batch.first_row, template)
-            yield Piece(lines, rows.num_rows, batch.first_row + rows.num_rows, batch.resume, file.tell(), batch.refused)
+        batches = table_reader(plan.format).read(file, plan.format, Reading(position))
+        read = ((batch, file.tell()) for batch in batches)
+        if item.size <= SMALL:  # others are read at the same time
+            yield from map(piece, read)
+        else:
+            with closing(overlapped(read, piece, weigh, IN_FLIGHT, RENDERERS)) as pieces:
+                yield from pieces
 
 
 def _document(bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object, progress: Progress) -> Piece:

@@ -15,7 +15,7 @@ from source_s3.bad_rows import BadRows, bad_rows_of
 from source_s3.checkpoint import INTERVAL, Checkpoint
 from source_s3.ledger import Entry, Listed, fingerprint, mtime_fingerprint
 from source_s3.objects import S3Object, list_objects
-from source_s3.pieces import Bucket, Lines, Piece, now, read_object, timestamp
+from source_s3.pieces import SMALL, Bucket, Lines, Piece, now, read_object, timestamp
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.read.options import UnstructuredFormat
@@ -26,7 +26,6 @@ from vector_ingest.messages import estimate_line, record_line, status_line
 
 THREADS = 4  # objects at once: on two cores more only wait for each other
 IN_FLIGHT = 64 * 1024 * 1024  # bytes of small objects, and of the lines they become
-SMALL = 2 * 1024 * 1024  # bytes: a table up to here is read whole by one thread, a larger one batch by batch
 EXPANSION = 8  # a compressed Parquet file becomes so many times its size in lines, or fewer
 RESERVED = 100_000  # rows that may leave before the next state says how many could have left
 DELETES = 1000  # delete records in one piece of output

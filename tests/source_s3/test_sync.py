@@ -446,7 +446,8 @@ def test_an_earlier_object_that_arrives_late_does_not_lose_the_place_to_go_on_fr
 
 
 def threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith(("object", "read-ahead"))}
+    ours = ("object", "read-ahead", "reader", "render")
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith(ours)}
 
 
 def test_a_consumer_that_stops_early_leaves_no_thread_behind(bucket: Bucket) -> None:
