@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from source_s3.json_text import EMPTY, TEXT, bytes_of, inner_text, to_json
+from source_s3.json_text import EMPTY, TEXT, bytes_of, inner_text, refuse_equal_names, to_json
+from source_s3.render_changes import render_changes
 from vector_ingest.errors import DataError
 
 # Metadata of a column that holds JSON texts: one whole object a row, or one value.
@@ -43,8 +44,9 @@ def render(rows: pa.RecordBatch, first_row: int, template: Template) -> memoryvi
     """RECORD lines, each with its newline. `first_row`: number of the first row in its file, from 0.
 
     NaN and infinities become null, and the record says so in `meta.changes`. ConfigError: a type that can't be
-    rendered. DataError: text that is not UTF-8; a date outside of the years 1 to 9999.
+    rendered. DataError: text that is not UTF-8; a date outside of the years 1 to 9999; two columns of one name.
     """
+    rows = _without_facts(rows, template)
     if not rows.num_columns:
         return _render_objects(pa.repeat(pa.scalar("{}", TEXT), rows.num_rows), first_row, template)
     if rows.schema.field(0).metadata == RAW_OBJECT:
@@ -61,9 +63,18 @@ def render(rows: pa.RecordBatch, first_row: int, template: Template) -> memoryvi
         parts += [pa.scalar(f"{literal},{json.dumps(template.row_number)}:", TEXT), _numbers(first_row, rows.num_rows)]
         literal = ""
     tail = literal + template.tail()
-    changes = _changes(rows)
+    changes = render_changes(rows)
     parts += [pa.scalar(f"{tail}}}}}\n", TEXT)] if changes is None else [pa.scalar(tail, TEXT), changes]
     return bytes_of(pc.binary_join_element_wise(*parts, EMPTY, null_handling="replace", null_replacement="null"))
+
+
+def _without_facts(rows: pa.RecordBatch, template: Template) -> pa.RecordBatch:
+    """The facts of the file win over its columns of the same name, as in Airbyte's source-s3."""
+    refuse_equal_names(rows.schema.names, "the file")
+    facts = {*template.constants, template.row_number}
+    if template.wrapped or facts.isdisjoint(rows.schema.names):
+        return rows
+    return rows.select([name for name in rows.schema.names if name not in facts])
 
 
 def _numbers(first_row: int, count: int) -> pa.Array:
@@ -103,67 +114,3 @@ def _render_objects(objects: pa.Array, first_row: int, template: Template) -> me
         parts += [pa.scalar(f"{comma}{json.dumps(template.row_number)}:", TEXT), _numbers(first_row, len(objects))]
         tail = template.tail()
     return bytes_of(pc.binary_join_element_wise(*parts, pa.scalar(f"{tail}}}}}\n", TEXT), EMPTY))
-
-
-def _changes(rows: pa.RecordBatch) -> pa.Array | None:
-    """The end of each line where some row of the batch has lost a value; None where no row has."""
-    entries = []
-    for name, column in zip(rows.schema.names, rows.columns, strict=True):
-        lost = _lost(column)
-        if lost is not None:
-            change = {"field": name, "change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR"}
-            entries.append(pc.if_else(lost, pa.scalar("," + json.dumps(change), TEXT), EMPTY))
-    if not entries:
-        return None
-    listed = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*entries, EMPTY), 1)
-    meta = pc.binary_join_element_wise(
-        pa.scalar(',"meta":{"changes":[', TEXT), listed, pa.scalar("]}}}\n", TEXT), EMPTY
-    )
-    return pc.if_else(pc.equal(listed, ""), pa.scalar("}}\n", TEXT), meta)
-
-
-def _lost(column: pa.Array) -> pa.Array | None:
-    """Where a NaN or an infinity became null; None if nowhere."""
-    if _all_finite(column):
-        return None
-    if pa.types.is_floating(column.type):
-        return pc.invert(_finite(column)).fill_null(False)
-    # Rare: nested floats that are not all finite are looked through value by value.
-    lost = pa.array([_holds_non_finite(value) for value in column.to_pylist()], pa.bool_())
-    return lost if lost.true_count else None
-
-
-def _all_finite(column: pa.Array) -> bool:
-    """Whether all floats are finite, at any depth; False also for one that a null hides from view."""
-    kind = column.type
-    if not _has_float(kind):
-        return True
-    if pa.types.is_floating(kind):
-        return bool(pc.all(_finite(column), min_count=0).as_py())
-    if pa.types.is_dictionary(kind):
-        return _all_finite(column.dictionary)
-    if pa.types.is_map(kind):
-        return _all_finite(column.keys) and _all_finite(column.items)
-    if pa.types.is_struct(kind):
-        return all(_all_finite(field) for field in column.flatten())
-    return _all_finite(column.flatten())
-
-
-def _finite(floats: pa.Array) -> pa.Array:
-    return pc.is_finite(floats.cast(pa.float32()) if pa.types.is_float16(floats.type) else floats)
-
-
-def _has_float(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        return _has_float(kind.value_type)
-    if pa.types.is_nested(kind):
-        return any(_has_float(kind.field(index).type) for index in range(kind.num_fields))
-    return bool(pa.types.is_floating(kind))
-
-
-def _holds_non_finite(value: object) -> bool:
-    if isinstance(value, float):
-        return not np.isfinite(value)
-    if isinstance(value, Mapping):
-        return any(_holds_non_finite(item) for item in value.values())
-    return isinstance(value, list | tuple) and any(_holds_non_finite(item) for item in value)

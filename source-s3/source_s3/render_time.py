@@ -4,11 +4,14 @@ As Python's isoformat, and so as Airbyte's source-s3: six digits of a second (ni
 all zero, none otherwise, and the offset from UTC where the type has a zone. Years 1 to 9999; others are refused.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from source_s3.nested import raw
 from vector_ingest.errors import ConfigError, DataError
 
 Ints = npt.NDArray[np.int64]
@@ -26,7 +29,7 @@ def _whole_day() -> npt.NDArray[np.bytes_]:
     return _joined([TWO[seconds // 3600], b":", TWO[seconds // 60 % 60], b":", TWO[seconds % 60]], DAY)
 
 
-def _joined(parts: list[Part], count: int) -> npt.NDArray[np.bytes_]:
+def _joined(parts: Sequence[Part], count: int) -> npt.NDArray[np.bytes_]:
     """The parts of each row beside each other: `count` texts of one width."""
     widths = [len(part) if isinstance(part, bytes) else part.itemsize for part in parts]
     fields = np.dtype([(f"part{index}", f"S{width}") for index, width in enumerate(widths)])
@@ -41,14 +44,14 @@ CLOCK = _whole_day()
 
 def render_date(dates: pa.Array) -> pa.Array:
     """date32 or date64 -> YYYY-MM-DD."""
-    days = _integers(dates.cast(pa.date32()), np.int32)
-    return _strings([_days(days, _valid(dates))], dates)
+    days = raw(dates.cast(pa.date32()), 1, np.int32).astype(np.int64)
+    return fixed_width([_days(days, _valid(dates))], dates)
 
 
 def render_time(times: pa.Array) -> pa.Array:
     """time32 or time64 -> HH:MM:SS[.ffffff]."""
     per_second = PER_SECOND[times.type.unit]
-    values = _integers(times, np.int32 if pa.types.is_time32(times.type) else np.int64)
+    values = raw(times, 1, f"i{times.type.bit_width // 8}").astype(np.int64)
     seconds, fraction = _divided(values, per_second)
     clock = CLOCK[_divided(seconds, DAY)[1]]  # a null's place may hold anything
     return _with_fraction([clock], fraction, per_second, [], times)
@@ -75,7 +78,7 @@ def _local(times: pa.Array) -> tuple[Ints, list[Part]]:
     Offsets before about 1900 have seconds, which ISO 8601 has no place for: they are rounded down to a minute, and the
     clock with them, so that the two still name the same moment.
     """
-    zone, values = times.type.tz, _integers(times, np.int64)
+    zone, values = times.type.tz, raw(times, 1, np.int64)
     if zone is None:
         return values, []
     if zone in {"UTC", "Z", "+00:00"}:
@@ -88,15 +91,9 @@ def _local(times: pa.Array) -> tuple[Ints, list[Part]]:
             "out of the stream, or write the file with another zone"
         ) from error
     minute = 60 * PER_SECOND[times.type.unit]
-    minutes = (_integers(local, np.int64) - values) // minute
+    minutes = (raw(local, 1, np.int64) - values) // minute
     hours, minutes_left = _divided(np.abs(minutes), 60)
     return values + minutes * minute, [np.where(minutes < 0, b"-", b"+"), TWO[hours % 100], b":", TWO[minutes_left]]
-
-
-def _integers(array: pa.Array, width: type[np.signedinteger]) -> Ints:
-    """The raw values; what stands in a null's place is whatever was there."""
-    values = np.frombuffer(array.buffers()[1] or b"", width)[array.offset : array.offset + len(array)]
-    return values.astype(np.int64)
 
 
 def _valid(array: pa.Array) -> npt.NDArray[np.bool_] | None:
@@ -122,22 +119,22 @@ def _days(days: Ints, valid: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.byt
 def _with_fraction(parts: list[Part], fraction: Ints, per_second: int, offset: list[Part], array: pa.Array) -> pa.Array:
     """The texts with the digits after the second in the rows that have some."""
     if not fraction.any():
-        return _strings([*parts, *offset], array)
+        return fixed_width([*parts, *offset], array)
     micros = fraction // 1000 if per_second == 10**9 else fraction * (10**6 // per_second)
     thousands, rest = _divided(micros, 1000)
     six: list[Part] = [b".", THREE[thousands], THREE[rest]]
-    texts = _strings([*parts, *six, *offset], array)
+    texts = fixed_width([*parts, *six, *offset], array)
     if per_second == 10**9:
         nanos = _divided(fraction, 1000)[1]
         if nanos.any():
-            texts = pc.if_else(pa.array(nanos != 0), _strings([*parts, *six, THREE[nanos], *offset], array), texts)
+            texts = pc.if_else(pa.array(nanos != 0), fixed_width([*parts, *six, THREE[nanos], *offset], array), texts)
     if fraction.all():
         return texts
-    return pc.if_else(pa.array(fraction != 0), texts, _strings([*parts, *offset], array))
+    return pc.if_else(pa.array(fraction != 0), texts, fixed_width([*parts, *offset], array))
 
 
-def _strings(parts: list[Part], array: pa.Array) -> pa.Array:
-    """Texts of one width, null where `array` is null."""
+def fixed_width(parts: Sequence[Part], array: pa.Array) -> pa.Array:
+    """The parts of each row beside each other, null where `array` is null."""
     joined = _joined(parts, len(array))
     offsets = np.arange(len(array) + 1, dtype=np.int64) * joined.itemsize
     texts = pa.LargeStringArray.from_buffers(len(array), pa.py_buffer(offsets), pa.py_buffer(joined))

@@ -78,10 +78,10 @@ def stream_schema(properties: Properties, extra: Properties) -> dict[str, Any]:
 def _types(kind: pa.DataType) -> tuple[list[str], Property]:
     """JSON types and format of an Arrow type, as `render` writes it."""
     checks = pa.types
-    if checks.is_dictionary(kind):
+    if checks.is_dictionary(kind) or checks.is_run_end_encoded(kind):
         return _types(kind.value_type)
     if isinstance(kind, pa.BaseExtensionType):  # such as Parquet's UUID and JSON
-        return _types(kind.storage_type)
+        return (["boolean"], {}) if isinstance(kind, pa.Bool8Type) else _types(kind.storage_type)
     if checks.is_null(kind):
         return ["string"], {}
     if checks.is_boolean(kind):
@@ -102,7 +102,10 @@ def _other_types(kind: pa.DataType) -> tuple[list[str], Property]:
     checks = pa.types
     if checks.is_struct(kind) or checks.is_map(kind):
         return ["object"], {}
-    if checks.is_nested(kind) and not checks.is_union(kind):
+    if checks.is_union(kind):
+        found = {name for index in range(kind.num_fields) for name in _types(kind.field(index).type)[0]}
+        return sorted(found, key=ORDER.index), {}
+    if checks.is_nested(kind) or checks.is_interval(kind):
         return ["array"], {}
     text = (checks.is_string, checks.is_large_string, checks.is_string_view, checks.is_time, checks.is_decimal)
     binary = (checks.is_binary, checks.is_large_binary, checks.is_fixed_size_binary, checks.is_binary_view)

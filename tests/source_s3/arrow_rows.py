@@ -1,166 +1,352 @@
-"""Batches of every Arrow type for hypothesis, and what Python makes of their values: slow and obvious."""
+"""Tables of every Arrow type and nesting from a seed, and what Python makes of their values: slow and obvious."""
 
 import base64
 import datetime as dt
 import decimal
 import json
 import math
-from typing import Any
+import random
+import uuid
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import strategies as st
 
-TIMES = st.datetimes(*map(dt.datetime.fromisoformat, ("0001-01-03", "9999-12-29")))
-FINE_TIMES = st.datetimes(*map(dt.datetime.fromisoformat, ("1678-01-01", "2262-01-01")))
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+Make = Callable[[random.Random], Any]
+ODD_TEXTS = ["", '"', "\\", 'say "no"\n', "\x00\x1f\x7f", "\u2028", "🦀é漢", "null", " ", "a,b:{}[]"]
+FIRST, LAST = dt.datetime.fromisoformat("0001-01-03"), dt.datetime.fromisoformat("9999-12-29")
+EPOCH = dt.datetime.fromisoformat("1970-01-01")
+FINE = 2**63 // 10**9 - 10**6  # seconds around 1970 that 64 bits of nanoseconds hold
+ZONES = (None, "UTC", "Europe/Berlin", "America/New_York", "+05:30", "Asia/Kathmandu", "-12:00")
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-def decimals(digits: int, scale: int) -> st.SearchStrategy[decimal.Decimal]:
+def text(chance: random.Random) -> str:
+    if chance.random() < 0.5:
+        return chance.choice(ODD_TEXTS)
+    return "".join(chr(chance.choice([chance.randrange(0x20), chance.randrange(0x20, 0xD800), 0x1F600])) for _ in "abc")
+
+
+def integer(bits: int, signed: bool) -> Make:
+    least, most = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    return lambda chance: chance.choice([least, most, 0, 1, chance.randint(least, most)])
+
+
+def floating(kind: Any) -> Make:
+    """Any bits at all, and the odd ones often."""
+    width = np.dtype(kind).itemsize
+    odd = [math.nan, math.inf, -math.inf, -0.0, 0.0, 0.1, 1e300, np.finfo(kind).smallest_subnormal, np.finfo(kind).max]
+
+    def make(chance: random.Random) -> np.floating[Any]:
+        value = np.frombuffer(chance.randbytes(width), kind)[0]
+        with np.errstate(over="ignore"):
+            return chance.choice([value, value, kind(chance.choice(odd)), kind(round(chance.uniform(-1e4, 1e4), 2))])
+
+    return make
+
+
+def fixed_point(digits: int, scale: int) -> Make:
     limit = 10**digits - 1
-    return st.integers(-limit, limit).map(lambda number: decimal.Decimal(f"{number}e{-scale}"))
-
-
-def narrow(values: st.SearchStrategy[float], kind: type[np.floating[Any]]) -> st.SearchStrategy[Any]:
-    return values.map(kind)
-
-
-SCALARS: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
-    *((kind, st.integers(np.iinfo(kind.to_pandas_dtype()).min, np.iinfo(kind.to_pandas_dtype()).max))
-      for kind in (pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64())),
-    (pa.bool_(), st.booleans()),
-    (pa.float64(), st.floats()),
-    (pa.float32(), st.floats(width=32)),
-    (pa.float16(), narrow(st.floats(width=16), np.float16)),
-    *((kind, TEXTS) for kind in (pa.string(), pa.large_string(), pa.string_view())),
-    *((kind, st.binary(max_size=8)) for kind in (pa.binary(), pa.large_binary(), pa.binary_view())),
-    (pa.binary(3), st.binary(min_size=3, max_size=3)),
-    (pa.decimal128(38, 10), decimals(38, 10)),
-    (pa.decimal128(10, -3), decimals(10, -3)),
-    (pa.decimal256(76, 20), decimals(76, 20)),
-    (pa.date32(), st.dates()),
-    (pa.date64(), st.dates()),
-    (pa.time32("s"), st.times().map(lambda time: time.replace(microsecond=0))),
-    (pa.time32("ms"), st.times().map(lambda time: time.replace(microsecond=time.microsecond // 1000 * 1000))),
-    (pa.time64("us"), st.times()),
-    (pa.time64("ns"), st.times()),
-    *((pa.timestamp(unit, zone), FINE_TIMES if unit == "ns" else TIMES)
-      for unit in ("s", "ms", "us", "ns") for zone in (None, "UTC", "Europe/Berlin", "+05:30", "America/New_York")),
-    *((pa.duration(unit), st.integers(-(2**63), 2**63 - 1)) for unit in ("s", "ms", "us", "ns")),
-    (pa.null(), st.none()),
-]  # fmt: skip
-
-
-def nested(inner: tuple[pa.DataType, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
-    kind, values = inner
-    optional = st.none() | values
-    lists = st.lists(optional, max_size=3)
-    return st.sampled_from(
-        [
-            *((make(kind), lists) for make in (pa.list_, pa.large_list, pa.list_view, pa.large_list_view)),
-            (pa.list_(kind, 2), st.lists(optional, min_size=2, max_size=2)),
-            (pa.struct([("a", kind), ('q"b', pa.string())]), st.fixed_dictionaries({"a": optional, 'q"b': TEXTS})),
-            (pa.map_(pa.string(), kind), st.dictionaries(TEXTS, optional, max_size=3).map(lambda d: list(d.items()))),
-            (pa.map_(pa.int32(), kind), st.dictionaries(st.integers(-9, 9), optional).map(lambda d: list(d.items()))),
-        ]
+    return lambda chance: decimal.Decimal(
+        f"{chance.choice([0, 1, -limit, limit, chance.randint(-limit, limit)])}e{-scale}"
     )
 
 
-COLUMNS = st.recursive(st.sampled_from(SCALARS), lambda inner: inner.flatmap(nested), max_leaves=3)
+def moment(unit: str) -> Make:
+    """Raw integers of timestamps, many of them whole seconds, some at changes of the clocks."""
+    low, high = (-FINE, FINE) if unit == "ns" else [int((end - EPOCH).total_seconds()) for end in (FIRST, LAST)]
+
+    def make(chance: random.Random) -> int:
+        near = chance.choice([0, 1_711_846_800, 1_729_990_800, -2_422_054_408, -1_633_276_800])
+        second = chance.choice([chance.randint(low, high), chance.randint(-(10**9), 4 * 10**9), near])
+        return second * PER_SECOND[unit] + chance.choice([0, chance.randrange(PER_SECOND[unit])])
+
+    return make
 
 
-@st.composite
-def arrays(draw: st.DrawFn, rows: int) -> pa.Array:
-    """With nulls, and often a slice of a longer one."""
-    kind, values = draw(COLUMNS)
-    before, after = draw(st.integers(0, 2)), draw(st.integers(0, 2))
-    count = before + rows + after
-    optional = values if draw(st.booleans()) else st.none() | values
-    array = pa.array(draw(st.lists(optional, min_size=count, max_size=count)), kind)
-    if pa.types.is_string(kind) and draw(st.booleans()):
-        array = array.dictionary_encode()
-    return array.slice(before, rows)
+def of_day(unit: str) -> Make:
+    return lambda chance: (
+        chance.choice([0, chance.randrange(86_400)]) * PER_SECOND[unit]
+        + chance.choice([0, chance.randrange(PER_SECOND[unit])])
+    )
 
 
-@st.composite
-def batches(draw: st.DrawFn) -> pa.RecordBatch:
-    rows = draw(st.integers(0, 4))
-    columns = draw(st.lists(arrays(rows), min_size=1, max_size=4))
-    names = draw(st.lists(TEXTS, min_size=len(columns), max_size=len(columns), unique=True))
-    return pa.RecordBatch.from_arrays(columns, names=names)
+def day(chance: random.Random) -> dt.date:
+    return chance.choice([dt.date.min, dt.date.max, dt.date.fromordinal(chance.randint(1, dt.date.max.toordinal()))])
+
+
+def interval(chance: random.Random) -> pa.MonthDayNano:
+    return pa.MonthDayNano([integer(bits, signed=True)(chance) for bits in (32, 32, 64)])
+
+
+INTEGERS = [(getattr(pa, f"{'' if signed else 'u'}int{bits}")(), integer(bits, signed))
+            for bits in (8, 16, 32, 64) for signed in (True, False)]  # fmt: skip
+FLOATS = [
+    (pa.float64(), floating(np.float64)),
+    (pa.float32(), floating(np.float32)),
+    (pa.float16(), floating(np.float16)),
+]
+DECIMALS = [(kind, fixed_point(kind.precision, kind.scale)) for kind in (
+    pa.decimal32(9, 2), pa.decimal64(18, 9), pa.decimal128(38, 10), pa.decimal128(10, -3), pa.decimal128(38, 38),
+    pa.decimal256(76, 20), pa.decimal256(60, -5), pa.decimal32(7, -2), pa.decimal64(18, 0))]  # fmt: skip
+TEXTS: list[tuple[pa.DataType, Make]] = [(kind, text) for kind in (pa.string(), pa.large_string(), pa.string_view())]
+BYTES: list[tuple[pa.DataType, Make]] = [
+    *((kind, lambda chance: chance.randbytes(chance.randrange(5)))
+      for kind in (pa.binary(), pa.large_binary(), pa.binary_view())),
+    (pa.binary(3), lambda chance: chance.randbytes(3)),
+]  # fmt: skip
+TIMES: list[tuple[pa.DataType, Make]] = [
+    (pa.date32(), day), (pa.date64(), day),
+    (pa.time32("s"), of_day("s")), (pa.time32("ms"), of_day("ms")), (pa.time64("us"), of_day("us")),
+    (pa.time64("ns"), of_day("ns")),
+    *((pa.timestamp(unit, zone), moment(unit)) for unit in PER_SECOND for zone in ZONES),
+    *((pa.duration(unit), integer(64, signed=True)) for unit in PER_SECOND),
+    (pa.month_day_nano_interval(), interval),
+]  # fmt: skip
+BOOLEAN: tuple[pa.DataType, Make] = (pa.bool_(), lambda chance: chance.random() < 0.5)
+PLAIN: list[tuple[pa.DataType, Make]] = [
+    *INTEGERS, *FLOATS, *DECIMALS, *TEXTS, *BYTES, *TIMES, BOOLEAN, (pa.null(), lambda _: None)
+]  # fmt: skip
+EXTENSIONS: list[tuple[pa.DataType, Make]] = [
+    (pa.uuid(), lambda chance: chance.randbytes(16)),
+    (pa.json_(), text),
+    (pa.bool8(), lambda chance: chance.choice([0, 1, 2, -1])),
+    (pa.opaque(pa.int32(), "name", "vendor"), integer(32, signed=True)),
+]
+KEYS = [*INTEGERS, *TEXTS, *DECIMALS, BOOLEAN, TIMES[0]]
+
+
+def array(chance: random.Random, rows: int, depth: int) -> pa.Array:
+    """Of any type, often with nulls, and often a slice of a longer one."""
+    before, after = chance.choice([0, 1, 2]), chance.choice([0, 1])
+    return _array(chance, before + rows + after, depth).slice(before, rows)
+
+
+def _array(chance: random.Random, rows: int, depth: int) -> pa.Array:
+    if depth and chance.random() < 0.5:
+        return chance.choice(NESTED)(chance, rows, depth - 1)
+    if chance.random() < 0.1:
+        kind, make = chance.choice(EXTENSIONS)
+        return pa.ExtensionArray.from_storage(kind, _plain(chance, rows, kind.storage_type, make))
+    return _plain(chance, rows, *chance.choice(PLAIN))
+
+
+def _plain(chance: random.Random, rows: int, kind: pa.DataType, make: Make, nullable: bool = True) -> pa.Array:
+    nulls = chance.choice([0, 0.3, 0.3, 1]) if nullable else 0
+    values = [None if chance.random() < nulls else make(chance) for _ in range(rows)]
+    if pa.types.is_time(kind):
+        return pa.array(values, pa.int32() if kind.bit_width == 32 else pa.int64()).view(kind)
+    return pa.array(values, kind)
+
+
+def _offsets(chance: random.Random, rows: int) -> list[int]:
+    ends = [0]
+    for _ in range(rows):
+        ends.append(ends[-1] + chance.choice([0, 1, 1, 3]))
+    return ends
+
+
+def _mask(chance: random.Random, rows: int) -> pa.Array | None:
+    """Nulls of nested values; what is under them stays there."""
+    return pa.array([chance.random() < 0.3 for _ in range(rows)], pa.bool_()) if chance.random() < 0.5 else None
+
+
+def _lists(chance: random.Random, rows: int, depth: int) -> pa.Array:
+    ends = _offsets(chance, rows)
+    make, width = chance.choice([(pa.ListArray, pa.int32()), (pa.LargeListArray, pa.int64())])
+    return make.from_arrays(pa.array(ends, width), array(chance, ends[-1], depth), mask=_mask(chance, rows))
+
+
+def _list_views(chance: random.Random, rows: int, depth: int) -> pa.Array:
+    """Out of order and over each other."""
+    make, width = chance.choice([(pa.ListViewArray, pa.int32()), (pa.LargeListViewArray, pa.int64())])
+    starts = [chance.randrange(5) for _ in range(rows)]
+    sizes = [chance.randrange(5 - start) for start in starts]
+    mask = _mask(chance, rows)
+    return make.from_arrays(pa.array(starts, width), pa.array(sizes, width), array(chance, 5, depth), mask=mask)
+
+
+def _fixed_lists(chance: random.Random, rows: int, depth: int) -> pa.Array:
+    size = chance.choice([1, 2, 3])
+    return pa.FixedSizeListArray.from_arrays(array(chance, rows * size, depth), size, mask=_mask(chance, rows))
+
+
+def _structs(chance: random.Random, rows: int, depth: int) -> pa.Array:
+    names = chance.sample(["a", "A", 'q"b', "é", "", "a\nb"], chance.choice([1, 2, 3]))
+    columns = [array(chance, rows, depth) for _ in names]
+    return pa.StructArray.from_arrays(columns, names=names, mask=_mask(chance, rows))
+
+
+def _empty_structs(chance: random.Random, rows: int, _: int) -> pa.Array:
+    return pa.array([None if chance.random() < 0.3 else {} for _ in range(rows)], pa.struct([]))
+
+
+def _maps(chance: random.Random, rows: int, depth: int) -> pa.Array:
+    """A third of the keys twice in their map, now and then."""
+    ends = _offsets(chance, rows)
+    keys = _plain(chance, ends[-1], *chance.choice(KEYS), nullable=False)
+    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), keys, array(chance, ends[-1], depth))
+
+
+def _dictionaries(chance: random.Random, rows: int, depth: int) -> pa.Array:
+    values = array(chance, chance.choice([1, 3, 30]), depth)
+    width = chance.choice([pa.int8(), pa.uint16(), pa.int64()])
+    return pa.DictionaryArray.from_arrays(_plain(chance, rows, width, lambda c: c.randrange(len(values))), values)
+
+
+def _runs(chance: random.Random, rows: int, depth: int) -> pa.Array:
+    ends = sorted({*(chance.randint(1, rows) for _ in range(rows // 2)), rows}) if rows else []
+    return pa.RunEndEncodedArray.from_arrays(pa.array(ends, pa.int32()), array(chance, len(ends), depth))
+
+
+def _unions(chance: random.Random, rows: int, depth: int) -> pa.Array:
+    count = chance.choice([1, 2, 3])
+    codes = pa.array([chance.randrange(count) for _ in range(rows)], pa.int8())
+    if chance.random() < 0.5:
+        return pa.UnionArray.from_sparse(codes, [array(chance, rows, depth) for _ in range(count)])
+    children = [array(chance, 3, depth) for _ in range(count)]
+    places = sorted(chance.randrange(3) for _ in range(rows))
+    return pa.UnionArray.from_dense(codes, pa.array(places, pa.int32()), children)
+
+
+NESTED = (_lists, _list_views, _fixed_lists, _structs, _empty_structs, _maps, _dictionaries, _runs, _unions)
+
+
+def table(seed: int) -> pa.RecordBatch:
+    chance = random.Random(seed)
+    rows = chance.choice([0, 1, 3, 5])
+    names = chance.sample(["id", "ID", 'q"', "é", "", "a\\b", "\n"], chance.choice([1, 2, 4]))
+    return pa.RecordBatch.from_arrays([array(chance, rows, depth=2) for _ in names], names=names)
 
 
 def expected(value: pa.Scalar) -> Any:
     """The JSON value of one Arrow value."""
     kind = value.type
+    if isinstance(value, pa.ExtensionScalar):
+        return expected_extension(value)
+    if pa.types.is_dictionary(kind):
+        index = value.index.as_py()
+        return None if index is None else expected(value.dictionary[index])
+    if pa.types.is_union(kind):
+        return expected(value.value) if value.is_valid else None
     if not value.is_valid or pa.types.is_null(kind):
         return None
-    if pa.types.is_dictionary(kind):
-        return expected(pa.scalar(value.as_py(), kind.value_type))
     if pa.types.is_map(kind):
-        return {
-            _name(key): expected(item) for key, item in zip(value.values.field(0), value.values.field(1), strict=True)
-        }
+        return {_name(key): expected(item) for key, item in zip(*(value.values.field(n) for n in (0, 1)), strict=True)}
     if pa.types.is_struct(kind):
         return {field.name: expected(item) for field, item in zip(kind.fields, value.values(), strict=True)}
+    if pa.types.is_run_end_encoded(kind):
+        return expected(value.value)
     if pa.types.is_nested(kind):
         return [expected(item) for item in value.values]
     if pa.types.is_floating(kind):
-        return float(value.as_py()) if math.isfinite(value.as_py()) else None
-    return expected_text(value)
+        return Narrow(value.as_py(), kind) if math.isfinite(value.as_py()) else None
+    return expected_plain(value)
+
+
+class Narrow(float):
+    """Floats of less than 64 bits have fewer digits in JSON: equal once they have the same width again."""
+
+    kind: pa.DataType
+
+    def __new__(cls, value: float, kind: pa.DataType) -> Self:
+        self = super().__new__(cls, value)
+        self.kind = kind
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        width = self.kind.to_pandas_dtype()
+        return isinstance(other, int | float) and width(self).tobytes() == width(other).tobytes()
+
+    __hash__ = float.__hash__
+
+
+def expected_extension(value: pa.ExtensionScalar) -> Any:
+    storage = value.value
+    if storage is None or not storage.is_valid:
+        return None
+    if isinstance(value.type, pa.UuidType):
+        return str(uuid.UUID(bytes=storage.as_py()))
+    return bool(storage.as_py()) if isinstance(value.type, pa.Bool8Type) else expected(storage)
 
 
 def _name(key: pa.Scalar) -> str:
-    text: str = key.as_py() if pa.types.is_string(key.type) else json.dumps(expected(key))
-    return text
+    wanted = expected(key)
+    return wanted if isinstance(wanted, str) else json.dumps(wanted)
 
 
-def expected_text(value: pa.Scalar) -> Any:
+def expected_plain(value: pa.Scalar) -> Any:
     kind = value.type
     if pa.types.is_timestamp(kind):
-        return expected_time(value)
+        return expected_moment(value)
     if pa.types.is_duration(kind):
         return value.value
     if pa.types.is_time(kind):
-        time = (dt.datetime.fromisoformat("1970-01-01") + dt.timedelta(microseconds=value.value // 1000)).time()
-        return (time if kind.unit == "ns" else value.as_py()).isoformat()
+        return clock(value.value, PER_SECOND[kind.unit])
     if pa.types.is_date(kind):
         return value.as_py().isoformat()
     if pa.types.is_decimal(kind):
         return str(value.as_py())
     found = value.as_py()
+    if isinstance(found, pa.MonthDayNano):
+        return list(found)
     return base64.b64encode(found).decode() if isinstance(found, bytes) else found
 
 
-def expected_time(value: pa.Scalar) -> str:
-    """As isoformat; nanoseconds are whole microseconds here. Old offsets lose their seconds, the clock too."""
-    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[value.type.unit]
-    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=value.value * 10**6 // per_second)
-    if value.type.tz is None:
-        return moment.replace(tzinfo=None).isoformat()
-    offset = moment.astimezone(pa.lib.string_to_tzinfo(value.type.tz)).utcoffset()
-    assert offset is not None
-    return moment.astimezone(dt.timezone(dt.timedelta(minutes=offset // dt.timedelta(minutes=1)))).isoformat()
+def clock(count: int, per_second: int) -> str:
+    """Nine digits of a second if six don't do, none if there is no fraction."""
+    second, nanos = count // per_second, count % per_second * (10**9 // per_second)
+    fraction = "" if not nanos else f".{nanos:09d}" if nanos % 1000 else f".{nanos // 1000:06d}"
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}{fraction}"
 
 
-def same(found: Any, wanted: Any, kind: pa.DataType) -> bool:
-    """Floats of less than 64 bits have fewer digits in JSON: equal once they have the same width again."""
-    if wanted is None or found is None:
-        return found is wanted
+def expected_moment(value: pa.Scalar) -> Any:
+    per_second, zone = PER_SECOND[value.type.unit], value.type.tz
+    utc = EPOCH.replace(tzinfo=dt.UTC) + dt.timedelta(seconds=value.value // per_second)
+    offset = (utc.astimezone(pa.lib.string_to_tzinfo(zone)).utcoffset() if zone else None) or dt.timedelta()
+    offset = offset // dt.timedelta(minutes=1) * dt.timedelta(minutes=1)  # old offsets lose their seconds
+    local = (utc + offset).replace(tzinfo=None)
+    seconds = (local - dt.datetime.combine(local.date(), dt.time())) // dt.timedelta(seconds=1)
+    wall = f"{local.date()}T{clock(seconds * per_second + value.value % per_second, per_second)}"
+    return Moment(
+        wall + (dt.datetime.combine(local, local.time(), dt.timezone(offset)).isoformat()[19:] if zone else "")
+    )
+
+
+class Moment(str):
+    """Arrow knows no summer time after 2037: another offset, the same moment."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        if str.__eq__(self, other):
+            return True
+        return isinstance(other, str) and self[:4] > "2036" and _moment(self) == _moment(other)
+
+    __hash__ = str.__hash__
+
+
+def _moment(iso: str) -> tuple[dt.datetime, str]:
+    return dt.datetime.fromisoformat(iso[:19] + iso[-6:]), iso[19:-6]
+
+
+def holds_non_finite(value: pa.Scalar) -> bool:
+    """Keys of maps do not count."""
+    kind = value.type
+    if isinstance(value, pa.ExtensionScalar):
+        return False
     if pa.types.is_dictionary(kind):
-        return same(found, wanted, kind.value_type)
+        index = value.index.as_py()
+        return index is not None and holds_non_finite(value.dictionary[index])
+    if not value.is_valid:
+        return False
+    if pa.types.is_union(kind) or pa.types.is_run_end_encoded(kind):
+        return holds_non_finite(value.value)
     if pa.types.is_map(kind):
-        return found.keys() == wanted.keys() and all(same(found[key], wanted[key], kind.item_type) for key in found)
+        return any(holds_non_finite(item) for item in value.values.field(1))
     if pa.types.is_struct(kind):
-        return found.keys() == wanted.keys() and all(same(found[f.name], wanted[f.name], f.type) for f in kind.fields)
+        return any(holds_non_finite(item) for item in value.values())
     if pa.types.is_nested(kind):
-        return len(found) == len(wanted) and all(
-            same(a, b, kind.value_type) for a, b in zip(found, wanted, strict=True)
-        )
-    if pa.types.is_floating(kind):
-        narrowed = kind.to_pandas_dtype()
-        return bool(narrowed(found) == narrowed(wanted))
-    if pa.types.is_timestamp(kind) and kind.tz and not "1970" < wanted[:4] < "2037":
-        # Arrow knows no summer time after 2037: another offset, the same moment.
-        return dt.datetime.fromisoformat(found) == dt.datetime.fromisoformat(wanted)
-    return bool(found == wanted and type(found) is type(wanted))
+        return any(holds_non_finite(item) for item in value.values)
+    return bool(pa.types.is_floating(kind) and not math.isfinite(value.as_py()))
