@@ -3,7 +3,8 @@
 Columns are rendered whole, so one such value fails all its batch. Halving the batch finds it; good batches pay nothing.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -12,35 +13,26 @@ from source_s3.render import Template, render
 from vector_ingest.errors import DataError
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Rendered:
-    """The lines of the good rows in their order, how many those are, and the bad rows."""
+    """The lines of neighbouring good rows, or a bad row with its number in the file, from 1."""
 
-    lines: list[memoryview] = field(default_factory=list)
-    rows: int = 0
-    refused: list[BadRow] = field(default_factory=list)
+    lines: memoryview
+    bad: tuple[int, BadRow] | None = None
 
 
-def render_good(rows: pa.RecordBatch, first_row: int, delivered: int, template: Template) -> Rendered:
-    """`first_row`: the number of the first row in its file; `delivered`: the rows that left before. Both from 0.
+def render_good(rows: pa.RecordBatch, first_row: int, template: Template) -> Iterator[Rendered]:
+    """In the order of the rows. `first_row`: the number of the first one in its file, from 0.
 
-    The lines' row numbers go on from `delivered`, without gaps.
+    A bad row keeps its number: those of the others have a gap there.
     """
-    found = Rendered()
-    _render(rows, first_row, delivered, template, found)
-    return found
-
-
-def _render(rows: pa.RecordBatch, first_row: int, delivered: int, template: Template, found: Rendered) -> None:
     try:
-        lines = render(rows, delivered + found.rows, template)
+        yield Rendered(render(rows, first_row, template))
     except DataError as error:
         if rows.num_rows == 1:
-            found.refused.append(BadRow(f"row {first_row + 1:,}", f"{error.where}: {error.reason}"))
+            number = first_row + 1
+            yield Rendered(memoryview(b""), (number, BadRow(f"row {number:,}", f"{error.where}: {error.reason}")))
             return
         half = rows.num_rows // 2
-        _render(rows.slice(0, half), first_row, delivered, template, found)
-        _render(rows.slice(half), first_row + half, delivered, template, found)
-        return
-    found.lines.append(lines)
-    found.rows += rows.num_rows
+        yield from render_good(rows.slice(0, half), first_row, template)
+        yield from render_good(rows.slice(half), first_row + half, template)
