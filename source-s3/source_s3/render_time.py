@@ -57,13 +57,25 @@ def render_time(times: pa.Array) -> pa.Array:
     return _with_fraction([clock], fraction, per_second, [], times)
 
 
-def render_timestamp(times: pa.Array) -> pa.Array:
-    """timestamp of any unit, with or without zone -> YYYY-MM-DDTHH:MM:SS[.ffffff][+HH:MM]."""
+def render_timestamp(times: pa.Array, digits: int | None = None) -> pa.Array:
+    """timestamp of any unit, with or without zone -> YYYY-MM-DDTHH:MM:SS[.ffffff][+HH:MM].
+
+    `digits`: 3 or 6 digits of a second always, whether they are zero or not.
+    """
     per_second = PER_SECOND[times.type.unit]
     local, offset = _local(times)
     seconds, fraction = _divided(local, per_second)
     days, second = _divided(seconds, DAY)
-    return _with_fraction([_days(days, _valid(times)), b"T", CLOCK[second]], fraction, per_second, offset, times)
+    parts: list[Part] = [_days(days, _valid(times)), b"T", CLOCK[second]]
+    if digits is None:
+        return _with_fraction(parts, fraction, per_second, offset, times)
+    thousands, rest = _divided(_micros(fraction, per_second), 1000)
+    shown: list[Part] = [b".", THREE[thousands], *([THREE[rest]] if digits == 6 else [])]
+    return fixed_width([*parts, *shown, *offset], times)
+
+
+def _micros(fraction: Ints, per_second: int) -> Ints:
+    return fraction // 1000 if per_second == 10**9 else fraction * (10**6 // per_second)
 
 
 def _divided(values: Ints, by: int) -> tuple[Ints, Ints]:
@@ -120,8 +132,7 @@ def _with_fraction(parts: list[Part], fraction: Ints, per_second: int, offset: l
     """The texts with the digits after the second in the rows that have some."""
     if not fraction.any():
         return fixed_width([*parts, *offset], array)
-    micros = fraction // 1000 if per_second == 10**9 else fraction * (10**6 // per_second)
-    thousands, rest = _divided(micros, 1000)
+    thousands, rest = _divided(_micros(fraction, per_second), 1000)
     six: list[Part] = [b".", THREE[thousands], THREE[rest]]
     texts = fixed_width([*parts, *six, *offset], array)
     if per_second == 10**9:
