@@ -62,9 +62,10 @@ def _sample(bucket: Bucket, plan: StreamPlan) -> Sequence[S3Object]:
 
 def _properties(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
     """The columns of one file, from its head or footer."""
-    from source_s3.read import table_reader
+    from source_s3.read import SEEKING, table_reader
 
-    with named(bucket, item), open_contents(bucket.client, bucket.name, item, read_ahead=False) as file:
+    seeks = isinstance(plan.format, SEEKING)
+    with named(bucket, item), open_contents(bucket.client, bucket.name, item, seeks=seeks, read_ahead=False) as file:
         if isinstance(plan.format, UnstructuredFormat):
             file.read(1)
             return DOCUMENT

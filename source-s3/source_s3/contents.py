@@ -1,19 +1,62 @@
-"""What an object holds, as a file of its decoded bytes."""
+"""What an object holds, as a file of its decoded bytes: an object, or a file inside of an archive; compressed or not.
 
+The compression is told by the extension, as in Airbyte's source-s3. Content-Encoding is a word to browsers: S3 stores
+and sends the bytes that were uploaded, and they are read as they are.
+"""
+
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from source_s3.object_file import fetch_object, open_object
+from source_s3.decompress import Decoded, compression_of, decode
+from source_s3.object_file import ObjectFile, RawFile, ReadAhead, buffered, downloaded, fetch_object
 from source_s3.objects import S3Object
+from source_s3.spool import Spool
+from vector_ingest.errors import DataError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+DOCUMENT = 512 * 1024 * 1024  # bytes: a document that is decoded to more would take too much memory
 
-def open_contents(client: "S3Client", bucket: str, found: S3Object, *, read_ahead: bool) -> BinaryIO:
-    """A seekable file; with `read_ahead`, for those who read from begin to end. Close it after use."""
-    return open_object(client, found.bucket or bucket, found, read_ahead=read_ahead)
+
+def open_contents(
+    client: "S3Client", bucket: str, found: S3Object, *, seeks: bool = False, read_ahead: bool = True
+) -> BinaryIO:
+    """A seekable file. Close it after use.
+
+    For those who read from begin to end (`seeks` false), download, decoding and parsing overlap; a way back out of
+    the last piece decodes anew. `read_ahead` false: only as far as it is read, for those who want the head.
+    For those who seek, what must be decoded is first put on disk, unlinked: it needs as much room in TMPDIR as the
+    decoded content has bytes. ConfigError: there is too little.
+    DataError: the content is not what its name says, damaged, cut or encrypted.
+    """
+    raw = _raw(client, found.bucket or bucket, found, read_ahead=seeks or read_ahead)
+    if seeks and isinstance(raw, Decoded):
+        with raw:
+            spool = Spool(raw.name, raw.read)
+        raw = spool.part(0, spool.size)
+    return buffered(ReadAhead(raw) if read_ahead and not seeks else raw)
 
 
 def fetch_contents(client: "S3Client", bucket: str, found: S3Object) -> bytes:
-    """All of a small object."""
-    return fetch_object(client, found.bucket or bucket, found)
+    """All of a small object. DataError as `open_contents`, and for what is decoded to more than DOCUMENT bytes."""
+    if found.inside is None and compression_of(found.name) is None:
+        return fetch_object(client, found.bucket or bucket, found)
+    with open_contents(client, bucket, found, read_ahead=False) as file:
+        content = file.read(DOCUMENT + 1)
+    if len(content) > DOCUMENT:
+        raise DataError("the file", f"expected a document of at most {DOCUMENT} bytes when decoded, found a longer one")
+    return content
+
+
+def _raw(client: "S3Client", bucket: str, found: S3Object, *, read_ahead: bool) -> RawFile:
+    compression = compression_of(found.name)
+    if found.inside is not None:
+        raw = found.inside.open(client, bucket, read_ahead=read_ahead)
+    else:
+        raw = ObjectFile(client, bucket, found)
+    if compression is None:
+        return raw
+    if isinstance(raw, ObjectFile):
+        raw = downloaded(raw, found.size, read_ahead=read_ahead)
+    return Decoded(raw, partial(decode, compression))

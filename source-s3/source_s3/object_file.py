@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from botocore.response import StreamingBody
 
@@ -27,12 +27,29 @@ BARREN_READS = 5  # broken connections in a row without one new byte
 FIRST_PAUSE_SECONDS = 0.1  # doubles each time
 
 
-class ObjectFile(io.RawIOBase):
-    """A readable, seekable raw file over one version of an object. TransientError names the object and the byte."""
+class RawFile(Protocol):
+    """What can be read ahead: seekable, binary, without a buffer. `stop`, from another thread: give up soon."""
 
-    def __init__(self, client: "S3Client", bucket: str, found: S3Object) -> None:
+    @property
+    def name(self) -> str: ...
+    def read(self, size: int, /) -> bytes: ...
+    def readinto(self, buffer: "WriteableBuffer", /) -> int: ...
+    def seek(self, offset: int, whence: int = ..., /) -> int: ...
+    def stop(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class ObjectFile(io.RawIOBase):
+    """A readable, seekable raw file over one version of an object. TransientError names the object and the byte.
+
+    With `part`, only over its bytes from the first number to before the second.
+    """
+
+    def __init__(self, client: "S3Client", bucket: str, found: S3Object, part: tuple[int, int] | None = None) -> None:
         super().__init__()
         self._client, self._bucket, self._object = client, bucket, found
+        self._first, self._end = part or (0, found.size)
+        self._size = self._end - self._first
         self._position = 0
         self._body: StreamingBody | None = None
         self._body_position = 0
@@ -52,7 +69,7 @@ class ObjectFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._object.size}[whence]
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if origin + offset < 0:
             raise ValueError(f"{self.name}: a seek to byte {origin + offset}, which is before its begin")
         self._position = origin + offset
@@ -64,7 +81,7 @@ class ObjectFile(io.RawIOBase):
             raise ValueError(f"{self.name}: read after it was closed")
         if size is None or size < 0:
             return self.readall()
-        wanted = min(size, PIECE_BYTES, max(0, self._object.size - self._position))
+        wanted = min(size, PIECE_BYTES, max(0, self._size - self._position))
         data = self._read_with_patience(wanted) if wanted else b""
         self._position += len(data)
         return data
@@ -94,7 +111,7 @@ class ObjectFile(io.RawIOBase):
                 break
             body = self._body_at_position()
             try:
-                with aws_errors(f"read {self.name} at byte {self._position}"):
+                with aws_errors(f"read {self.name} at byte {self._first + self._position}"):
                     data = body.read(wanted)
             except TransientError:
                 data = b""
@@ -103,8 +120,8 @@ class ObjectFile(io.RawIOBase):
                 return data
             self._drop_body()
         raise TransientError(
-            f"Could not read {self.name}: its answers end at byte {self._position} of {self._object.size}, "
-            f"{BARREN_READS} times in a row. Try again later."
+            f"Could not read {self.name}: its answers end at byte {self._first + self._position} of "
+            f"{self._object.size}, {BARREN_READS} times in a row. Try again later."
         )
 
     def _body_at_position(self) -> StreamingBody:
@@ -116,13 +133,14 @@ class ObjectFile(io.RawIOBase):
         return self._body
 
     def _request(self) -> StreamingBody:
-        first, size = self._position, self._object.size
+        first, end, size = self._first + self._position, self._end, self._object.size
+        wanted = f"bytes={first}-" if end == size else f"bytes={first}-{end - 1}"
         with aws_errors(f"read {self.name} at byte {first}"):
             answer = self._client.get_object(
-                Bucket=self._bucket, Key=self._object.key, IfMatch=f'"{self._object.etag}"', Range=f"bytes={first}-"
+                Bucket=self._bucket, Key=self._object.key, IfMatch=f'"{self._object.etag}"', Range=wanted
             )
-        expected = f"bytes {first}-{size - 1}/{size}"
-        found = answer.get("ContentRange") or (expected if first == 0 else "the whole object")
+        expected = f"bytes {first}-{end - 1}/{size}"
+        found = answer.get("ContentRange") or (expected if (first, end) == (0, size) else "the whole object")
         if found != expected:  # AWS never does so; other stores may ignore If-Match, or ranges
             answer["Body"].close()
             raise TransientError(
@@ -135,7 +153,7 @@ class ObjectFile(io.RawIOBase):
         """False when the connection broke on the way."""
         assert self._body is not None
         try:
-            with aws_errors(f"read {self.name} at byte {self._body_position}"):
+            with aws_errors(f"read {self.name} at byte {self._first + self._body_position}"):
                 skipped = self._body.read(gap) if gap else b""
         except TransientError:
             return False
@@ -154,7 +172,7 @@ class ReadAhead(io.RawIOBase):
     A seek out of the present piece throws away what is ahead; one inside it (a header read twice) costs nothing.
     """
 
-    def __init__(self, file: ObjectFile) -> None:
+    def __init__(self, file: RawFile) -> None:
         super().__init__()
         self._file = file
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
@@ -206,6 +224,10 @@ class ReadAhead(io.RawIOBase):
         self._position += count
         return count
 
+    def stop(self) -> None:
+        """From another thread: give up soon."""
+        self._file.stop()
+
     def close(self) -> None:
         if not self.closed:
             self._file.stop()
@@ -227,6 +249,15 @@ class ReadAhead(io.RawIOBase):
         except BaseException as error:
             self._failure = error
             raise
+
+
+def buffered(file: RawFile, size: int = BUFFER_BYTES) -> io.BufferedReader:
+    return io.BufferedReader(cast("io.RawIOBase", file), size)  # which calls no more than a RawFile has
+
+
+def downloaded(file: ObjectFile, size: int, *, read_ahead: bool) -> RawFile:
+    """For who decodes it from begin to end: with `read_ahead`, downloaded meanwhile. `size`: bytes; a piece is not."""
+    return ReadAhead(file) if read_ahead and size > PIECE_BYTES else file
 
 
 def open_object(client: "S3Client", bucket: str, found: S3Object, *, read_ahead: bool) -> io.BufferedReader:

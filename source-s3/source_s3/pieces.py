@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from source_s3.contents import fetch_contents, open_contents
+from source_s3.decompress import plain_name
 from source_s3.objects import S3Object
 from source_s3.overlap import overlapped
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.read import BadRow
-from source_s3.read.options import CsvFormat, ParquetFormat, UnstructuredFormat
+from source_s3.read.options import CsvFormat, UnstructuredFormat
 from source_s3.schema import LAST_MODIFIED, ROW, URL
 from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.messages import record_line
@@ -84,7 +85,7 @@ def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        place = where if error.where in {item.name, "the file"} else f"{where}, {error.where}"
+        place = where if error.where in {item.name, plain_name(item.name), "the file"} else f"{where}, {error.where}"
         raise DataError(place, error.reason) from error
     except ConfigError as error:
         if where in str(error):
@@ -107,7 +108,7 @@ def now() -> int:
 def _table(
     bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object, position: Mapping[str, int] | None
 ) -> Iterator[Piece]:
-    from source_s3.read import Batch, Reading, table_reader
+    from source_s3.read import SEEKING, Batch, Reading, table_reader
     from source_s3.read.typed import typed
     from source_s3.render import Template, render
 
@@ -132,8 +133,7 @@ def _table(
     def weigh(read: tuple[Batch, int]) -> int:
         return WEIGHT * int(read[0].rows.nbytes)
 
-    in_order = not isinstance(plan.format, ParquetFormat)
-    with open_contents(bucket.client, bucket.name, item, read_ahead=in_order) as file:
+    with open_contents(bucket.client, bucket.name, item, seeks=isinstance(plan.format, SEEKING)) as file:
         batches = table_reader(plan.format).read(file, plan.format, Reading(position))
         read = ((batch, file.tell()) for batch in batches)
         if item.size <= SMALL:  # others are read at the same time
@@ -149,7 +149,7 @@ def _document(bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3O
     assert isinstance(plan.format, UnstructuredFormat)
     content, problem = None, None
     try:
-        content = read_document(item.name, fetch_contents(bucket.client, bucket.name, item))
+        content = read_document(plain_name(item.name), fetch_contents(bucket.client, bucket.name, item))
     except DataError as error:
         if not plan.format.skip_unprocessable_files:
             raise

@@ -36,7 +36,10 @@ FORMATS: dict[FileType, Format] = {
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which objects belong to a stream. Sizes in bytes; times in UTC; `manifest`: the address of a list of objects."""
+    """Which objects belong to a stream. Sizes in bytes; times in UTC; `manifest`: the address of a list of objects.
+
+    `archives`: whether the members of archives are objects of their own.
+    """
 
     globs: Sequence[str]
     excluded: Sequence[str] = ()
@@ -46,6 +49,7 @@ class Selection:
     largest: int | None = None
     archived: Literal["Skip", "Refuse"] = "Skip"
     manifest: str | None = None
+    archives: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ def _plan(config: Config, stream: StreamConfig) -> StreamPlan:
         stream.max_file_size,
         stream.archived_objects,
         stream.manifest,
+        archives=not isinstance(config.delivery_method, FileTransfer),
     )
     hive = {"Parquet Only": isinstance(stream.format, ParquetFormat), "All Formats": True, "None": False}
     return StreamPlan(

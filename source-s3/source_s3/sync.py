@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from source_s3.bad_rows import BadRows, bad_rows_of
 from source_s3.checkpoint import INTERVAL, Checkpoint
+from source_s3.decompress import compression_of
 from source_s3.ledger import Entry, Listed, fingerprint, mtime_fingerprint
 from source_s3.objects import S3Object, list_objects
 from source_s3.pieces import SMALL, Bucket, Lines, Piece, now, read_object, timestamp
@@ -27,6 +29,7 @@ from vector_ingest.messages import estimate_line, record_line, status_line
 THREADS = 4  # objects at once: on two cores more only wait for each other
 IN_FLIGHT = 64 * 1024 * 1024  # bytes of small objects, and of the lines they become
 EXPANSION = 8  # a compressed Parquet file becomes so many times its size in lines, or fewer
+AHEAD = 4 * 1024 * 1024  # bytes of lines of a small object read ahead: nothing says what a compressed one becomes
 RESERVED = 100_000  # rows that may leave before the next state says how many could have left
 DELETES = 1000  # delete records in one piece of output
 
@@ -110,33 +113,45 @@ def _note(progress: Progress, listed: int, todo: Sequence[S3Object]) -> None:
 
 
 def _most_rows(plan: StreamPlan, item: S3Object) -> int:
-    """A line of text has at least two bytes; a Parquet file may have many rows in one."""
+    """A line of text has at least two bytes; a Parquet file may have many rows in one, and so may compressed text."""
     if isinstance(plan.format, UnstructuredFormat):
         return 1
-    return min(RESERVED, item.size // 2 + 1) if plan.format.filetype != "parquet" else RESERVED
+    dense = plan.format.filetype == "parquet" or compression_of(item.name)
+    return RESERVED if dense else min(RESERVED, item.size // 2 + 1)
 
 
 def _objects(
     stream: Stream, todo: Sequence[S3Object], marks: Mapping[str, int]
 ) -> Generator[tuple[S3Object, Iterator[Piece]], None, None]:
-    """The objects in order with their pieces. Small ones are read ahead in a pool, large ones as they are asked for."""
+    """The objects in order with their pieces. Small ones are read ahead in a pool, others as they are asked for."""
 
-    def work(item: S3Object) -> tuple[S3Object, list[Piece] | None]:
-        return item, list(_pieces(stream, item, marks)) if _is_small(stream.plan, item) else None
+    def work(item: S3Object) -> tuple[S3Object, list[Piece], Generator[Piece, None, None]]:
+        pieces = _pieces(stream, item, marks)
+        return item, _first(pieces) if _is_small(stream.plan, item) else [], pieces
 
     def weigh(item: S3Object) -> int:
-        return EXPANSION * item.size if _is_small(stream.plan, item) else 0
+        expected = AHEAD if compression_of(item.name) else EXPANSION * item.size
+        return expected if _is_small(stream.plan, item) else 0
 
     with (
         ThreadPoolExecutor(THREADS, thread_name_prefix="object") as pool,
         closing(in_order(todo, work, pool, weigh, IN_FLIGHT)) as results,
     ):
-        for item, pieces in results:
-            if pieces is not None:
-                yield item, iter(pieces)
-            else:
-                with closing(_pieces(stream, item, marks)) as large:
-                    yield item, large
+        for item, first, rest in results:
+            with closing(rest):
+                yield item, chain(first, rest)
+
+
+def _first(pieces: Iterator[Piece]) -> list[Piece]:
+    """All of them, if their lines have few enough bytes."""
+    first: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        first.append(piece)
+        size += len(piece.lines)
+        if size > AHEAD:
+            break
+    return first
 
 
 def _is_small(plan: StreamPlan, item: S3Object) -> bool:

@@ -85,6 +85,7 @@ READERS: Mapping[type, str] = {
     OrcFormat: "orc",
     ExcelFormat: "excel",
 }
+SEEKING = (ParquetFormat, OrcFormat, ExcelFormat)  # what is not read from begin to end
 
 
 def table_reader(options: TableFormat) -> TableReader:
