@@ -230,6 +230,7 @@ def test_a_file_without_rows_is_read() -> None:
         (written("long", [1, 2]), "expected a schema of records"),
         (written({"type": "array", "items": "long"}, [[1]]), "expected a schema of records, found array"),
     ],
+    ids=["empty", "text", "numbers", "arrays"],
 )  # fmt: skip
 def test_what_holds_no_avro_records_is_an_error_of_the_data(content: bytes, found: str) -> None:
     for call in (avro.schema, lambda file, options: list(avro.read(file, options, Reading()))):
