@@ -1,8 +1,11 @@
 """What a configuration leads to: `check` proves that it works, `discover` finds the streams and their schemas."""
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from heapq import nlargest
+from itertools import islice
 from typing import Any
 
 from source_s3.config import Config
@@ -11,12 +14,24 @@ from source_s3.objects import S3Object, list_objects
 from source_s3.pieces import Bucket, named
 from source_s3.plan import StreamPlan, plans
 from source_s3.read.options import UnstructuredFormat
-from source_s3.schema import DELETED_AT, LAST_MODIFIED, ROW, UPDATED_AT, URL, Properties, merge, stream_schema
+from source_s3.schema import (
+    ADDITIONAL,
+    DELETED_AT,
+    LAST_MODIFIED,
+    ROW,
+    TEXT,
+    UPDATED_AT,
+    URL,
+    Properties,
+    merge,
+    stream_schema,
+)
 from vector_ingest.aws import aws_errors, s3_client
 from vector_ingest.errors import ConfigError
 
-THREADS = 8  # files whose heads are read at once
-TEXT = {"type": ["null", "string"]}
+logger = logging.getLogger("airbyte")
+STREAMS, THREADS = 4, 8  # that are listed, and files whose heads are read, at once
+WHOLE: Properties = {"data": {"type": "object"}}
 DOCUMENT: Properties = {"document_key": TEXT, "content": TEXT, "_ab_source_file_parse_error": TEXT}
 
 
@@ -40,15 +55,18 @@ def check(config: Config) -> None:
 
 
 def discover(config: Config) -> list[dict[str, Any]]:
-    """The streams of a catalog. Each schema is taken from the stream's newest files."""
+    """The streams of a catalog. Each schema is taken from the stream's newest files.
+
+    DataError, ConfigError: a file among them that can't be read, by its name.
+    """
     bucket = bucket_of(config)
-    with ThreadPoolExecutor(THREADS) as pool:
-        streams = []
-        for plan in plans(config):
+    with ThreadPoolExecutor(STREAMS) as listers, ThreadPoolExecutor(THREADS) as readers:
+
+        def find(plan: StreamPlan) -> dict[str, Any]:
             sample = _sample(bucket, plan)
-            found = list(pool.map(lambda item, plan=plan: _properties(bucket, plan, item), sample))
-            streams.append(_stream(plan, found))
-    return streams
+            return _stream(plan, list(readers.map(partial(_properties, bucket, plan), sample)))
+
+        return list(listers.map(find, plans(config)))
 
 
 def _sample(bucket: Bucket, plan: StreamPlan) -> Sequence[S3Object]:
@@ -56,12 +74,13 @@ def _sample(bucket: Bucket, plan: StreamPlan) -> Sequence[S3Object]:
         return []  # the schema is known
     listing = list_objects(bucket.client, bucket.name, plan.selection)
     if plan.first_found:
-        return [item for item, _ in zip(listing, range(1), strict=False)]
+        return list(islice(listing, 1))
     return nlargest(plan.sampled, listing, key=lambda item: (item.last_modified, item.name))
 
 
 def _properties(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
     """The columns of one file, from its head or footer."""
+    from source_s3.partitions import partitions_of
     from source_s3.read import SEEKING, table_reader
 
     seeks = isinstance(plan.format, SEEKING)
@@ -69,20 +88,14 @@ def _properties(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
         if isinstance(plan.format, UnstructuredFormat):
             file.read(1)
             return DOCUMENT
-        return table_reader(plan.format).schema(file, plan.format)
+        columns = table_reader(plan.format).schema(file, plan.format)
+        return {**columns, **{name: TEXT for name in partitions_of(item) if plan.hive}}
 
 
 def _stream(plan: StreamPlan, found: Sequence[Properties]) -> dict[str, Any]:
-    columns: Properties = {}
-    for properties in found:
-        columns = merge(columns, properties)
+    """`found`: of the newest file first. It decides the order of the columns."""
     documents = isinstance(plan.format, UnstructuredFormat)
-    if documents:
-        columns = DOCUMENT
-    elif plan.types:
-        columns = {name: {"type": ["null", kind]} for name, kind in plan.types.items()}
-    if plan.schemaless:
-        columns = {"data": {"type": "object"}}
+    columns = DOCUMENT if documents else _columns(plan, found)
     keys = ["document_key"] if documents else [URL, ROW] if plan.rows_are_numbered else plan.keys
     return {
         "name": plan.name,
@@ -96,8 +109,27 @@ def _stream(plan: StreamPlan, found: Sequence[Properties]) -> dict[str, Any]:
     }
 
 
+def _columns(plan: StreamPlan, found: Sequence[Properties]) -> Properties:
+    if plan.schemaless:
+        return WHOLE
+    if plan.types:
+        return {name: {"type": ["null", kind]} for name, kind in plan.types.items()}
+    if not found:
+        logger.warning("Stream %s: no objects to take a schema from. Discover again when there are some.", plan.name)
+        return WHOLE
+    columns: Properties = {}
+    for properties in found:
+        columns = merge(columns, properties)
+    return columns
+
+
 def _added(plan: StreamPlan) -> Properties:
-    """Fields that are there only when deletions are sent."""
+    """Fields that are there only when deletions are sent, or by the policy Evolve."""
     moment = {"type": ["null", "string"], "format": "date-time"}
     added: Properties = {DELETED_AT: moment, UPDATED_AT: moment} if plan.deletions else {}
-    return added | ({ROW: {"type": ["null", "integer"]}} if plan.rows_are_numbered else {})
+    added |= {ROW: {"type": ["null", "integer"]}} if plan.rows_are_numbered else {}
+    return added | ({ADDITIONAL: {"type": ["null", "object"]}} if _evolves(plan) else {})
+
+
+def _evolves(plan: StreamPlan) -> bool:
+    return plan.validation == "Evolve" and not plan.schemaless and not isinstance(plan.format, UnstructuredFormat)

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from source_s3.contents import fetch_contents, open_contents
 from source_s3.decompress import plain_name
@@ -16,10 +16,15 @@ from source_s3.overlap import overlapped
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.read import BadRow
-from source_s3.read.options import CsvFormat, UnstructuredFormat
+from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import LAST_MODIFIED, ROW, URL
 from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.messages import record_line
+
+if TYPE_CHECKING:
+    from source_s3.read import Batch
+    from source_s3.render import Template
+    from source_s3.shape import Shaped
 
 Lines = bytes | memoryview
 SMALL = 2 * 1024 * 1024  # bytes: a table up to here is read whole by one thread
@@ -40,7 +45,8 @@ class Bucket:
 class Piece:
     """`rows` and `place` (bytes): where in the object it ends. `position`: what the reader takes to go on after it.
 
-    `refused`: bad rows that stood in it, or before it.
+    `refused`: bad rows that stood in it, or before it. `skipped`: rows that the validation policy left out of it, the
+    first of them described in `named`. Neither counts in `rows`. `stop`: why the stream ends after it, by that policy.
     """
 
     lines: Lines
@@ -49,6 +55,9 @@ class Piece:
     position: Mapping[str, int] | None
     place: int
     refused: Sequence[BadRow] = ()
+    skipped: int = 0
+    named: Sequence[str] = ()
+    stop: str | None = None
 
 
 def read_object(
@@ -71,7 +80,7 @@ def read_object(
     place = 0
     with named(bucket, item):
         try:
-            for piece in _table(bucket, plan, namespace, item, position):
+            for piece in _table(bucket, plan, namespace, item, position, rows, progress):
                 rows, place = piece.rows, piece.place
                 yield piece
         except DataError as error:  # there is no way to go on in this object
@@ -81,7 +90,7 @@ def read_object(
 @contextmanager
 def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
     """What is wrong inside a file is told with the file's name."""
-    where = item.name if item.bucket else f"s3://{bucket.name}/{item.name}"
+    where = _address(bucket, item)
     try:
         yield
     except DataError as error:
@@ -91,6 +100,10 @@ def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
         if where in str(error):
             raise
         raise ConfigError(f"{where}: {error}") from error
+
+
+def _address(bucket: Bucket, item: S3Object) -> str:
+    return item.name if item.bucket else f"s3://{bucket.name}/{item.name}"
 
 
 def facts(item: S3Object) -> dict[str, str]:
@@ -105,42 +118,112 @@ def now() -> int:
     return int(time.time() * 1000)
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """`first_row`: the number that its first row is delivered with, from 0. `shaped`: if that was needed to know it."""
+
+    batch: "Batch"
+    place: int
+    first_row: int
+    shaped: "Shaped | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What all batches of a file need on their way to lines. `where` is its address."""
+
+    plan: StreamPlan
+    partitions: Mapping[str, str | None]
+    template: "Template"
+    where: str
+
+    def shape(self, batch: "Batch") -> "Shaped":
+        from source_s3.shape import shape
+
+        return shape(batch.rows, batch.first_row, self.plan, self.partitions)
+
+    def piece(self, read: _Read) -> "tuple[Piece, Shaped]":
+        from source_s3.render import render
+
+        batch, shaped = read.batch, read.shaped or self.shape(read.batch)
+        lines, count = render(shaped.rows, read.first_row, self.template), shaped.rows.num_rows
+        stop = f"{self.where}, {shaped.stop}" if shaped.stop else None
+        resume = None if stop else batch.resume
+        end = read.first_row + count
+        return Piece(lines, count, end, resume, read.place, batch.refused, shaped.skipped, shaped.named, stop), shaped
+
+
 def _table(
-    bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object, position: Mapping[str, int] | None
+    bucket: Bucket,
+    plan: StreamPlan,
+    namespace: str | None,
+    item: S3Object,
+    position: Mapping[str, int] | None,
+    rows: int,
+    progress: Progress,
 ) -> Iterator[Piece]:
-    from source_s3.read import SEEKING, Batch, Reading, table_reader
-    from source_s3.read.typed import typed
-    from source_s3.render import Template, render
+    from source_s3.drift import Drift
+    from source_s3.partitions import partitions_of
+    from source_s3.read import SEEKING, Reading, table_reader
 
     assert not isinstance(plan.format, UnstructuredFormat)
-    template = Template(
+    partitions = partitions_of(item) if plan.hive else {}
+    table = _Table(plan, partitions, _template(plan, namespace, item, partitions), _address(bucket, item))
+    reading = Reading(position, frozenset(plan.columns) if plan.projects else None)
+    with (
+        open_contents(bucket.client, bucket.name, item, seeks=isinstance(plan.format, SEEKING)) as file,
+        closing(Drift(plan, item.name, progress)) as drift,
+    ):
+        batches = table_reader(plan.format).read(file, plan.format, reading)
+        read = _reads(batches, file, table, rows)
+        for piece, shaped in _pieces(read, table, overlap=item.size > SMALL):
+            drift.add(shaped)
+            yield piece
+
+
+def _reads(batches: Iterator["Batch"], file: BinaryIO, table: _Table, rows: int) -> Generator[_Read, None, None]:
+    """Where rows may be left out, they are here, in order: the next ones are numbered without gaps."""
+    for batch in batches:
+        if not table.plan.thins:
+            yield _Read(batch, file.tell(), batch.first_row)
+            continue
+        shaped = table.shape(batch)
+        yield _Read(batch, file.tell(), rows, shaped)
+        if shaped.stop:
+            return
+        rows += shaped.rows.num_rows
+
+
+def _pieces(
+    read: Generator[_Read, None, None], table: _Table, *, overlap: bool
+) -> Generator["tuple[Piece, Shaped]", None, None]:
+    """Of small files without overlap: others are read at the same time."""
+    if not overlap:
+        yield from map(table.piece, read)
+        return
+    with closing(overlapped(read, table.piece, _weight, IN_FLIGHT, RENDERERS)) as pieces:
+        yield from pieces
+
+
+def _weight(read: _Read) -> int:
+    return WEIGHT * int(read.batch.rows.nbytes)
+
+
+def _template(
+    plan: StreamPlan, namespace: str | None, item: S3Object, partitions: Mapping[str, str | None]
+) -> "Template":
+    from source_s3.render import Template
+    from source_s3.shape import constants
+
+    fields = {**constants(partitions, plan), **facts(item)}
+    return Template(
         plan.name,
         namespace,
         now(),
-        {name: json.dumps(value) for name, value in facts(item).items()},
+        {name: json.dumps(value) for name, value in fields.items()},
         ROW if plan.rows_are_numbered else None,
         plan.schemaless,
     )
-
-    def piece(read: tuple[Batch, int]) -> Piece:
-        batch, place = read
-        rows = batch.rows
-        if plan.types and not plan.schemaless and isinstance(plan.format, CsvFormat):
-            rows = typed(rows, plan.types, plan.format)
-        lines = render(rows, batch.first_row, template)
-        return Piece(lines, rows.num_rows, batch.first_row + rows.num_rows, batch.resume, place, batch.refused)
-
-    def weigh(read: tuple[Batch, int]) -> int:
-        return WEIGHT * int(read[0].rows.nbytes)
-
-    with open_contents(bucket.client, bucket.name, item, seeks=isinstance(plan.format, SEEKING)) as file:
-        batches = table_reader(plan.format).read(file, plan.format, Reading(position))
-        read = ((batch, file.tell()) for batch in batches)
-        if item.size <= SMALL:  # others are read at the same time
-            yield from map(piece, read)
-        else:
-            with closing(overlapped(read, piece, weigh, IN_FLIGHT, RENDERERS)) as pieces:
-                yield from pieces
 
 
 def _document(bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object, progress: Progress) -> Piece:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -19,6 +19,7 @@ from source_s3.read.options import (
     ParquetFormat,
     UnstructuredFormat,
 )
+from source_s3.schema import Declared
 from source_s3.stream_config import SAMPLED, BadRows, StreamConfig, ValidationPolicy, types_of
 
 FORMATS: dict[FileType, Format] = {
@@ -69,6 +70,7 @@ class StreamPlan:
     bad_rows: BadRows
     deletions: bool
     transfer: FileTransfer | None  # the files are copied as they are
+    columns: Declared = field(default_factory=dict)  # those of the configured catalog; empty: it says nothing of them
 
     @property
     def rows_are_numbered(self) -> bool:
@@ -77,8 +79,45 @@ class StreamPlan:
 
     @property
     def options(self) -> str:
-        """What changes the records of an unchanged file: part of the ledger's fingerprints."""
-        return f"{self.format.model_dump_json()}{json.dumps(self.types)}{self.schemaless}{self.rows_are_numbered}"
+        """What changes the records of an unchanged file: part of the ledger's fingerprints.
+
+        A changed catalog does not: as with Airbyte's source-s3, what was read stays read until it is refreshed.
+        """
+        policy = self.validation if self.validation in {"Skip Record", "Evolve"} and not self.schemaless else ""
+        partitions = "partitions" if self.hive else ""
+        form = f"{self.format.filetype}{self.format.model_dump_json(exclude_defaults=True)}{json.dumps(self.types)}"
+        return f"{form}{self.schemaless}{self.rows_are_numbered}{policy}{partitions}"
+
+    @property
+    def types_by_column(self) -> Mapping[str, str]:
+        """The JSON types that texts are cast to. A column of several types stays text."""
+        if self.schemaless or not self.columns:
+            return {} if self.schemaless else self.types
+        return {name: next(iter(kinds)) for name, kinds in self.columns.items() if len(kinds) == 1}
+
+    @property
+    def validates(self) -> bool:
+        """Whether each row is held against the catalog."""
+        return bool(self.columns) and not self.schemaless and self.validation != "Emit Record"
+
+    @property
+    def thins(self) -> bool:
+        """Whether rows are left out that do not conform to the catalog, or end the stream."""
+        return self.validates and self.validation != "Evolve"
+
+    @property
+    def projects(self) -> bool:
+        """Whether columns that the catalog lacks are left out: of CSV files as in Airbyte's source-s3.
+
+        Of Parquet, Avro and ORC it reads them all. With an input schema, or a policy that asks what is there, so do we.
+        """
+        if not self.columns or self.schemaless or self.validation == "Evolve":
+            return False
+        by_column = isinstance(self.format, ParquetFormat | AvroFormat | OrcFormat)
+        return isinstance(self.format, CsvFormat) or (by_column and not self.validates and not self.types)
+
+    def knows(self, column: str) -> bool:
+        return not self.columns or column in self.columns
 
 
 def plans(config: Config) -> list[StreamPlan]:

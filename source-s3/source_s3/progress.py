@@ -1,6 +1,7 @@
 """What a read tells while it runs and at its end: lines of the log."""
 
 import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from time import monotonic
@@ -26,6 +27,10 @@ class Progress:
     delete_records: int = 0
     refused: int = 0
     bad_rows: int = 0
+    skipped: int = 0  # rows that the validation policy leaves out
+    strange: set[str] = field(default_factory=set)  # columns that the catalog lacks
+    unfit: int = 0  # values that are not of their column's type
+    files_with_unfit: int = 0
     kept_at: str | None = None  # where bad rows are kept aside
     began: float = field(default_factory=monotonic)
     told: float = field(default_factory=monotonic)
@@ -45,6 +50,34 @@ class Progress:
         self.bad_rows += 1
         if self.bad_rows <= NAMED:
             logger.warning("Stream %s: bad row: %s", self.stream, message)
+
+    def skip(self, count: int, named: Sequence[str]) -> None:
+        """Rows that do not conform to the catalog. `named`: the first of them."""
+        for message in named[: max(0, NAMED - self.skipped)]:
+            logger.warning("Stream %s: row left out: %s", self.stream, message)
+        self.skipped += count
+
+    def meet(self, columns: Collection[str], fate: str) -> None:
+        """Columns that the catalog lacks, each told once. Called from the threads that parse."""
+        with self.lock:
+            new = [name for name in columns if name not in self.strange]
+            self.strange.update(new)
+        if new:
+            logger.warning(
+                "Stream %s: the files have columns that the catalog lacks, and that %s: %s. Refresh the connection's "
+                "schema to have them as columns.",
+                self.stream,
+                fate,
+                ", ".join(f"`{name}`" for name in new),
+            )
+
+    def miss(self, key: str, count: int, described: str) -> None:
+        """Values of one file that are not of their columns' types. Called from the threads that parse."""
+        with self.lock:
+            self.unfit += count
+            self.files_with_unfit += 1
+        if self.files_with_unfit <= NAMED:
+            logger.warning("Stream %s: %s: %s", self.stream, key, described)
 
     def tell(self, place: int) -> None:
         """At most one line in ten seconds. `place`: bytes read of the present object; readers are a little ahead."""
@@ -83,6 +116,15 @@ class Progress:
             f"{self.refused:,}",
             monotonic() - self.began,
         )
+        if self.skipped:
+            logger.warning("Stream %s: %s rows left out by the validation policy", self.stream, f"{self.skipped:,}")
+        if self.unfit:
+            logger.warning(
+                "Stream %s: %s values in %s files are not of their columns' types",
+                self.stream,
+                f"{self.unfit:,}",
+                f"{self.files_with_unfit:,}",
+            )
         if self.bad_rows:
             kept = f", kept in {self.kept_at}: `source-s3 replay` reads them again" if self.kept_at else ""
             logger.warning("Stream %s: %s bad rows%s", self.stream, f"{self.bad_rows:,}", kept)

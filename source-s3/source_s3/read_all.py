@@ -5,6 +5,7 @@ A stream that fails does not take the others along: they are read, and the whole
 
 import logging
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from source_s3.catalog import bucket_of
@@ -12,6 +13,7 @@ from source_s3.config import Config
 from source_s3.pieces import Lines
 from source_s3.plan import plans
 from source_s3.progress import Progress
+from source_s3.schema import declared
 from source_s3.sync import Configured, read_stream
 from vector_ingest.errors import EXPLAINED, ConfigError
 from vector_ingest.messages import status_line
@@ -47,7 +49,8 @@ def read_all(config: Config, configured: Sequence[Configured]) -> Generator[Line
         progress = Progress(stream.name)
         yield status_line(stream.name, stream.namespace, "STARTED")
         try:
-            yield from read_stream(bucket, known[stream.name], stream, progress)
+            plan = replace(known[stream.name], columns=stream.columns)
+            yield from read_stream(bucket, plan, stream, progress)
         except EXPLAINED as error:
             failures.append(error)
             progress.summary()
@@ -91,4 +94,5 @@ def _configured(entry: Mapping[str, Any], states: Mapping[tuple[str | None, str]
         entry["sync_mode"] == "full_refresh",
         entry.get("generation_id"),
         states.get((namespace, name), {}),
+        declared(entry["stream"].get("json_schema") or {}),
     )

@@ -5,7 +5,7 @@ element-wise, and the value buffer of the result is written as it is.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from vector_ingest.errors import DataError
 
 # Metadata of a column that holds JSON texts: one whole object a row, or one value.
 RAW_OBJECT, RAW_VALUE = {b"raw": b"object"}, {b"raw": b"value"}
+# Metadata of a last column that is no field: entries for `meta.changes` as JSON texts, a comma before each.
+CHANGES = {b"raw": b"changes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,11 @@ def render(rows: pa.RecordBatch, first_row: int, template: Template) -> memoryvi
     NaN and infinities become null, and the record says so in `meta.changes`. ConfigError: a type that can't be
     rendered. DataError: text that is not UTF-8; a date outside of the years 1 to 9999; two columns of one name.
     """
-    rows = _without_facts(rows, template)
+    rows, given = _given_changes(_without_facts(rows, template))
     if not rows.num_columns:
-        return _render_objects(pa.repeat(pa.scalar("{}", TEXT), rows.num_rows), first_row, template)
+        return _render_objects(pa.repeat(pa.scalar("{}", TEXT), rows.num_rows), first_row, template, given)
     if rows.schema.field(0).metadata == RAW_OBJECT:
-        return _render_objects(rows.column(0), first_row, template)
+        return _render_objects(rows.column(0), first_row, template, given)
     parts: list[pa.Array | pa.Scalar] = []
     literal = template.head() + ('"data":{' if template.wrapped else "")
     for field, column in zip(rows.schema, rows.columns, strict=True):
@@ -63,7 +65,7 @@ def render(rows: pa.RecordBatch, first_row: int, template: Template) -> memoryvi
         parts += [pa.scalar(f"{literal},{json.dumps(template.row_number)}:", TEXT), _numbers(first_row, rows.num_rows)]
         literal = ""
     tail = literal + template.tail()
-    changes = render_changes(rows)
+    changes = render_changes(rows, given)
     parts += [pa.scalar(f"{tail}}}}}\n", TEXT)] if changes is None else [pa.scalar(tail, TEXT), changes]
     return bytes_of(pc.binary_join_element_wise(*parts, EMPTY, null_handling="replace", null_replacement="null"))
 
@@ -75,6 +77,13 @@ def _without_facts(rows: pa.RecordBatch, template: Template) -> pa.RecordBatch:
     if template.wrapped or facts.isdisjoint(rows.schema.names):
         return rows
     return rows.select([name for name in rows.schema.names if name not in facts])
+
+
+def _given_changes(rows: pa.RecordBatch) -> tuple[pa.RecordBatch, Sequence[pa.Array]]:
+    last = rows.num_columns - 1
+    if last < 0 or rows.schema.field(last).metadata != CHANGES:
+        return rows, ()
+    return rows.select(list(range(last))), (rows.column(last),)
 
 
 def _numbers(first_row: int, count: int) -> pa.Array:
@@ -98,7 +107,7 @@ def _column(field: pa.Field, column: pa.Array) -> tuple[pa.Array, str]:
     return (inner, '"') if inner is not None else (to_json(column), "")
 
 
-def _render_objects(objects: pa.Array, first_row: int, template: Template) -> memoryview:
+def _render_objects(objects: pa.Array, first_row: int, template: Template, given: Sequence[pa.Array]) -> memoryview:
     """Lines from texts that are JSON objects already: the constants go in before the last brace."""
     if template.wrapped:
         parts = [pa.scalar(template.head() + '"data":', TEXT), objects]
@@ -113,4 +122,6 @@ def _render_objects(objects: pa.Array, first_row: int, template: Template) -> me
     if template.row_number is not None:
         parts += [pa.scalar(f"{comma}{json.dumps(template.row_number)}:", TEXT), _numbers(first_row, len(objects))]
         tail = template.tail()
-    return bytes_of(pc.binary_join_element_wise(*parts, pa.scalar(f"{tail}}}}}\n", TEXT), EMPTY))
+    changes = render_changes(pa.RecordBatch.from_arrays([], []), given)
+    parts += [pa.scalar(f"{tail}}}}}\n", TEXT)] if changes is None else [pa.scalar(tail, TEXT), changes]
+    return bytes_of(pc.binary_join_element_wise(*parts, EMPTY))

@@ -1,6 +1,7 @@
 """What a record has lost: NaN and infinities are null in JSON, and `meta.changes` names the fields that held one."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,12 @@ from source_s3.nested import Elements, children, elements, members, raw, run_of_
 Lost = npt.NDArray[np.bool_]
 
 
-def render_changes(rows: pa.RecordBatch) -> pa.Array | None:
-    """The end of each line where some row of the batch has lost a value; None where no row has."""
-    entries = []
+def render_changes(rows: pa.RecordBatch, given: Sequence[pa.Array] = ()) -> pa.Array | None:
+    """The end of each line where some row of the batch has lost a value; None where no row has.
+
+    `given`: entries as JSON texts, a comma before each, besides those that are seen here.
+    """
+    entries = [*given]
     for name, column in zip(rows.schema.names, rows.columns, strict=True):
         lost = _lost(column)
         if lost is not None and lost.any():

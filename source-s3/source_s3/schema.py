@@ -1,7 +1,10 @@
 """The JSON schema of a stream: a property for each column, merged over files, with the facts of the file.
 
-A column is nullable always: the next file may lack it. Where two files differ, a column has the types of both, but
-that an integer beside a number is a number, and a date beside a timestamp plain text.
+A column is nullable always: the next file may lack it. Where two files differ in a column,
+- of boolean, integer, number and text the wider one counts, in this order, as in Airbyte's source-s3;
+- an array or an object stands beside what the other has (there, the discovery fails);
+- the members of two objects and the elements of two arrays are merged by these rules;
+- what both say alike stays (a format, such as that of a date); what only one says does not.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,49 +19,61 @@ URL = "_ab_source_file_url"
 ROW = "_ab_source_file_row"
 DELETED_AT = "_ab_cdc_deleted_at"
 UPDATED_AT = "_ab_cdc_updated_at"
+ADDITIONAL = "_ab_additional_properties"  # what does not fit the catalog, under the policy Evolve
+ADDED = frozenset({LAST_MODIFIED, URL, ROW, DELETED_AT, UPDATED_AT, ADDITIONAL})
 
 Property = dict[str, Any]
 Properties = dict[str, Property]
+Declared = Mapping[str, frozenset[str]]  # JSON types by column, without null; none: any
+TEXT: Property = {"type": ["null", "string"]}
 ORDER = ("null", "boolean", "integer", "number", "string", "array", "object")
+ATOMS = ("boolean", "integer", "number", "string")  # from the narrowest to the widest
 
 
 def properties_of(columns: pa.Schema) -> Properties:
-    return {field.name: {"type": ["null", *_types(field.type)[0]], **_types(field.type)[1]} for field in columns}
+    return {field.name: _property(field.type) for field in columns}
 
 
 def properties_of_rows(rows: Iterable[Mapping[str, Any]]) -> Properties:
-    """From parsed JSON objects."""
+    """From parsed JSON objects. A column of which all values are null has the one type null."""
     properties: Properties = {}
     for row in rows:
         for name, value in row.items():
-            kinds = ["null"] if value is None else ["null", _json_type(value)]
-            properties = merge_one(properties, name, {"type": kinds})
-    return {
-        name: value if value["type"] != ["null"] else {"type": ["null", "string"]} for name, value in properties.items()
-    }
+            kinds = ["null"] if value is None else ["null", json_type_of(value)]
+            known = properties.get(name)
+            if known is None or kinds[-1] not in known["type"]:
+                properties[name] = _merged(known, {"type": kinds})
+    return properties
 
 
 def merge(one: Properties, other: Properties) -> Properties:
-    merged = dict(one)
-    for name, value in other.items():
-        merged = merge_one(merged, name, value)
+    return {**one, **{name: _merged(one.get(name), value) for name, value in other.items()}}
+
+
+def _merged(one: Property | None, other: Property) -> Property:
+    if one is None or _kinds(one) == {"null"}:
+        return other
+    if one == other or _kinds(other) == {"null"}:
+        return one
+    merged: Property = {"type": _widest(_kinds(one) | _kinds(other))}
+    for key in [key for key in one if key in other and key != "type"]:
+        mine, its = one[key], other[key]
+        if mine == its:
+            merged[key] = mine
+        elif isinstance(mine, dict) and isinstance(its, dict):
+            merged[key] = merge(mine, its) if key == "properties" else _merged(mine, its)
     return merged
 
 
-def merge_one(properties: Properties, name: str, value: Property) -> Properties:
-    known = properties.get(name)
-    if known is None:
-        properties[name] = value
-    elif known != value:
-        kinds = {*known["type"], *value["type"]}
-        if "number" in kinds:
-            kinds.discard("integer")
-        same_format = known.get("format") == value.get("format") and "format" in known
-        properties[name] = {
-            "type": sorted(kinds, key=ORDER.index),
-            **({"format": known["format"]} if same_format else {}),
-        }
-    return properties
+def _kinds(value: Property) -> set[str]:
+    kinds = value.get("type", [])
+    return {kinds} if isinstance(kinds, str) else {*kinds}
+
+
+def _widest(kinds: set[str]) -> list[str]:
+    """With one of the types of which each holds those before it."""
+    atoms = [kind for kind in ATOMS if kind in kinds]
+    return ["null", *atoms[-1:], *(kind for kind in ("array", "object") if kind in kinds)]
 
 
 def stream_schema(properties: Properties, extra: Properties) -> dict[str, Any]:
@@ -67,12 +82,39 @@ def stream_schema(properties: Properties, extra: Properties) -> dict[str, Any]:
         LAST_MODIFIED: {"type": ["null", "string"], "format": "date-time"},
         URL: {"type": ["null", "string"]},
     }
+    known = {name: value if _kinds(value) != {"null"} else TEXT for name, value in properties.items()}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",
         "additionalProperties": True,
-        "properties": {**properties, **extra, **facts},
+        "properties": {**known, **extra, **facts},
     }
+
+
+def declared(json_schema: Mapping[str, Any]) -> Declared:
+    """The columns of a configured catalog's schema, without what the connector adds; empty: it says nothing of them.
+
+    The object `data` alone is what `discover` gives for a stream without files: nothing is known then either.
+    AttributeError, TypeError: no JSON schema.
+    """
+    columns = {
+        name: frozenset(_kinds(value) - {"null"})
+        for name, value in (json_schema.get("properties") or {}).items()
+        if name not in ADDED
+    }
+    return {} if columns == {"data": frozenset({"object"})} else columns
+
+
+def json_types(kind: pa.DataType) -> frozenset[str]:
+    """The JSON types that values of an Arrow type are written as: one, but for unions."""
+    return frozenset(_types(kind)[0])
+
+
+def _property(kind: pa.DataType) -> Property:
+    if pa.types.is_null(kind):
+        return {"type": ["null"]}
+    kinds, more = _types(kind)
+    return {"type": ["null", *kinds], **more}
 
 
 def _types(kind: pa.DataType) -> tuple[list[str], Property]:
@@ -116,7 +158,7 @@ def _other_types(kind: pa.DataType) -> tuple[list[str], Property]:
     )
 
 
-def _json_type(value: object) -> str:
+def json_type_of(value: object) -> str:
     match value:
         case bool():
             return "boolean"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from source_s3.older_forms import warn_of_unknown
 from source_s3.read.options import Format
 
-JSON_TYPES = ("string", "integer", "number", "boolean", "array", "object")
+JSON_TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 SAMPLED = 10  # files that a schema is taken from where the user sets no number, as in Airbyte's source-s3
 ValidationPolicy = Literal["Emit Record", "Skip Record", "Wait for Discover", "Evolve"]
 
@@ -85,8 +85,10 @@ class StreamConfig(BaseModel):
     validation_policy: ValidationPolicy = Field(
         "Emit Record",
         title="Validation Policy",
-        description="Records that do not fit the schema are emitted as they are.",
-        json_schema_extra=form(5, enum=["Emit Record"]),
+        description="What becomes of rows that do not fit the connection's schema. Emit: they are emitted as they are. "
+        "Skip: they are left out and counted. Wait: the stream ends with an error at the first one, until the schema "
+        "is refreshed. Evolve: what does not fit is moved into the field `_ab_additional_properties`.",
+        json_schema_extra=form(5),
     )
     input_schema: str | None = Field(
         None,
@@ -184,13 +186,6 @@ class StreamConfig(BaseModel):
             warn_of_unknown(stream, cls.model_fields, f"The stream {stream.get('name')!r}")
         return stream
 
-    @field_validator("validation_policy")
-    @classmethod
-    def _emits(cls, value: str) -> str:
-        if value != "Emit Record":
-            raise ValueError(f"the policy {value!r} is not supported yet: set it to 'Emit Record' or leave it out")
-        return value
-
     @field_validator("input_schema")
     @classmethod
     def _maps_names_to_types(cls, value: str | None) -> str | None:
@@ -204,6 +199,10 @@ class StreamConfig(BaseModel):
 
 
 def types_of(input_schema: str | None) -> dict[str, str]:
+    """JSON types by column. `float` stands for number; blanks around them and the case of types do not count.
+
+    ValueError: anything else.
+    """
     if not input_schema:
         return {}
     try:
@@ -212,6 +211,20 @@ def types_of(input_schema: str | None) -> dict[str, str]:
         raise ValueError(
             f"expected a JSON object of column names and types, found text that is no JSON: {error}"
         ) from None
-    if not isinstance(types, dict) or not all(kind in JSON_TYPES for kind in types.values()):
-        raise ValueError(f"expected a JSON object of column names and types, each one of {', '.join(JSON_TYPES)}")
-    return types
+    if not isinstance(types, dict):
+        raise ValueError(f"expected a JSON object of column names and types, found {input_schema}")  # noqa: TRY004
+    return {_name(name): _type(name, kind) for name, kind in types.items()}
+
+
+def _name(name: str) -> str:
+    if not name.strip():
+        raise ValueError("expected a JSON object of column names and types, found a column without a name")
+    return name.strip()
+
+
+def _type(name: str, kind: Any) -> str:
+    found = kind.strip().casefold() if isinstance(kind, str) else None
+    found = "number" if found == "float" else found
+    if found not in JSON_TYPES:
+        raise ValueError(f"expected one of {', '.join(JSON_TYPES)} as the type of the column {name!r}, found {kind!r}")
+    return found

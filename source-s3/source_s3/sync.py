@@ -7,7 +7,7 @@ wins where two hold the same record; the listing therefore ends before the readi
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -21,8 +21,9 @@ from source_s3.pieces import SMALL, Bucket, Lines, Piece, now, read_object, time
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.read.options import UnstructuredFormat
-from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL
+from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL, Declared
 from source_s3.stream_state import Resume, StreamState
+from vector_ingest.errors import ConfigError
 from vector_ingest.in_order import in_order
 from vector_ingest.messages import estimate_line, record_line, status_line
 
@@ -43,6 +44,7 @@ class Configured:
     full_refresh: bool
     generation: int | None
     state: Mapping[str, Any]
+    columns: Declared = field(default_factory=dict)  # of its schema; empty: it says nothing of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,10 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
         yield piece.lines
         rows = piece.rows
         progress.records += piece.records
+        progress.skip(piece.skipped, piece.named)
         progress.tell(piece.place)
+        if piece.stop is not None:
+            raise ConfigError(piece.stop)
         stream.checkpoint.count(piece.records, len(piece.lines))
         if piece.position is not None and stream.checkpoint.is_due():
             state.resume = Resume(item.name, mark, piece.position, rows)

@@ -176,8 +176,6 @@ BAD: dict[str, tuple[Mapping[str, Any], str]] = {
         "`sync_deletions`.*primary key.*'s'.*[Rr]emove",
     ),
     # What Airbyte's own source-s3 has and this one lacks:
-    "skip records": (long(stream(validation_policy="Skip Record")), "`streams.0.validation_policy`.*not supported yet"),
-    "wait": (long(stream(validation_policy="Wait for Discover")), "`streams.0.validation_policy`.*not supported yet"),
     "ocr": (long(stream("unstructured", {"strategy": "ocr_only"})), "`streams.0.format.strategy`.*'auto'"),
     "hi_res": (long(stream("unstructured", {"strategy": "hi_res"})), "`streams.0.format.strategy`.*'auto'"),
     "remote processing": (
