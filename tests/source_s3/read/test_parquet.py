@@ -11,6 +11,7 @@ import pytest
 
 from source_s3.read import Batch, Reading, parquet
 from source_s3.read.options import ParquetFormat
+from source_s3.render import Template, render
 from vector_ingest.errors import DataError
 
 TABLE = pa.table({"n": range(10_000), "text": [f"text {number % 50}" for number in range(10_000)]})
@@ -62,10 +63,14 @@ def test_empty_row_groups_are_passed_over() -> None:
     assert sum(batch.rows.num_rows for batch in batches(file.getvalue(), found[0].resume)) == 5
 
 
-def test_decimals_are_text_or_floats_as_the_user_wants() -> None:
-    content = written(pa.table({"d": pa.array([decimal.Decimal("1.10"), None])}))
-    assert batches(content)[0].rows.column(0).to_pylist() == [decimal.Decimal("1.10"), None]
-    assert batches(content, decimal_as_float=True)[0].rows.column(0).to_pylist() == [1.1, None]
+def test_decimals_are_text_or_numbers_of_all_their_digits_as_the_user_wants() -> None:
+    content = written(pa.table({"d": pa.array([decimal.Decimal("12345678901234567.10"), None])}))
+    for as_float, text in ((False, '"12345678901234567.10"'), (True, "12345678901234567.10")):
+        (batch,) = batches(content, decimal_as_float=as_float)
+        lines = bytes(render(batch.rows, 0, Template("s", None, 1, {}))).decode()
+        assert [line.split('"data":')[1].split(',"emitted')[0] for line in lines.splitlines()] == [
+            f'{{"d":{text}}}', '{"d":null}',
+        ]  # fmt: skip
     for as_float, kind in ((False, "string"), (True, "number")):
         options = ParquetFormat(decimal_as_float=as_float)
         assert parquet.schema(io.BytesIO(content), options) == {"d": {"type": ["null", kind]}}
