@@ -100,7 +100,12 @@ class CsvFormat(BaseModel):
     )
     inference_type: Literal["None", "Primitive Types Only"] = Field(
         "None",
-        **_field("Inference Type", "None: every column is text.", airbyte_hidden=True),
+        **_field(
+            "Inference Type",
+            "None: every column is text. Primitive Types Only: a column whose first values are all numbers, or all "
+            "words for true and false, is of that type.",
+            airbyte_hidden=True,
+        ),
     )
     ignore_errors_on_fields_mismatch: bool = Field(
         False,
@@ -110,13 +115,6 @@ class CsvFormat(BaseModel):
             order=12,
         ),
     )
-
-    @field_validator("inference_type")
-    @classmethod
-    def _infers_nothing(cls, value: str) -> str:
-        if value != "None":
-            raise ValueError(f"{value!r} is not supported yet: leave it out, and give the types by `input_schema`")
-        return value
 
     @field_validator("delimiter")
     @classmethod
@@ -137,6 +135,7 @@ class CsvFormat(BaseModel):
     @classmethod
     def _known_encoding(cls, value: str | None) -> str:
         try:
+            "".encode(value or "utf8")  # some that Python knows are of bytes to bytes
             return codecs.lookup(value or "utf8").name
         except LookupError:
             raise ValueError(f"expected the name of an encoding that Python knows, found {value!r}") from None
