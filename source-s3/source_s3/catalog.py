@@ -8,6 +8,7 @@ from heapq import nlargest
 from itertools import islice
 from typing import Any
 
+from source_s3 import raw_copy
 from source_s3.config import Config
 from source_s3.contents import open_contents
 from source_s3.objects import S3Object, list_objects
@@ -70,7 +71,7 @@ def discover(config: Config) -> list[dict[str, Any]]:
 
 
 def _sample(bucket: Bucket, plan: StreamPlan) -> Sequence[S3Object]:
-    if isinstance(plan.format, UnstructuredFormat) or plan.types or plan.schemaless:
+    if plan.transfer or isinstance(plan.format, UnstructuredFormat) or plan.types or plan.schemaless:
         return []  # the schema is known
     listing = list_objects(bucket.client, bucket.name, plan.selection)
     if plan.first_found:
@@ -83,6 +84,9 @@ def _properties(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
     from source_s3.partitions import partitions_of
     from source_s3.read import SEEKING, table_reader
 
+    if plan.transfer:
+        raw_copy.read_head(bucket, item)
+        return {}
     seeks = isinstance(plan.format, SEEKING)
     with named(bucket, item), open_contents(bucket.client, bucket.name, item, seeks=seeks, read_ahead=False) as file:
         if isinstance(plan.format, UnstructuredFormat):
@@ -94,6 +98,8 @@ def _properties(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
 
 def _stream(plan: StreamPlan, found: Sequence[Properties]) -> dict[str, Any]:
     """`found`: of the newest file first. It decides the order of the columns."""
+    if plan.transfer:
+        return raw_copy.stream_of(plan)
     documents = isinstance(plan.format, UnstructuredFormat)
     columns = DOCUMENT if documents else _columns(plan, found)
     keys = ["document_key"] if documents else [URL, ROW] if plan.rows_are_numbered else plan.keys

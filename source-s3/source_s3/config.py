@@ -143,6 +143,11 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _deletions_need_keys_of_ours(self) -> "Config":
+        if self.sync_deletions and isinstance(self.delivery_method, FileTransfer):
+            raise ValueError(
+                "`sync_deletions` can't be used with `use_file_transfer`: no record says that a copied file is gone. "
+                "Turn one of them off"
+            )
         for stream in self.streams:
             if self.sync_deletions and stream.keys and not isinstance(stream.format, UnstructuredFormat):
                 raise ValueError(

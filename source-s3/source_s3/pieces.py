@@ -73,6 +73,11 @@ def read_object(
 
     DataError (of a document) and ConfigError name the object, and the place in it.
     """
+    if plan.transfer is not None:
+        from source_s3.raw_copy import copy_object
+
+        yield copy_object(bucket, plan, namespace, item)
+        return
     if isinstance(plan.format, UnstructuredFormat):
         with named(bucket, item):
             yield _document(bucket, plan, namespace, item, progress)

@@ -75,7 +75,9 @@ class StreamPlan:
     @property
     def rows_are_numbered(self) -> bool:
         """Whether the rows of a table carry their number, to have a key that a deletion can name."""
-        return self.deletions and not self.keys and not isinstance(self.format, UnstructuredFormat)
+        return (
+            self.deletions and not self.transfer and not self.keys and not isinstance(self.format, UnstructuredFormat)
+        )
 
     @property
     def options(self) -> str:
@@ -86,7 +88,8 @@ class StreamPlan:
         policy = self.validation if self.validation in {"Skip Record", "Evolve"} and not self.schemaless else ""
         partitions = "partitions" if self.hive else ""
         form = f"{self.format.filetype}{self.format.model_dump_json(exclude_defaults=True)}{json.dumps(self.types)}"
-        return f"{form}{self.schemaless}{self.rows_are_numbered}{policy}{partitions}"
+        copied = self.transfer.model_dump_json() if self.transfer else ""
+        return f"{form}{self.schemaless}{self.rows_are_numbered}{policy}{partitions}{copied}"
 
     @property
     def types_by_column(self) -> Mapping[str, str]:

@@ -20,6 +20,7 @@ from source_s3.objects import S3Object, list_objects
 from source_s3.pieces import SMALL, Bucket, Lines, Piece, now, read_object, timestamp
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
+from source_s3.raw_copy import require_names_differ
 from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL, Declared
 from source_s3.stream_state import Resume, StreamState
@@ -86,6 +87,7 @@ def read_stream(
     state.done = diff.ledger
     wanted = {*diff.new, *diff.changed}
     todo = [item for item in objects.values() if item.name in wanted]
+    require_names_differ(plan, todo)
     gone = {key for found in (diff, state.pending.diff(listed)) for key, _ in found.gone}
     _note(progress, len(objects), todo)
     checkpoint = Checkpoint(plan.name, configured.namespace, progress.warn, interval)
@@ -157,7 +159,8 @@ def _first(pieces: Iterator[Piece]) -> list[Piece]:
 
 
 def _is_small(plan: StreamPlan, item: S3Object) -> bool:
-    return isinstance(plan.format, UnstructuredFormat) or item.size <= SMALL
+    """Raw copies too: they lie on the disk, and what is not yet handed over is bounded."""
+    return plan.transfer is not None or isinstance(plan.format, UnstructuredFormat) or item.size <= SMALL
 
 
 def _resume_of(stream: Stream, item: S3Object, mark: int) -> Resume | None:
