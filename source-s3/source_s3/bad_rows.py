@@ -11,7 +11,7 @@ from source_s3.pieces import Bucket
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.quarantine import Kept, Quarantine, kept
-from source_s3.quarantine_places import place_at
+from source_s3.quarantine_places import place_at, prove_writable
 from source_s3.read import BadRow
 from source_s3.stream_config import BadRows as Policy
 from source_s3.stream_config import Quarantine as Keep
@@ -41,11 +41,15 @@ class BadRows:
         if rows:
             self._with_bad_rows = item.name
 
-    def finish(self, item: S3Object) -> None:
-        """All of the object was read. What was kept of other versions is out of date."""
+    def finish(self, item: S3Object, *, whole: bool) -> None:
+        """The object was read to its end. What was kept of other versions is out of date.
+
+        `whole`: from its begin, so that it has no bad rows but those of now.
+        """
         if self._quarantine is not None:
             self.flush()
-            self._quarantine.forget(item.name, item.etag if self._with_bad_rows == item.name else None)
+            is_clean = whole and self._with_bad_rows != item.name
+            self._quarantine.forget(item.name, but=None if is_clean else item.etag)
 
     def forget(self, name: str) -> None:
         """The object is gone."""
@@ -77,6 +81,12 @@ class BadRows:
     def _where(self, item: S3Object, row: BadRow) -> str:
         name = item.name if item.bucket else self._address + item.name
         return name if row.where in {item.name, "the file"} else f"{name}, {row.where}"
+
+
+def prove_place(bucket: Bucket, plan: StreamPlan) -> None:
+    """ConfigError or TransientError: bad rows are to be kept aside, and can't be."""
+    if isinstance(plan.bad_rows, Keep):
+        prove_writable(place_at(plan.bad_rows.place, bucket.client))
 
 
 def quarantine_of(bucket: Bucket, plan: StreamPlan) -> Quarantine | None:

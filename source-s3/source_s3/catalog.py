@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from source_s3 import raw_copy
+from source_s3.bad_rows import prove_place
 from source_s3.config import Config
 from source_s3.contents import open_contents
 from source_s3.objects import S3Object, list_objects
@@ -46,6 +47,7 @@ def check(config: Config) -> None:
     with aws_errors(f"list s3://{bucket.name}"):
         bucket.client.list_objects_v2(Bucket=bucket.name, MaxKeys=1)
     for plan in plans(config):
+        prove_place(bucket, plan)
         first = next(list_objects(bucket.client, bucket.name, plan.selection), None)
         if first is None:
             raise ConfigError(

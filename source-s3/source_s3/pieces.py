@@ -46,7 +46,8 @@ class Piece:
     """`rows` and `place` (bytes): where in the object it ends. `position`: what the reader takes to go on after it.
 
     `refused`: bad rows that stood in it, or before it. `skipped`: rows that the validation policy left out of it, the
-    first of them described in `named`. Neither counts in `rows`. `stop`: why the stream ends after it, by that policy.
+    first of them described in `named`. Neither counts in `rows`. `missing`: the numbers of rows that can't be rendered;
+    these count. `stop`: why the stream ends after it, by the validation policy.
     """
 
     lines: Lines
@@ -57,6 +58,7 @@ class Piece:
     refused: Sequence[BadRow] = ()
     skipped: int = 0
     named: Sequence[str] = ()
+    missing: Sequence[int] = ()
     stop: str | None = None
 
 
@@ -148,14 +150,25 @@ class _Table:
         return shape(batch.rows, batch.first_row, self.plan, self.partitions)
 
     def piece(self, read: _Read) -> "tuple[Piece, Shaped]":
-        from source_s3.render import render
+        from source_s3.isolate import render_good
 
         batch, shaped = read.batch, read.shaped or self.shape(read.batch)
-        lines, count = render(shaped.rows, read.first_row, self.template), shaped.rows.num_rows
-        stop = f"{self.where}, {shaped.stop}" if shaped.stop else None
-        resume = None if stop else batch.resume
-        end = read.first_row + count
-        return Piece(lines, count, end, resume, read.place, batch.refused, shaped.skipped, shaped.named, stop), shaped
+        parts = list(render_good(shaped.rows, read.first_row, self.template))
+        lines = parts[0].lines if len(parts) == 1 else b"".join(part.lines for part in parts)
+        bad = [part.bad for part in parts if part.bad is not None]
+        piece = Piece(
+            lines,
+            shaped.rows.num_rows - len(bad),
+            read.first_row + shaped.rows.num_rows,
+            None if shaped.stop else batch.resume,
+            read.place,
+            [*batch.refused, *(row for _, row in bad)],
+            shaped.skipped,
+            shaped.named,
+            [number for number, _ in bad],
+            f"{self.where}, {shaped.stop}" if shaped.stop else None,
+        )
+        return piece, shaped
 
 
 def _table(

@@ -186,6 +186,8 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
             state.begin(item.name, mark, piece.rows + RESERVED)
             yield stream.state_line()
         yield piece.lines
+        for number in piece.missing:
+            yield from _delete_rows(stream, item.name, number, min(number, state.rows_before(item.name)))
         rows = piece.rows
         progress.records += piece.records
         progress.skip(piece.skipped, piece.named)
@@ -198,7 +200,7 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
             yield stream.state_line()
     if stream.plan.rows_are_numbered:
         yield from _delete_rows(stream, item.name, rows + 1, state.rows_before(item.name))
-    stream.bad_rows.finish(item)
+    stream.bad_rows.finish(item, whole=resume is None)
     state.finish(item.name, Entry(mark, rows if stream.plan.rows_are_numbered else 0), timestamp(item.last_modified))
     progress.read += 1
     progress.read_bytes += item.size

@@ -182,10 +182,6 @@ BAD: dict[str, tuple[Mapping[str, Any], str]] = {
         long(stream("unstructured", {"processing": {"mode": "api", "api_key": SECRET}})),
         "`streams.0.format.processing.mode`.*'local'",
     ),
-    "inferred types": (
-        long(stream(reading={"inference_type": "Primitive Types Only"})),
-        "`streams.0.format.inference_type`.*not supported yet.*input_schema",
-    ),
     "version 3": (
         {"dataset": "s", "path_pattern": "**", "format": {"filetype": "csv"}, "provider": {"bucket": "b"}},
         "`dataset`.*version 3.*streams",

@@ -1,0 +1,158 @@
+"""What becomes of rows that can't be read: by policy, through whole syncs over HTTP."""
+
+import io
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from source_s3.config import Config
+from source_s3.quarantine import Kept, Quarantine
+from source_s3.quarantine_places import place_at
+from tests.conftest import Bucket
+from tests.destination_commands import Ended
+from tests.servers.faulty_s3 import FaultyS3, Rule
+from tests.source_s3.commands import last_states, records
+from tests.source_s3.test_sync import sync
+
+HEAD = "id,text\n"
+GOOD, BAD, SECOND = "1,a\n", "1,2,3\n", "2,b\n"
+SKIP: dict[str, Any] = {"type": "skip"}
+
+
+def settings(bucket: Bucket, bad_rows: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
+    stream = {"name": "files", "globs": ["*.csv"], "format": {"filetype": "csv"}}
+    return {**bucket.sign_in(), "streams": [stream | ({"bad_rows": bad_rows} if bad_rows else {})], **more}
+
+
+def aside(bucket: Bucket, **more: Any) -> dict[str, Any]:
+    return {"type": "quarantine", "place": f"s3://{bucket.name}/bad/", **more}
+
+
+def kept(bucket: Bucket) -> list[Kept]:
+    return list(Quarantine(place_at(f"s3://{bucket.name}/bad/", bucket.client), "files").rows())
+
+
+def ids(ended: Ended) -> list[int]:
+    return [int(record["id"]) for record in records(ended)]
+
+
+def warnings(ended: Ended) -> str:
+    return "\n".join(log["message"] for log in ended.of("LOG") if log["level"] == "WARN")
+
+
+def test_the_first_bad_row_ends_the_stream_by_default(bucket: Bucket) -> None:
+    bucket.put("a.csv", HEAD + GOOD + BAD + SECOND)
+    ended = sync(settings(bucket, None))
+    assert ended.code == 1
+    assert f"s3://{bucket.name}/a.csv, line 3: expected" in ended.errors
+    assert "`bad_rows`" in ended.errors
+
+
+def test_bad_rows_are_passed_over_and_the_object_is_done(bucket: Bucket) -> None:
+    bucket.put("a.csv", HEAD + GOOD + BAD + SECOND + BAD)
+    ended = sync(settings(bucket, SKIP))
+    assert (ended.code, ids(ended)) == (0, [1, 2])
+    again = sync(settings(bucket, SKIP), last_states(ended))
+    assert ids(again) == []
+
+
+def test_one_bad_row_more_than_allowed_ends_the_stream(bucket: Bucket) -> None:
+    bucket.put("a.csv", HEAD + GOOD + BAD * 3)
+    assert sync(settings(bucket, SKIP | {"most": 3})).code == 0
+    ended = sync(settings(bucket, SKIP | {"most": 2}))
+    assert ended.code == 1
+    assert "line 5" in ended.errors
+    assert "more than the 2 that `bad_rows` allows" in ended.errors
+
+
+def test_bad_rows_are_kept_aside_with_their_places_and_reasons(bucket: Bucket) -> None:
+    bucket.put("a.csv", HEAD + GOOD + BAD)
+    bucket.put("b.csv", HEAD + BAD + SECOND)
+    ended = sync(settings(bucket, aside(bucket)))
+    assert (ended.code, ids(ended)) == (0, [1, 2])
+    found = {(row.object, row.where, row.raw) for row in kept(bucket)}
+    assert found == {("a.csv", "line 3", BAD.strip().encode()), ("b.csv", "line 2", BAD.strip().encode())}
+
+
+def test_no_state_leaves_before_the_bad_rows_are_durable(bucket: Bucket, proxy: FaultyS3) -> None:
+    bucket.put("a.csv", HEAD + GOOD + BAD)
+    proxy.rules.append(Rule("answer", method="PUT", path="/bad/", status=403, code="AccessDenied", times=None))
+    ended = sync({**settings(bucket, aside(bucket)), "endpoint": proxy.endpoint})
+    assert ended.code == 1
+    assert "quarantine" in ended.errors
+    assert ended.of("STATE") == []
+
+
+def test_a_mended_object_takes_its_bad_rows_out_of_the_quarantine(bucket: Bucket) -> None:
+    bucket.put("a.csv", HEAD + GOOD + BAD)
+    first = sync(settings(bucket, aside(bucket)))
+    bucket.put("a.csv", HEAD + GOOD + BAD + BAD)
+    second = sync(settings(bucket, aside(bucket)), last_states(first))
+    assert [row.where for row in kept(bucket)] == ["line 3", "line 4"]
+    bucket.put("a.csv", HEAD + GOOD + SECOND)
+    sync(settings(bucket, aside(bucket)), last_states(second))
+    assert kept(bucket) == []
+
+
+def test_an_object_that_is_gone_takes_its_bad_rows_along(bucket: Bucket) -> None:
+    bucket.put("a.csv", HEAD + GOOD + BAD)
+    bucket.put("b.csv", HEAD + GOOD)
+    first = sync(settings(bucket, aside(bucket)))
+    bucket.client.delete_object(Bucket=bucket.name, Key="a.csv")
+    sync(settings(bucket, aside(bucket)), last_states(first))
+    assert kept(bucket) == []
+
+
+def test_a_sync_that_runs_twice_keeps_each_bad_row_once(bucket: Bucket) -> None:
+    bucket.put("a.csv", HEAD + GOOD + BAD)
+    sync(settings(bucket, aside(bucket)))
+    sync(settings(bucket, aside(bucket)))
+    assert len(kept(bucket)) == 1
+
+
+def test_numbered_rows_stay_without_gaps_so_that_deletions_find_them(bucket: Bucket) -> None:
+    bucket.put("a.csv", HEAD + GOOD + BAD + SECOND)
+    ended = sync(settings(bucket, SKIP, sync_deletions=True))
+    assert [record["_ab_source_file_row"] for record in records(ended)] == [1, 2]
+
+
+def unreadable(texts: list[bytes]) -> bytes:
+    """A Parquet file with text that need not be UTF-8."""
+    column = pa.array(texts, pa.binary())
+    file = io.BytesIO()
+    text = pa.Array.from_buffers(pa.string(), len(column), column.buffers())
+    pq.write_table(pa.table({"id": pa.array(range(1, len(texts) + 1)), "text": text}), file)
+    return file.getvalue()
+
+
+def test_a_row_that_can_not_be_rendered_keeps_its_number_and_what_it_was_before_is_deleted(bucket: Bucket) -> None:
+    stream = {"name": "files", "globs": ["*"], "format": {"filetype": "parquet"}, "bad_rows": SKIP}
+    config = {**bucket.sign_in(), "streams": [stream], "sync_deletions": True}
+    bucket.put("a", unreadable([b"a", b"b", b"c"]))
+    first = sync(config)
+    bucket.put("a", unreadable([b"a", b"\xff", b"c", b"d", b"\xff"]))
+    ended = sync(config, last_states(first))
+    assert ended.code == 0
+    rows = [(record["_ab_source_file_row"], "_ab_cdc_deleted_at" in record) for record in records(ended)]
+    assert sorted(rows) == [(1, False), (2, True), (3, False), (4, False)]
+
+
+def test_what_can_not_be_read_on_ends_the_object_and_not_the_stream(bucket: Bucket) -> None:
+    stream = {"name": "files", "globs": ["*"], "format": {"filetype": "parquet"}, "bad_rows": SKIP}
+    bucket.put("a", "no Parquet at all")
+    bucket.put("b", unreadable([b"a"]))
+    ended = sync({**bucket.sign_in(), "streams": [stream]})
+    assert (ended.code, ids(ended)) == (0, [1])
+
+
+def test_a_place_that_is_none_is_refused_by_check(bucket: Bucket) -> None:
+    from source_s3.catalog import check
+    from vector_ingest.errors import ConfigError
+    from vector_ingest.spec import parse_config
+
+    bucket.put("a.csv", HEAD + GOOD)
+    parsed = parse_config(Config, settings(bucket, {"type": "quarantine", "place": "relative"}))
+    with pytest.raises(ConfigError, match="s3://bucket/folder/"):
+        check(parsed)
