@@ -7,6 +7,7 @@ import json
 import math
 import random
 import uuid
+from pathlib import Path
 from typing import Any
 
 import cramjam
@@ -17,6 +18,9 @@ from source_s3.read import Batch, Reading, avro
 from source_s3.read.avro_blocks import Block, number_bytes, read_blocks, read_header
 from source_s3.read.options import AvroFormat
 from source_s3.render import Template, render
+from tests.conftest import Bucket
+from tests.destination_commands import run
+from tests.source_s3.commands import arguments, catalog, config, read, records
 from vector_ingest.errors import DataError
 
 MOMENT = dt.datetime.fromisoformat("2024-07-01T12:30:00.120+00:00")
@@ -285,3 +289,13 @@ def test_a_truncated_file_says_so() -> None:
         found = batches(whole[:size])
         (refused,) = [row for batch in found for row in batch.refused]
         assert "found the end of the file" in refused.reason
+
+
+def test_the_command_finds_the_schema_and_reads_the_rows(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("rows.avro", written(SCHEMA, ROWS[:1_000], codec="snappy"))
+    settings = config(bucket, file_type="avro")
+    (found,) = run(arguments(tmp_path, "discover", settings)).of("CATALOG")
+    assert found["streams"][0]["json_schema"]["properties"]["id"] == {"type": ["null", "integer"]}
+    ended = read(tmp_path, settings, catalog())
+    assert ended.code == 0
+    assert [{name: row[name] for name in ("id", "text")} for row in records(ended)] == ROWS[:1_000]

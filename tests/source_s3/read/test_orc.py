@@ -5,6 +5,7 @@ import decimal
 import io
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,9 @@ from pyarrow import orc as writer
 from source_s3.read import BadRow, Batch, Reading, orc
 from source_s3.read.options import OrcFormat
 from source_s3.render import Template, render
+from tests.conftest import Bucket
+from tests.destination_commands import run
+from tests.source_s3.commands import arguments, catalog, config, read, records
 from vector_ingest.errors import DataError, TransientError
 
 CHANCE = random.Random(1)
@@ -191,3 +195,13 @@ def test_each_type_becomes_what_the_renderer_makes_of_it(array: pa.Array, wanted
 def test_a_moment_that_arrow_can_not_hold_refuses_its_stripe_instead_of_becoming_another() -> None:
     (bad,) = refused(batches(written(pa.table({"c": pa.array([-(2**55)], pa.timestamp("us"))}))))
     assert "out of range" in bad.reason
+
+
+def test_the_command_finds_the_schema_and_reads_the_rows(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("rows.orc", WHOLE)
+    settings = config(bucket, file_type="orc")
+    (found,) = run(arguments(tmp_path, "discover", settings)).of("CATALOG")
+    assert found["streams"][0]["json_schema"]["properties"]["n"] == {"type": ["null", "integer"]}
+    ended = read(tmp_path, settings, catalog())
+    assert ended.code == 0
+    assert [{name: row[name] for name in ("n", "text")} for row in records(ended)] == TABLE.to_pylist()
