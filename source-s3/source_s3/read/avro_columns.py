@@ -43,7 +43,7 @@ CLASSES: Mapping[str, type] = {
     "null": type(None), "boolean": bool, "int": int, "long": int, "float": float, "double": float, "string": str,
     "enum": str, "bytes": bytes, "fixed": bytes, "array": list, "map": dict, "record": dict, "date": dt.date,
     "time-millis": dt.time, "time-micros": dt.time, "decimal": decimal.Decimal, "uuid": uuid.UUID,
-    **{name: dt.datetime for name in MOMENTS if "nanos" not in name},
+    **{name: int if "nanos" in name else dt.datetime for name in MOMENTS},
 }  # fmt: skip
 
 
@@ -84,7 +84,8 @@ def bare(kind: Any) -> Any:
     if isinstance(kind, list):
         return kind if len([one for one in kind if one != "null"]) > 1 else [bare(one) for one in kind]
     if isinstance(kind, dict):
-        kept = {name: value for name, value in kind.items() if name != "logicalType" and not name.startswith("__")}
+        # A named type keeps its own: it may be used in such a union too.
+        kept = {name: value for name, value in kind.items() if name != "logicalType" or "name" in kind}
         return {name: bare(value) if name in {"type", "items", "values"} else value for name, value in kept.items()} | (
             {"fields": [{**field, "type": bare(field["type"])} for field in kind["fields"]]} if "fields" in kind else {}
         )
@@ -148,7 +149,7 @@ def _union(kind: Any, values: Values, avro: Avro) -> pa.Array:
     if len(types) == 1:
         return build(types[0], values, avro)
     accepts = [_accepts(one, avro) for one in types]
-    codes = [next((code for code, fits in enumerate(accepts) if fits(value)), len(types)) for value in values]
+    codes = [len(types) if value is None else _code(value, accepts) for value in values]
     places, members = np.zeros(len(values), np.int32), []
     for code in range(len(types) + 1):
         rows = [row for row, found in enumerate(codes) if found == code]
@@ -158,9 +159,20 @@ def _union(kind: Any, values: Values, avro: Avro) -> pa.Array:
     return pa.UnionArray.from_dense(pa.array(codes, pa.int8()), pa.array(places), members)
 
 
+def _code(value: Any, accepts: Sequence[Callable[[Any], bool]]) -> int:
+    for code, fits in enumerate(accepts):
+        if fits(value):
+            return code
+    raise ValueError(f"a value of the class {type(value).__name__} is of no type of its union")
+
+
 def _accepts(kind: Any, avro: Avro) -> Callable[[Any], bool]:
     kind = resolved(kind, avro)
-    wanted, name = CLASSES.get(name_of(kind), bytes), kind.get("name")
+    meaning = name_of(kind)
+    wanted, name = (
+        bytes if kind["type"] == "fixed" and meaning == "uuid" else CLASSES.get(meaning, bytes),
+        kind.get("name"),
+    )
     return lambda value: value[0] == name if isinstance(value, tuple) else type(value) is wanted
 
 

@@ -149,6 +149,22 @@ def test_a_union_of_several_types_keeps_each_values_own() -> None:
     ]
 
 
+def test_a_named_type_is_the_same_inside_and_outside_of_a_union() -> None:
+    fixed = logical("fixed", "decimal", name="D", size=4, precision=9, scale=2)
+    key = logical("fixed", "uuid", name="U", size=16)
+    nanos = logical("long", "timestamp-nanos")
+    schema = record(("d", fixed), ("u", key), ("one", ["null", "D", "string"]), ("two", ["U", "bytes", nanos, "null"]))
+    value = decimal.Decimal("1.20")
+    rows = [
+        {"d": value, "u": KEY.bytes, "one": value, "two": ("U", KEY.bytes)},
+        {"d": value, "u": KEY.bytes, "one": "x", "two": 10**9},
+        {"d": value, "u": KEY.bytes, "one": None, "two": None},
+    ]
+    wanted = [("1.20", str(KEY)), ("x", "1970-01-01T00:00:01+00:00"), (None, None)]
+    found = [line["data"] for line in lines(batches(written(schema, rows)))]
+    assert found == [{"d": "1.20", "u": str(KEY), "one": one, "two": two} for one, two in wanted]
+
+
 def test_a_type_that_holds_itself_and_a_type_used_twice_are_followed() -> None:
     tree = {"type": "record", "name": "n.s.Node", "fields": [
         {"name": "v", "type": logical("int", "date")},
