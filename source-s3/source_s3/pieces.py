@@ -147,7 +147,7 @@ class _Table:
     def shape(self, batch: "Batch") -> "Shaped":
         from source_s3.shape import shape
 
-        return shape(batch.rows, batch.first_row, self.plan, self.partitions)
+        return shape(batch, self.plan, self.partitions)
 
     def piece(self, read: _Read) -> "tuple[Piece, Shaped]":
         from source_s3.isolate import render_good

@@ -28,6 +28,7 @@ from source_s3.json_text import EMPTY
 from source_s3.partitions import Partitions, with_partitions, without
 from source_s3.plan import StreamPlan
 from source_s3.progress import NAMED
+from source_s3.read import Batch
 from source_s3.read.options import CsvFormat
 from source_s3.read.typed import Masks, Typed, typed
 from source_s3.render import RAW_OBJECT
@@ -62,11 +63,9 @@ class Shaped:
     stop: str | None = None
 
 
-def shape(rows: pa.RecordBatch, first_row: int, plan: StreamPlan, partitions: Partitions) -> Shaped:
-    """`first_row`: the number of the first row in its file, from 0, for what is told of rows.
-
-    `partitions`: those of the file, of which `constants` are left to the template of its lines.
-    """
+def shape(batch: Batch, plan: StreamPlan, partitions: Partitions) -> Shaped:
+    """`partitions`: those of the file, of which `constants` are left to the template of its lines."""
+    rows, first_row = batch.rows, batch.first_row
     is_raw = bool(rows.num_columns) and rows.schema.field(0).metadata == RAW_OBJECT
     rows = rows if is_raw else without(rows, partitions)
     rows = with_partitions(rows, _rest(partitions, plan))
@@ -76,11 +75,11 @@ def shape(rows: pa.RecordBatch, first_row: int, plan: StreamPlan, partitions: Pa
     cast = _cast(without(rows, dict.fromkeys(left_out)), plan)
     if plan.validates:
         shaped = _table(cast, first_row, plan)
-        return replace(shaped, strange=[*shaped.strange, *left_out])
-    unfit = {
-        name: _unfit(cast.rows, name, mask, first_row, plan.types_by_column[name]) for name, mask in cast.unfit.items()
-    }
-    return Shaped(_with_nulled(cast.rows, cast.nulled), left_out, unfit)
+    else:
+        types = plan.types_by_column
+        unfit = {name: _unfit(cast.rows, name, mask, first_row, types[name]) for name, mask in cast.unfit.items()}
+        shaped = Shaped(_with_nulled(cast.rows, cast.nulled), unfit=unfit)
+    return replace(shaped, strange=[*shaped.strange, *left_out, *batch.left_out])
 
 
 def constants(partitions: Partitions, plan: StreamPlan) -> Partitions:
@@ -125,7 +124,7 @@ def _objects(rows: pa.RecordBatch, first_row: int, plan: StreamPlan) -> Shaped:
     counts = Counter(name for bad in misfits for name in bad)
     first = {name: row for row, bad in reversed([*enumerate(misfits)]) for name in bad}
     unfit = {
-        name: Unfit(count, f"row {first_row + first[name] + 1}, {describe(first[name], name)}")
+        name: Unfit(count, f"row {first_row + first[name] + 1:,}, {describe(first[name], name)}")
         for name, count in counts.items()
         if name in plan.columns
     }
@@ -140,7 +139,7 @@ def _those_that_fit(
     bad = np.flatnonzero(~fit)
     if not len(bad):
         return Shaped(rows)
-    named = [f"row {first_row + row + 1}, {describe(row)}" for row in bad[:NAMED].tolist()]
+    named = [f"row {first_row + row + 1:,}, {describe(row)}" for row in bad[:NAMED].tolist()]
     if plan.validation == "Wait for Discover":
         return Shaped(rows.slice(0, int(bad[0])), stop=f"{named[0]}. {REMEDY}")
     return Shaped(rows.filter(pa.array(fit)), skipped=len(bad), named=named)
@@ -148,7 +147,9 @@ def _those_that_fit(
 
 def _unfit(rows: pa.RecordBatch, name: str, mask: pa.BooleanArray, first_row: int, expected: str) -> Unfit:
     row = mask.index(True).as_py()
-    return Unfit(mask.true_count, f"row {first_row + row + 1}, {wrong_type(name, expected, text_at(rows, name, row))}")
+    return Unfit(
+        mask.true_count, f"row {first_row + row + 1:,}, {wrong_type(name, expected, text_at(rows, name, row))}"
+    )
 
 
 def _with_nulled(rows: pa.RecordBatch, nulled: Masks) -> pa.RecordBatch:

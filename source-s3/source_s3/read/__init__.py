@@ -42,13 +42,15 @@ class Batch:
     """`first_row`: the number of its first row in the file, from 0; rows that are refused are not counted.
 
     `resume` is what `read` takes to go on after this batch, JSON-able; None where the format can't tell.
-    `refused` stood among the rows, or between them and those of the batch before.
+    `refused` stood among the rows, or between them and those of the batch before. `left_out`: the file's columns that
+    were not wanted.
     """
 
     rows: pa.RecordBatch
     first_row: int
     resume: Resume | None
     refused: Sequence[BadRow] = ()
+    left_out: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

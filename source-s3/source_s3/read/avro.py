@@ -40,16 +40,18 @@ def read(file: BinaryIO, options: AvroFormat, reading: Reading) -> Iterator[Batc
     byte, row = (resume["byte"], resume["row"]) if (resume := reading.resume) else (header.end, 0)
     avro = _avro(header.schema, options)
     container = Container(bare(header.schema))
+    wanted = reading.columns
+    left_out = [field["name"] for field in avro.fields if wanted is not None and field["name"] not in wanted]
     refused: list[BadRow] = []
     for group in _groups(read_blocks(file, header, byte)):
         blocks = [block for block in group if isinstance(block, Block)]
         refused += [block for block in group if isinstance(block, BadRow)]
-        for part in _parts(blocks, container, avro, reading.columns):
+        for part in _parts(blocks, container, avro, wanted):
             refused += part.refused
             if part.rows is not None:
                 count = part.rows.num_rows
                 position = {"byte": part.end, "row": row + count} if part.end is not None else None
-                yield Batch(part.rows, row, position, tuple(refused))
+                yield Batch(part.rows, row, position, tuple(refused), left_out)
                 row += count
                 refused.clear()
     if refused:

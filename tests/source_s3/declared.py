@@ -1,0 +1,50 @@
+"""Reads of one stream whose configured catalog says which columns it has."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from source_s3.config import Config
+from source_s3.plan import plans
+from source_s3.read_all import configured_streams, read_all
+from tests.conftest import Bucket
+from tests.destination_commands import Ended
+from tests.source_s3.commands import catalog
+from vector_ingest.errors import ConfigError, DataError, TransientError
+from vector_ingest.spec import parse_config
+
+
+def settings(bucket: Bucket, file_type: str = "csv", form: Mapping[str, Any] | None = None, **more: Any) -> Any:
+    """One stream called `files`. `form`: more of its format."""
+    stream = {"name": "files", "globs": ["**"], "format": {"filetype": file_type, **(form or {})}, **more}
+    return {**bucket.sign_in(), "streams": [stream]}
+
+
+def read(config: Any, columns: Mapping[str, Any] | None = None, states: Sequence[Any] = ()) -> Ended:
+    """One whole read in this process. `columns`: JSON types of the catalog, as a name or a list of names."""
+    parsed = parse_config(Config, config)
+    chosen = catalog(*[plan.name for plan in plans(parsed)])
+    for entry in chosen["streams"]:
+        kinds = {name: kind if isinstance(kind, list) else ["null", kind] for name, kind in (columns or {}).items()}
+        properties = {name: {"type": kind} for name, kind in kinds.items()}
+        entry["stream"]["json_schema"] = {"type": "object", "properties": properties} if columns is not None else {}
+    messages: list[Any] = []
+    try:
+        for lines in read_all(parsed, configured_streams(chosen, states)):
+            messages += [json.loads(line) for line in bytes(lines).splitlines()]
+    except (ConfigError, DataError, TransientError) as error:
+        return Ended(1, messages, str(error))
+    return Ended(0, messages, "")
+
+
+def rows(ended: Ended) -> list[dict[str, Any]]:
+    """The records' data without the facts of the file."""
+    return [
+        {name: value for name, value in record["data"].items() if not name.startswith("_ab_source_file_")}
+        for record in ended.of("RECORD")
+    ]
+
+
+def changes(ended: Ended) -> list[list[str]]:
+    """For each record, the fields that became null."""
+    return [[change["field"] for change in record.get("meta", {}).get("changes", [])] for record in ended.of("RECORD")]
