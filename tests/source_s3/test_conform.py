@@ -251,3 +251,52 @@ def test_json_rows_are_judged_as_value_by_value(lines: list[dict[str, Any]], col
         for line in lines
     ]
     assert shaped("Evolve") == moved
+
+
+ARROW: dict[pa.DataType, tuple[str, st.SearchStrategy[Any]]] = {
+    pa.bool_(): ("boolean", st.booleans()),
+    pa.int32(): ("integer", st.integers(-9, 9)),
+    pa.float64(): ("number", st.floats(-9, 9)),
+    pa.large_string(): ("string", st.text(max_size=3)),
+    pa.list_(pa.int64()): ("array", st.lists(st.integers(-9, 9), max_size=2)),
+    pa.struct([("x", pa.string())]): ("object", st.fixed_dictionaries({"x": st.text(max_size=2)})),
+    pa.null(): ("", st.none()),
+}
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pa.RecordBatch:
+    count = draw(st.integers(1, 4))
+    columns = {}
+    for name in draw(st.lists(NAMES, min_size=1, unique=True)):
+        kind = draw(st.sampled_from([*ARROW]))
+        columns[name] = pa.array(draw(st.lists(st.none() | ARROW[kind][1], min_size=count, max_size=count)), kind)
+    return pa.RecordBatch.from_pydict(columns)
+
+
+@options(max_examples=200, deadline=None)
+@given(tables(), st.dictionaries(NAMES, KINDS, min_size=1))
+def test_columns_are_judged_as_value_by_value(rows: pa.RecordBatch, columns: dict[str, list[str]]) -> None:
+    """But that a null in a column which the catalog lacks is not moved."""
+
+    def shaped(policy: str) -> list[dict[str, Any]]:
+        made = shape(Batch(rows, 0, None), plan(policy, columns), {})
+        rendered = bytes(render(made.rows, 0, Template("s", None, 1, {})))
+        return [json.loads(line)["record"]["data"] for line in rendered.splitlines()]
+
+    lines, extra = rows.to_pylist(), set(rows.schema.names) - set(columns)
+    bad = [
+        {
+            name: value
+            for name, value in line.items()
+            if value is not None and (name in extra or not fits(value, columns[name]))
+        }
+        for line in lines
+    ]
+    assert shaped("Skip Record") == [line for line, wrong in zip(lines, bad, strict=True) if not wrong and not extra]
+    moved = [
+        {name: None if name in wrong else value for name, value in line.items() if name not in extra}
+        | ({ADDITIONAL: wrong or None} if extra or any(bad) else {})
+        for line, wrong in zip(lines, bad, strict=True)
+    ]
+    assert shaped("Evolve") == moved

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from source_s3.render import Template, render
-from source_s3.schema import merge, properties_of, properties_of_rows, stream_schema
+from source_s3.schema import declared, merge, properties_of, properties_of_rows, stream_schema
 from tests.source_s3.arrow_rows import table
 
 TEXT: dict[str, Any] = {"type": ["null", "string"]}
@@ -88,3 +88,47 @@ def test_the_schema_of_a_stream_has_the_facts_of_the_file_last() -> None:
     found = stream_schema({"a": TEXT, "_ab_source_file_url": {"type": ["null", "integer"]}}, {"row": TEXT})
     assert found["properties"]["_ab_source_file_url"] == TEXT
     assert set(found["properties"]) == {"a", "row", "_ab_source_file_url", "_ab_source_file_last_modified"}
+
+
+def test_the_wider_of_two_plain_types_counts_and_others_stand_side_by_side() -> None:
+    def merged(*kinds: str) -> list[str]:
+        both: dict[str, Any] = {}
+        for kind in kinds:
+            both = merge(both, {"c": {"type": kind}})
+        found: list[str] = both["c"]["type"]
+        return found
+
+    assert merged("boolean", "integer") == merged("integer", "boolean") == ["null", "integer"]
+    assert merged("string", "number", "boolean") == ["null", "string"]
+    assert merged("array", "integer", "number") == ["null", "number", "array"]
+    assert merged("object", "string", "array") == ["null", "string", "array", "object"]
+
+
+def test_members_and_elements_are_merged_like_columns() -> None:
+    one = {"type": ["null", "object"], "properties": {"a": {"type": "integer"}, "b": TEXT}, "title": "x"}
+    other = {"type": ["null", "object"], "properties": {"a": {"type": "number"}, "c": TEXT}, "title": "y"}
+    assert merge({"c": one}, {"c": other})["c"] == {
+        "type": ["null", "object"],
+        "properties": {"a": {"type": ["null", "number"]}, "b": TEXT, "c": TEXT},
+    }
+    lists = [{"type": ["null", "array"], "items": {"type": kind}} for kind in ("integer", "string")]
+    assert merge({"c": lists[0]}, {"c": lists[1]})["c"]["items"] == TEXT
+    assert merge({"c": one}, {"c": {"type": "object"}})["c"] == {"type": ["null", "object"]}
+
+
+def test_a_column_without_values_is_text() -> None:
+    assert stream_schema(properties_of(pa.schema([("c", pa.null())])), {})["properties"]["c"] == TEXT
+
+
+@pytest.mark.parametrize(
+    ("json_schema", "wanted"),
+    [
+        ({}, {}),
+        ({"properties": None}, {}),
+        ({"properties": {"data": {"type": "object"}, "_ab_source_file_url": TEXT}}, {}),
+        ({"properties": {"a": {"type": "integer"}, "b": TEXT}}, {"a": {"integer"}, "b": {"string"}}),
+        ({"properties": {"a": {}, "b": {"type": ["null"]}}}, {"a": set(), "b": set()}),
+    ],
+)
+def test_a_catalog_declares_the_types_of_columns(json_schema: dict[str, Any], wanted: dict[str, set[str]]) -> None:
+    assert declared(json_schema) == wanted

@@ -89,3 +89,27 @@ def test_columns_that_are_not_named_stay_as_they_are() -> None:
     )
     found = typed(rows, {"b": "integer", "gone": "integer"}, CsvFormat())
     assert found.rows.to_pydict() == {"a": ["1"], "b": [2]}
+
+
+def test_the_values_that_stay_text_and_those_that_become_null_are_told() -> None:
+    rows = pa.RecordBatch.from_pydict(
+        {
+            "a": pa.array(["1", "x", None, "1.5"], pa.large_string()),
+            "b": pa.array(["nan", "y", None, "1"], pa.large_string()),
+            "c": pa.array(["inf", "2", None, "1"], pa.large_string()),
+        }
+    )
+    found = typed(rows, {"a": "integer", "b": "number", "c": "number"}, CsvFormat())
+    assert {name: mask.to_pylist() for name, mask in found.unfit.items()} == {
+        "a": [False, True, False, True],
+        "b": [False, True, False, False],
+    }
+    assert {name: mask.to_pylist() for name, mask in found.nulled.items()} == {"b": [True, False, False, False]}
+    assert found.rows.column("c").type == pa.float64()
+
+
+def test_a_sliced_batch_is_typed_like_a_whole_one() -> None:
+    rows = pa.RecordBatch.from_pydict({"a": pa.array(["x", "1", "y", "2"], pa.large_string())}).slice(1)
+    found = typed(rows, {"a": "integer"}, CsvFormat())
+    assert found.rows.column("a").to_pylist() == ["1", '"y"', "2"]
+    assert found.unfit["a"].to_pylist() == [False, True, False]
