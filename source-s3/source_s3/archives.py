@@ -15,6 +15,7 @@ from source_s3.objects import S3Object
 from source_s3.plan import Selection
 from source_s3.tar_members import Spools, tar_members
 from source_s3.zip_members import zip_members
+from vector_ingest.errors import DataError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -64,8 +65,15 @@ def reaches_into(key: str, selection: Selection) -> bool:
     return _kind(key) == ZIP or any(_fits(key, pattern.partition("#")[0]) for pattern in selection.globs)
 
 
-def names_archive(key: str, pattern: str) -> bool:
-    """Whether a glob means an archive as a whole, such as `*.zip`, and so all its members; `*` matches them itself."""
+def means_member(key: str, member: str, pattern: str) -> bool:
+    """Whether a glob that does not match `key#member` as a whole, as in Airbyte's source-s3, means it nevertheless.
+
+    So does one that names an archive, such as `*.zip` (while `*` matches members itself), and one whose parts before
+    and after a `#` match key and member: there, `**` is any folders.
+    """
+    outer, hash_sign, inner = pattern.partition("#")
+    if hash_sign:
+        return _fits(key, outer) and _fits(member, inner)
     return _fits(key, pattern) and not _fits(f"{key}#", pattern)
 
 
@@ -88,16 +96,24 @@ def _members(client: "S3Client", bucket: str, spools: Spools, archive: S3Object)
         if kind == ZIP
         else partial(tar_members, client, where, archive, TARS[kind], spools)
     )
+    try:
+        return _kept(archive, listing())
+    except DataError as error:
+        place = "" if error.where in {"the file", "the archive"} else f", {error.where}"
+        raise DataError(f"s3://{where}/{archive.key}{place}", error.reason) from error
+
+
+def _kept(archive: S3Object, members: Iterator[S3Object]) -> list[S3Object]:
     found: dict[str, S3Object] = {}
     twice = nested = 0
-    for item in listing():
-        member = item.member or ""
-        if not member or member.endswith("/") or _is_of_macos(member):
+    for item in members:
+        name = item.member or ""
+        if not name or name.endswith("/") or _is_of_macos(name):
             continue
-        nested += _kind(member) is not None
-        twice += member in found
-        if _kind(member) is None:
-            found[member] = item
+        nested += _kind(name) is not None
+        twice += name in found
+        if _kind(name) is None:
+            found[name] = item
     if twice:
         logger.warning("%s: %s files inside of it are hidden by later ones of the same name", archive.name, twice)
     if nested:

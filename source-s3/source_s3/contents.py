@@ -16,6 +16,7 @@ from vector_ingest.errors import DataError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+DECODED_AHEAD = 8  # pieces: nothing that is decoded waits for the network
 DOCUMENT = 512 * 1024 * 1024  # bytes: a document that is decoded to more would take too much memory
 
 
@@ -35,7 +36,9 @@ def open_contents(
         with raw:
             spool = Spool(raw.name, raw.read)
         raw = spool.part(0, spool.size)
-    return buffered(ReadAhead(raw) if read_ahead and not seeks else raw)
+    if seeks or not read_ahead:
+        return buffered(raw)
+    return buffered(ReadAhead(raw, DECODED_AHEAD) if isinstance(raw, Decoded) else ReadAhead(raw))
 
 
 def fetch_contents(client: "S3Client", bucket: str, found: S3Object) -> bytes:

@@ -166,7 +166,8 @@ class Decoded(io.RawIOBase):
                 piece = next(self._pieces, None)
             except DataError as error:
                 end = self._piece_start + len(self._piece)
-                raise DataError(f"after byte {end} of the decoded content", error.reason) from error
+                where = f"after byte {end} of the decoded content" if end else error.where
+                raise DataError(where, error.reason) from error
             if piece is None:
                 return False
             self._piece_start += len(self._piece)

@@ -167,14 +167,14 @@ class ObjectFile(io.RawIOBase):
 
 
 class ReadAhead(io.RawIOBase):
-    """A file downloaded by a thread of its own up to 8 MiB ahead of its reader.
+    """A file read by a thread of its own up to `pieces` ahead of its reader.
 
     A seek out of the present piece throws away what is ahead; one inside it (a header read twice) costs nothing.
     """
 
-    def __init__(self, file: RawFile) -> None:
+    def __init__(self, file: RawFile, pieces: int = PIECES_AHEAD) -> None:
         super().__init__()
-        self._file = file
+        self._file, self._most = file, pieces
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
         self._ahead: deque[Future[bytes]] = deque()
         self._piece = memoryview(b"")
@@ -236,7 +236,7 @@ class ReadAhead(io.RawIOBase):
         super().close()
 
     def _next_piece(self) -> bytes:
-        while len(self._ahead) < PIECES_AHEAD:
+        while len(self._ahead) < self._most:
             self._ahead.append(self._pool.submit(self._read_piece))
         return self._ahead.popleft().result()
 

@@ -75,13 +75,13 @@ def _listed(entry: "ObjectTypeDef") -> S3Object:
 
 
 def matches(found: S3Object, globs: Sequence[str]) -> bool:
-    from source_s3.archives import names_archive
+    from source_s3.archives import means_member
 
     if found.size == 0 and found.key.endswith("/"):
         return False
     return any(
         glob.globmatch(found.path, pattern, flags=glob.GLOBSTAR)
-        or (found.member is not None and names_archive(found.key, pattern))
+        or (found.member is not None and means_member(found.key, found.member, pattern))
         for pattern in globs
     )
 

@@ -71,7 +71,8 @@ class StreamConfig(BaseModel):
         min_length=1,
         title="Globs",
         description="Which objects belong to the stream, such as `reports/**/*.csv`. `**` stands for any folders, "
-        "`{a,b}` for either. The fixed beginning of a glob is all that is listed.",
+        "`{a,b}` for either. The fixed beginning of a glob is all that is listed. A file inside of a zip counts as "
+        "`archive.zip#file`; so does one of a tar, which is opened only where a glob means it, such as `*.tar.gz`.",
         json_schema_extra=form(1),
     )
     format: Format = Field(title="Format", description="What the files hold.", json_schema_extra=form(2))

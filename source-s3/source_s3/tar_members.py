@@ -99,7 +99,7 @@ def tar_members(
     places: dict[str, TarMember] = {}
     left_out = 0
     with buffered(raw, SKIMMED) as file:
-        for entry in _entries(file, f"s3://{bucket}/{archive.key}"):
+        for entry in _entries(file):
             name = _name(entry.name)
             place = places.get(_name(entry.linkname)) if entry.islnk() else None
             if entry.isreg():
@@ -109,6 +109,8 @@ def tar_members(
                 etag = f"{archive.etag}#{place.start}"
                 yield S3Object(archive.key, place.size, _modified(entry, archive), etag, archive.bucket, name, place)
             left_out += place is None and not entry.isdir()
+        while compression and file.read(SKIMMED):
+            continue  # the checksum stands behind the last file
     if left_out:
         logger.warning("%s: %s links and devices inside of it are left out", archive.name, left_out)
 
@@ -147,7 +149,7 @@ class _Watched:
         return self.last
 
 
-def _entries(file: io.BufferedReader, name: str) -> Iterator[tarfile.TarInfo]:
+def _entries(file: io.BufferedReader) -> Iterator[tarfile.TarInfo]:
     watched = _Watched(file)
     place = 0
     try:
@@ -157,6 +159,6 @@ def _entries(file: io.BufferedReader, name: str) -> Iterator[tarfile.TarInfo]:
                 place = entry.offset
                 yield entry
     except (tarfile.TarError, ValueError, OverflowError) as error:
-        raise DataError(name, f"expected a tar archive, found after byte {place}: {error}") from error
+        raise DataError("the archive", f"expected a tar archive, found after byte {place}: {error}") from error
     if watched.last != bytes(BLOCK):
-        raise DataError(name, f"the tar archive is damaged or was cut: no end mark after the file at byte {place}")
+        raise DataError("the archive", f"it is damaged or was cut: no end mark after the file at byte {place}")

@@ -55,7 +55,7 @@ def zip_members(client: "S3Client", bucket: str, archive: S3Object) -> Iterator[
         with zipfile.ZipFile(_Tail(client, bucket, archive)) as opened:
             entries, end = opened.infolist(), opened.start_dir
     except (zipfile.BadZipFile, NotImplementedError, struct.error, EOFError, ValueError) as error:
-        raise DataError(f"s3://{bucket}/{archive.key}", f"expected a zip archive, found: {error}") from error
+        raise DataError("the archive", f"expected a zip archive, found: {error}") from error
     starts = sorted({entry.header_offset for entry in entries} | {end})
     following = dict(pairwise(starts))
     for entry in entries:

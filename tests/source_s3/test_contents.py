@@ -1,0 +1,291 @@
+"""Compressed objects as files of their decoded bytes, against S3 over HTTP; and the records made of them."""
+
+import bz2
+import gzip
+import io
+import json
+import logging
+import lzma
+import random
+import resource
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from demo.s3_server import ACCESS_KEY, SECRET_KEY
+from source_s3.contents import fetch_contents, open_contents
+from source_s3.decompress import PIECE
+from source_s3.objects import list_objects
+from source_s3.plan import Selection
+from tests.conftest import Bucket
+from tests.peak import measured
+from tests.servers.faulty_s3 import FaultyS3, Rule
+from tests.source_s3.commands import catalog, config, last_states, read, records, statuses
+from tests.source_s3.conftest import stored
+from tests.source_s3.packed import COMPRESSED, by_arrow
+from vector_ingest.errors import ConfigError, DataError, TransientError
+
+TEXT = "".join(f"{number},{random.Random(number).random()}\n" for number in range(60_000)).encode()  # 1.5 MB
+WAYS = pytest.mark.parametrize(
+    "way", [{}, {"read_ahead": False}, {"seeks": True}], ids=["ahead", "as it is read", "on disk"]
+)
+
+
+def content(client: Any, bucket: Bucket, key: str, body: bytes, **way: bool) -> bytes:
+    found = stored(client, bucket, key, body)
+    with open_contents(client, bucket.name, found, **way) as file:
+        return file.read()
+
+
+@WAYS
+@pytest.mark.parametrize("key", COMPRESSED)
+def test_an_object_is_decoded_as_its_extension_says(
+    client: Any, bucket: Bucket, key: str, way: dict[str, bool]
+) -> None:
+    assert content(client, bucket, key, COMPRESSED[key](TEXT), **way) == TEXT
+    assert content(client, bucket, key, b"", **way) == b""
+    assert content(client, bucket, key, COMPRESSED[key](b"x"), **way) == b"x"
+
+
+@pytest.mark.parametrize("key", [key for key in COMPRESSED if key != "raw.snappy"])
+def test_members_one_after_another_are_one_content(client: Any, bucket: Bucket, key: str) -> None:
+    first, second = COMPRESSED[key](TEXT[:1000]), COMPRESSED[key](TEXT[1000:])
+    assert content(client, bucket, key, first + COMPRESSED[key](b"") * (key != "hadoop.snappy") + second) == TEXT
+
+
+def test_a_gzip_of_very_many_members_is_read_to_its_end(client: Any, bucket: Bucket) -> None:
+    body = b"".join(gzip.compress(b"%d\n" % number) for number in range(20_000))
+    assert content(client, bucket, "a.gz", body) == b"".join(b"%d\n" % number for number in range(20_000))
+
+
+def test_frames_of_zstd_that_hold_no_content_are_passed_over(client: Any, bucket: Bucket) -> None:
+    empty = struct.pack("<II", 0x184D2A53, 4) + b"abcd"
+    assert content(client, bucket, "a.zst", empty + by_arrow("zstd", TEXT) + empty) == TEXT
+
+
+@pytest.mark.parametrize("key", [key for key in COMPRESSED if key not in {"a.GZ", "raw.snappy"}])
+@pytest.mark.parametrize("part", [0.0001, 0.3, 0.999999])
+def test_a_cut_object_is_a_data_error_and_never_the_end_of_the_file(
+    client: Any, bucket: Bucket, key: str, part: float
+) -> None:
+    body = COMPRESSED[key](TEXT)
+    found = stored(client, bucket, key, body[: max(5, min(len(body) - 1, int(len(body) * part)))])
+    got = b""
+    with open_contents(client, bucket.name, found) as file, pytest.raises(DataError, match="upload it again"):
+        while piece := file.read(1000):
+            got += piece
+    assert TEXT.startswith(got)
+    assert len(got) < len(TEXT)
+
+
+@pytest.mark.parametrize("key", ["a.gz", "a.bz2", "a.xz", "a.sz"])
+def test_a_damaged_object_is_a_data_error_that_says_what_to_do(client: Any, bucket: Bucket, key: str) -> None:
+    body = bytearray(COMPRESSED[key](TEXT))
+    body[len(body) // 2] ^= 0xFF
+    with pytest.raises(DataError, match=r"after byte \d+ of the decoded content.*upload it again"):
+        content(client, bucket, key, bytes(body))
+
+
+@pytest.mark.parametrize("key", ["a.gz", "a.bz2", "a.xz", "a.zst", "a.lz4"])
+def test_an_object_that_is_not_what_its_name_says_is_a_data_error_that_says_so(
+    client: Any, bucket: Bucket, key: str
+) -> None:
+    with pytest.raises(DataError, match=r"its name says .* its first bytes are not .*id,name.*Rename"):
+        content(client, bucket, key, b"id,name\n1,2\n")
+
+
+@pytest.mark.parametrize(("key", "padding"), [("a.gz", 1), ("a.gz", 100_000), ("a.xz", 8)])
+def test_zeros_after_the_content_are_padding(client: Any, bucket: Bucket, key: str, padding: int) -> None:
+    body = COMPRESSED[key](TEXT)
+    assert content(client, bucket, key, body + bytes(padding)) == TEXT
+    assert content(client, bucket, key, body + bytes(padding) + body) == TEXT + TEXT
+
+
+@pytest.mark.parametrize("key", ["a.gz", "a.bz2"])
+def test_other_bytes_after_the_content_are_passed_over_with_a_warning(
+    client: Any, bucket: Bucket, caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    with caplog.at_level(logging.WARNING, "airbyte"):
+        assert content(client, bucket, key, COMPRESSED[key](TEXT) + b"garbage") == TEXT
+    assert f"s3://{bucket.name}/{key}: what follows" in caplog.text
+
+
+@pytest.mark.parametrize("key", ["a.xz", "a.zst", "a.lz4"])
+def test_other_bytes_after_the_content_are_a_data_error(client: Any, bucket: Bucket, key: str) -> None:
+    with pytest.raises(DataError):
+        content(client, bucket, key, COMPRESSED[key](TEXT) + b"garbage")
+
+
+def test_bytes_are_what_was_stored_whatever_content_encoding_says(client: Any, bucket: Bucket) -> None:
+    body = gzip.compress(TEXT)
+    bucket.client.put_object(Bucket=bucket.name, Key="plain.csv", Body=body, ContentEncoding="gzip")
+    bucket.client.put_object(Bucket=bucket.name, Key="named.csv.gz", Body=body, ContentEncoding="gzip")
+    named, plain = list_objects(client, bucket.name, Selection(["*"]))
+    assert fetch_contents(client, bucket.name, plain) == body
+    assert fetch_contents(client, bucket.name, named) == TEXT
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("read"), st.integers(-1, 2 * PIECE)),
+    st.tuples(st.just("from begin"), st.integers(0, len(TEXT) + 10)),
+    st.tuples(st.just("from here"), st.integers(0, PIECE)),
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(STEPS, max_size=8),
+    way=st.sampled_from([{}, {"read_ahead": False}, {"seeks": True}]),
+    key=st.sampled_from(["a.gz", "a.zst", "hadoop.snappy"]),
+)
+def test_a_compressed_object_is_read_and_sought_like_a_file_in_memory(
+    bucket: Bucket, steps: list[tuple[str, int]], way: dict[str, bool], key: str
+) -> None:
+    found = stored(bucket.client, bucket, key, COMPRESSED[key](TEXT))
+    with io.BytesIO(TEXT) as expected, open_contents(bucket.client, bucket.name, found, **way) as file:
+        for step, number in steps:
+            if step == "read":
+                assert file.read(number) == expected.read(number)
+                continue
+            target = number if step == "from begin" else expected.tell() + number
+            assert file.seek(min(target, len(TEXT))) == expected.seek(min(target, len(TEXT)))
+        assert file.tell() == expected.tell()
+        assert file.read() == expected.read()
+
+
+@WAYS
+@pytest.mark.parametrize("fault", ["reset", "truncate"])
+def test_a_broken_connection_is_resumed_below_the_decoder(
+    client: Any, bucket: Bucket, proxy: FaultyS3, fault: Any, way: dict[str, bool]
+) -> None:
+    found = stored(client, bucket, "a.gz", gzip.compress(TEXT))
+    proxy.rules.append(Rule(fault, after=300_000, path="a.gz", times=2))
+    with open_contents(client, bucket.name, found, **way) as file:
+        assert file.read() == TEXT
+    assert len(proxy.seen("GET", "/a.gz$")) == 3
+
+
+@WAYS
+def test_a_connection_that_always_breaks_is_a_transient_error_and_no_damage(
+    client: Any, bucket: Bucket, proxy: FaultyS3, way: dict[str, bool]
+) -> None:
+    found = stored(client, bucket, "a.gz", gzip.compress(TEXT))
+    proxy.rules += [Rule("truncate", after=300_000, path="a.gz"), Rule("truncate", after=0, path="a.gz", times=None)]
+    with (
+        pytest.raises(TransientError, match="end at byte 300000"),
+        open_contents(client, bucket.name, found, **way) as file,
+    ):
+        file.read()
+
+
+@contextmanager
+def room_on_disk(size: int) -> Iterator[None]:
+    """Files of this process may not grow beyond `size` bytes, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_is_full_is_a_config_error_that_names_the_folder(client: Any, bucket: Bucket) -> None:
+    found = stored(client, bucket, "a.gz", gzip.compress(TEXT))
+    with room_on_disk(1_200_000), pytest.raises(ConfigError, match=r"a\.gz on disk.*1200000 bytes.*TMPDIR"):
+        open_contents(client, bucket.name, found, seeks=True)
+
+
+BOMB = """
+import sys
+from source_s3.contents import open_contents
+from source_s3.objects import list_objects
+from source_s3.plan import Selection
+from vector_ingest.aws import IamUser, s3_client
+keys = IamUser(aws_access_key_id=sys.argv[4], aws_secret_access_key=sys.argv[5])
+client = s3_client(keys, "us-east-1", sys.argv[1])
+(found,) = list_objects(client, sys.argv[2], Selection(["bomb*"]))
+with open_contents(client, sys.argv[2], found, seeks=sys.argv[3] == "seeks") as file:
+    size = 0
+    while piece := file.read(1024 * 1024):
+        size += len(piece)
+assert size == 400_000_000, size
+"""
+
+
+@pytest.mark.parametrize("way", ["reads", "seeks"])
+@pytest.mark.parametrize("key", ["bomb.gz", "bomb.zst"])
+def test_memory_stays_bounded_however_much_a_few_bytes_become(
+    bucket: Bucket, tmp_path: Path, key: str, way: str
+) -> None:
+    zeros = bytes(400_000_000)
+    body = gzip.compress(zeros, 1) if key == "bomb.gz" else by_arrow("zstd", zeros)
+    assert len(body) < 2_000_000
+    bucket.put(key, body)
+    peak = tmp_path / "peak"
+    script = tmp_path / "bomb.py"
+    script.write_text(BOMB)
+    command = measured([sys.executable, script, bucket.endpoint, bucket.name, way, ACCESS_KEY, SECRET_KEY], peak)
+    subprocess.run(command, check=True)
+    assert float(peak.read_text()) < 250
+
+
+ROWS = [{"id": number, "text": f"text {number}"} for number in range(1_000)]
+
+
+def test_tables_are_read_compressed_and_not_again_when_unchanged(bucket: Bucket, tmp_path: Path) -> None:
+    csv = "id,text\n" + "".join(f"{row['id']},{row['text']}\n" for row in ROWS)
+    lines = "".join(json.dumps(row) + "\n" for row in ROWS)
+    table = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(ROWS), table)
+    bucket.put("a.csv.gz", gzip.compress(csv.encode()))
+    bucket.put("b.jsonl.zst", by_arrow("zstd", lines.encode()))
+    bucket.put("c.parquet.gz", gzip.compress(table.getvalue()))
+    bucket.put("d.csv.xz", lzma.compress(csv.encode()))
+    expected: dict[str, Any] = {"a.csv.gz": csv, "b.jsonl.zst": lines, "c.parquet.gz": table, "d.csv.xz": csv}
+    for key in expected:
+        kind = key.split(".")[1]
+        settings = config(bucket, key, kind)
+        first = read(tmp_path, settings, catalog())
+        assert (first.code, statuses(first)[-1]) == (0, "COMPLETE")
+        found = [{"id": int(row["id"]), "text": row["text"]} for row in records(first)]
+        assert found == ROWS
+        assert {row["_ab_source_file_url"] for row in records(first)} == {key}
+        assert records(read(tmp_path, settings, catalog(), last_states(first))) == []
+
+
+def test_a_cut_object_ends_the_stream_with_an_error_that_names_it(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("a.csv.gz", gzip.compress(b"id,text\n" + TEXT)[:-100])
+    ended = read(tmp_path, config(bucket), catalog())
+    assert (ended.code, statuses(ended)[-1]) == (1, "INCOMPLETE")
+    assert "a.csv.gz" in ended.error()["message"]
+    assert "ends too early" in ended.error()["message"]
+
+
+def test_a_small_object_that_becomes_very_many_rows_is_read_to_its_end(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("a.csv.bz2", bz2.compress(b"id\n" + b"1\n" * 200_000))
+    bucket.put("b.csv.bz2", bz2.compress(b"id\n2\n"))
+    settings = config(bucket, sync_deletions=True)
+    ended = read(tmp_path, settings, catalog())
+    assert ended.code == 0
+    assert [row["id"] for row in records(ended)] == ["1"] * 200_000 + ["2"]
+
+
+def test_documents_are_read_compressed_by_the_extension_before_it(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("a.md.gz", gzip.compress(b"# Title"))
+    bucket.put("b.gz", gzip.compress(b"# Title"))
+    bucket.put("c.txt.gz", b"no gzip")
+    ended = read(tmp_path, config(bucket, file_type="documents"), catalog())
+    good, unknown, broken = records(ended)
+    assert (good["document_key"], good["content"]) == ("a.md.gz", "# Title\n")
+    assert "no reader for this extension" in unknown["_ab_source_file_parse_error"]
+    assert "its name says gzip" in broken["_ab_source_file_parse_error"]
