@@ -185,7 +185,8 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
         if stream.plan.rows_are_numbered and piece.rows > state.rows_reserved(item.name):
             state.begin(item.name, mark, piece.rows + RESERVED)
             yield stream.state_line()
-        yield piece.lines
+        if piece.lines:  # what ends with a bad row may have none
+            yield piece.lines
         for number in piece.missing:
             yield from _delete_rows(stream, item.name, number, min(number, state.rows_before(item.name)))
         rows = piece.rows

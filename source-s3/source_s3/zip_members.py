@@ -45,6 +45,8 @@ class ZipMember:
         """The content is held against its length and checksum where it ends."""
         if self.encrypted:
             raise DataError("the file", "it is encrypted: upload the archive without a password")
+        if not 0 <= self.start < self.end <= self.archive.size:
+            raise DataError("the file", f"the archive's directory says that it begins at byte {self.start}. {REMEDY}")
         part = ObjectFile(client, bucket, self.archive, (self.start, self.end))
         return Decoded(downloaded(part, self.end - self.start, read_ahead=read_ahead), partial(_content, self))
 

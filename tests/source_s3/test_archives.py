@@ -218,6 +218,16 @@ def test_a_damaged_file_inside_of_a_zip_is_a_data_error(client: Any, bucket: Buc
     assert fetch_contents(client, bucket.name, fine) == b"fine"
 
 
+def test_a_place_beyond_the_archive_is_a_data_error(client: Any, bucket: Bucket) -> None:
+    body = bytearray(zipped({"a.csv": b"text"}))
+    entry = body.rfind(b"PK\x01\x02")
+    body[entry + 42 : entry + 46] = b"\xff\xff\xff\x0f"
+    bucket.put("x.zip", bytes(body))
+    (found,) = listed(client, bucket).values()
+    with pytest.raises(DataError, match="begins at byte 268435455"):
+        fetch_contents(client, bucket.name, found)
+
+
 @pytest.mark.parametrize("key", ["x.zip", *TARS])
 def test_an_archive_that_is_cut_or_none_ends_the_listing_with_its_name(client: Any, bucket: Bucket, key: str) -> None:
     body = zipped(FILES) if key == "x.zip" else TARS[key](FILES)

@@ -30,7 +30,7 @@ from source_s3.plan import Selection
 from tests.conftest import Bucket
 from tests.peak import measured
 from tests.servers.faulty_s3 import FaultyS3, Rule
-from tests.source_s3.commands import catalog, config, last_states, read, records, statuses
+from tests.source_s3.commands import arguments, catalog, config, last_states, read, records, statuses
 from tests.source_s3.conftest import stored
 from tests.source_s3.packed import COMPRESSED, by_arrow
 from vector_ingest.errors import ConfigError, DataError, TransientError
@@ -269,6 +269,21 @@ def test_a_cut_object_ends_the_stream_with_an_error_that_names_it(bucket: Bucket
     assert (ended.code, statuses(ended)[-1]) == (1, "INCOMPLETE")
     assert "a.csv.gz" in ended.error()["message"]
     assert "ends too early" in ended.error()["message"]
+
+
+def test_a_cut_object_can_be_passed_over_after_the_rows_before_the_cut(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("a.csv.gz", gzip.compress(b"id,text\n" + TEXT)[:-100])
+    bucket.put("b.csv.gz", gzip.compress(b"id,text\n1,b\n"))
+    bucket.put("c.csv.gz", b"id,text\n1,c\n")
+    stream = {"name": "files", "format": {"filetype": "csv"}, "bad_rows": {"type": "skip"}}
+    line = arguments(tmp_path, "read", {**bucket.sign_in(), "streams": [stream]}, catalog())
+    done = subprocess.run(line, capture_output=True, check=True)
+    messages = [json.loads(text) for text in done.stdout.splitlines()]  # an empty line would fail
+    found = [message["record"]["data"] for message in messages if message["type"] == "RECORD"]
+    assert {row["_ab_source_file_url"] for row in found} == {"a.csv.gz", "b.csv.gz"}
+    logged = [message["log"]["message"] for message in messages if message["type"] == "LOG"]
+    assert any("a.csv.gz" in text and "ends too early" in text for text in logged)
+    assert any("c.csv.gz" in text and "its name says gzip" in text for text in logged)
 
 
 def test_a_small_object_that_becomes_very_many_rows_is_read_to_its_end(bucket: Bucket, tmp_path: Path) -> None:
