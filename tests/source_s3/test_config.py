@@ -145,7 +145,6 @@ BAD: dict[str, tuple[Mapping[str, Any], str]] = {
         {**SHORT, "credentials": {"auth_type": "iam_user", "aws_secret_access_key": SECRET}},
         "`credentials.aws_access_key_id` is required",
     ),
-    "keys twice": ({**SHORT, "aws_secret_access_key": SECRET}, "aws_secret_access_key.*`credentials`.*remove"),
     "half of the older keys": (
         {"bucket": "b", "path": "x", "file_type": "csv", "aws_secret_access_key": SECRET},
         "`aws_access_key_id` is missing beside `aws_secret_access_key`.*credentials",
@@ -171,6 +170,10 @@ BAD: dict[str, tuple[Mapping[str, Any], str]] = {
     "type in the schema": (long(stream(input_schema='{"id": "int"}')), "`streams.0.input_schema`.*integer"),
     "list as the type": (long(stream(input_schema='{"id": ["null", "string"]}')), "`streams.0.input_schema`.*string"),
     "no name": (long({"format": {"filetype": "csv"}}), "`streams.0.name` is required"),
+    "deletions and raw copies": (
+        {**SHORT, "sync_deletions": True, "delivery_method": {"delivery_type": "use_file_transfer"}},
+        "`sync_deletions`.*`use_file_transfer`.*Turn one of them off",
+    ),
     "deletions and a key": (
         long(stream(primary_key="id"), sync_deletions=True),
         "`sync_deletions`.*primary key.*'s'.*[Rr]emove",
@@ -182,17 +185,9 @@ BAD: dict[str, tuple[Mapping[str, Any], str]] = {
         long(stream("unstructured", {"processing": {"mode": "api", "api_key": SECRET}})),
         "`streams.0.format.processing.mode`.*'local'",
     ),
-    "version 3": (
-        {"dataset": "s", "path_pattern": "**", "format": {"filetype": "csv"}, "provider": {"bucket": "b"}},
-        "`dataset`.*version 3.*streams",
-    ),
     "the provider of version 3": ({**SHORT, "provider": {"aws_secret_access_key": SECRET}}, "`provider`.*version 3"),
     "the schema of version 3": ({**SHORT, "schema": '{"id": "integer"}'}, "`schema`.*version 3"),
     "the format of version 3": ({**SHORT, "format": {"filetype": "csv"}}, "`format`.*version 3"),
-    "a role and keys": (
-        {"bucket": "b", "path": "x", "file_type": "csv", "role_arn": "arn", "aws_secret_access_key": SECRET},
-        "`role_arn` and keys are both set: keep one",
-    ),
 }
 
 
