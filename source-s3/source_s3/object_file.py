@@ -59,6 +59,10 @@ class ObjectFile(io.RawIOBase):
     def name(self) -> str:
         return f"s3://{self._bucket}/{self._object.key}"
 
+    @property
+    def size(self) -> int:
+        return self._size
+
     def readable(self) -> bool:
         return True
 
@@ -94,6 +98,17 @@ class ObjectFile(io.RawIOBase):
         data = self.read(len(view))
         view[: len(data)] = data
         return len(data)
+
+    def fetch(self, first: int, into: memoryview, stopped: threading.Event) -> None:
+        """Fills `into` with the bytes from `first` on, by a request of their own; from any thread.
+
+        Once `stopped` is set, it gives up at the next broken connection.
+        """
+        start = self._first + first
+        with ObjectFile(self._client, self._bucket, self._object, (start, start + len(into))) as part:
+            part._stopped = stopped
+            while into:
+                into = into[part.readinto(into) :]
 
     def stop(self) -> None:
         """From another thread: give up at the next broken connection."""

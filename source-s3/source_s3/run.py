@@ -76,18 +76,23 @@ class _NoPandas:
             raise ModuleNotFoundError(name)
 
 
-def _leave_pandas_out() -> None:
-    """Arrow imports pandas, where it is installed, to look whether its first value is one of pandas': 0.5 to 0.8 s."""
+def _prepare_arrow() -> None:
+    """Arrow imports pandas, where it is installed, to look whether its first value is one of pandas': 0.5 to 0.8 s.
+
+    Its memory comes from jemalloc where it can: mimalloc, the default, holds 50 to 80 MiB more for the same work.
+    """
     finder: Any = _NoPandas()
     sys.meta_path.insert(0, finder)
     import pyarrow
 
     pyarrow.scalar("")  # Arrow looks once and remembers
     sys.meta_path.remove(finder)
+    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ and "jemalloc" in pyarrow.supported_memory_backends():
+        pyarrow.set_memory_pool(pyarrow.jemalloc_memory_pool())
 
 
 def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Output") -> None:
-    _leave_pandas_out()
+    _prepare_arrow()
     from source_s3.config import Config
     from vector_ingest.command_line import read_json, read_object, status
     from vector_ingest.messages import dumps
