@@ -78,6 +78,14 @@ class Quarantine:
         if len(old) == len(files):
             self._holders().discard(folder)
 
+    def replace(self, name: str, rows: Sequence[Kept]) -> None:
+        """These are all that is kept of an object from now on. A cut leaves too many, never too few."""
+        folder = self._folder_of(name)
+        old = list(self._place.names(folder))
+        if rows:
+            self.keep(rows)
+        self._place.delete(old)
+
     def rows(self) -> Iterator[Kept]:
         """Each once."""
         seen = set()
