@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ import botocore.session
 from botocore import UNSIGNED, exceptions
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.utils import parse_timestamp
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from urllib3.exceptions import HTTPError
 
@@ -99,11 +101,29 @@ def session(credentials: Credentials, region: str | None) -> boto3.session.Sessi
                 aws_secret_access_key=credentials.aws_secret_access_key.get_secret_value(),
                 aws_session_token=token.get_secret_value() if token else None,
                 region_name=region or None,
+                botocore_session=_core(),
             )
         case IamRole():
             return _role_session(credentials, region)
         case DefaultCredentials() | Anonymous():
-            return boto3.session.Session(region_name=region or None)
+            return boto3.session.Session(region_name=region or None, botocore_session=_core())
+
+
+def _core() -> botocore.session.Session:
+    core = botocore.session.Session()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
+    return core
+
+
+def _parse_time(value: Any) -> datetime:
+    """Half of the time of a listing goes into its timestamps, if botocore has dateutil parse them."""
+    try:
+        found = datetime.fromisoformat(value)
+    except (TypeError, ValueError):  # a number, or the form of HTTP's headers
+        found = None
+    if found is None or found.tzinfo is None:
+        found = parse_timestamp(value)
+    return found
 
 
 def s3_client(credentials: Credentials, region: str | None, endpoint: str | None, connections: int = 10) -> "S3Client":
@@ -164,7 +184,7 @@ def _role_session(role: IamRole, region: str | None) -> boto3.session.Session:
         role_arn=role.role_arn,
         extra_args={"RoleSessionName": "airbyte"} | ({"ExternalId": external_id} if external_id else {}),
     )
-    assumed = botocore.session.Session()
+    assumed = _core()
     renewed = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method="assume-role")
     assumed.register_component("credential_provider", _RoleCredentials(renewed))
     return boto3.session.Session(botocore_session=assumed, region_name=region or None)

@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
-from heapq import nlargest
 from itertools import islice
 from typing import Any
 
@@ -12,10 +12,11 @@ from source_s3 import raw_copy
 from source_s3.bad_rows import prove_place
 from source_s3.config import Config
 from source_s3.contents import open_contents
-from source_s3.objects import S3Object, list_objects
+from source_s3.objects import S3Object
 from source_s3.pieces import Bucket, named
 from source_s3.plan import StreamPlan, plans
 from source_s3.read.options import UnstructuredFormat
+from source_s3.samples import first_objects, nothing_to_read, sampled_objects
 from source_s3.schema import (
     ADDITIONAL,
     DELETED_AT,
@@ -28,11 +29,13 @@ from source_s3.schema import (
     merge,
     stream_schema,
 )
+from source_s3.storage import NOT_RESTORED, is_archived
 from vector_ingest.aws import aws_errors, s3_client
 from vector_ingest.errors import ConfigError
 
 logger = logging.getLogger("airbyte")
 STREAMS, THREADS = 4, 8  # that are listed, and files whose heads are read, at once
+TRIED = 20  # archived files that a check tries, where a listing does not tell of the archive
 WHOLE: Properties = {"data": {"type": "object"}}
 DOCUMENT: Properties = {"document_key": TEXT, "content": TEXT, "_ab_source_file_parse_error": TEXT}
 
@@ -48,13 +51,18 @@ def check(config: Config) -> None:
         bucket.client.list_objects_v2(Bucket=bucket.name, MaxKeys=1)
     for plan in plans(config):
         prove_place(bucket, plan)
-        first = next(list_objects(bucket.client, bucket.name, plan.selection), None)
-        if first is None:
-            raise ConfigError(
-                f"Stream `{plan.name}`: no object in s3://{bucket.name} matches {', '.join(plan.selection.globs)}. "
-                "Change the path or the globs, or put a file there."
-            )
-        _properties(bucket, plan, first)
+        _check_stream(bucket, plan)
+
+
+def _check_stream(bucket: Bucket, plan: StreamPlan) -> None:
+    """As in Airbyte's source-s3, a stream without one file to read fails: most often its path is wrong."""
+    left_out: list[str] = []
+    with closing(first_objects(bucket, plan, lambda name, why: left_out.append(f"{name} {why}"))) as listing:
+        for item in islice(listing, TRIED):
+            if _properties_unless_archived(bucket, plan, item) is not None:
+                return
+            left_out.append(f"{item.name} {NOT_RESTORED}")
+    raise nothing_to_read(bucket, plan, left_out)
 
 
 def discover(config: Config) -> list[dict[str, Any]]:
@@ -67,7 +75,8 @@ def discover(config: Config) -> list[dict[str, Any]]:
 
         def find(plan: StreamPlan) -> dict[str, Any]:
             sample = _sample(bucket, plan)
-            return _stream(plan, list(readers.map(partial(_properties, bucket, plan), sample)))
+            found = readers.map(partial(_properties_unless_archived, bucket, plan), sample)
+            return _stream(plan, [properties for properties in found if properties is not None])
 
         return list(listers.map(find, plans(config)))
 
@@ -75,10 +84,17 @@ def discover(config: Config) -> list[dict[str, Any]]:
 def _sample(bucket: Bucket, plan: StreamPlan) -> Sequence[S3Object]:
     if plan.transfer or isinstance(plan.format, UnstructuredFormat) or plan.types or plan.schemaless:
         return []  # the schema is known
-    listing = list_objects(bucket.client, bucket.name, plan.selection)
-    if plan.first_found:
-        return list(islice(listing, 1))
-    return nlargest(plan.sampled, listing, key=lambda item: (item.last_modified, item.name))
+    return sampled_objects(bucket, plan)
+
+
+def _properties_unless_archived(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties | None:
+    """None where only the attempt to read tells that it is archived, and such objects are left out."""
+    try:
+        return _properties(bucket, plan, item)
+    except ConfigError as error:
+        if plan.selection.archived == "Refuse" or not is_archived(error):
+            raise
+        return None
 
 
 def _properties(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:

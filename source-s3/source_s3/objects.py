@@ -1,20 +1,28 @@
-"""The objects of a bucket, listed by globs."""
+"""The objects of a bucket that belong to a stream, listed by globs or by a manifest."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from queue import SimpleQueue
+from threading import Event, Semaphore
+from typing import TYPE_CHECKING, Any, Protocol
 
-from wcmatch import glob
-
+from source_s3.choice import Choice
+from source_s3.globs import listed_prefixes
 from source_s3.plan import Selection
+from source_s3.storage import ARCHIVES, archive_of_entry, archive_of_head, knows_restores
 from vector_ingest.aws import aws_errors
+from vector_ingest.errors import ConfigError, TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
     from source_s3.object_file import RawFile
+
+LISTERS = 8  # prefixes that are listed at once
+PAGES_AHEAD = 16  # of at most 1,000 objects, listed and not taken yet
 
 
 class Inside(Protocol):
@@ -30,7 +38,8 @@ class S3Object:
 
     `bucket`: where it lies, if that is not the configured one. `member`: the path of a file inside of this archive;
     then `size` and `last_modified` are those of the file, `etag` tells it and the archive's version, and `inside`
-    opens it.
+    opens it. `storage`: the archive class that keeps it from being read. `dated`: the facts are those of an inventory,
+    and may have changed since (see `manifest.current`).
     """
 
     key: str
@@ -40,6 +49,8 @@ class S3Object:
     bucket: str | None = None
     member: str | None = None
     inside: Inside | None = field(default=None, compare=False, repr=False)
+    storage: str | None = None
+    dated: bool = False
 
     @property
     def path(self) -> str:
@@ -52,52 +63,104 @@ class S3Object:
         return f"s3://{self.bucket}/{self.path}" if self.bucket else self.path
 
 
-def list_objects(client: "S3Client", bucket: str, selection: Selection) -> Iterator[S3Object]:
-    """The objects of the selection, page by page.
+Leave = Callable[[str, str], None]  # of the name of an object that is left out, and why
 
-    Globs are matched against the whole key as Airbyte's CDK does it: wcmatch with GLOBSTAR. Markers of folders
-    (empty objects whose key ends in a slash) are left out.
+
+def unheard(name: str, why: str) -> None:
+    """For those who do not ask what is left out."""
+
+
+def list_objects(
+    client: "S3Client", bucket: str, selection: Selection, leave: Leave = unheard, listers: int = LISTERS
+) -> Generator[S3Object, None, None]:
+    """The objects of the selection, each once, page by page as they come; with one lister, in a settled order.
+
+    `leave` is told of those that can't be read: archived ones, if they are not refused. Close it after use.
     """
     from source_s3.archives import expanded  # which needs S3Object
 
-    for part in _listed_prefixes(selection.globs, selection.prefix):
-        with aws_errors(f"list s3://{bucket}/{part}"):
-            for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=part):
-                listed = (_listed(entry) for entry in page.get("Contents", []))
-                for found in expanded(client, bucket, listed, selection):
-                    late = selection.start is None or found.last_modified >= selection.start
-                    if late and matches(found, selection.globs):
-                        yield found
+    choice = Choice.of(selection)
+    if selection.manifest is not None:
+        from source_s3.manifest import objects_of_manifest  # it takes pyarrow along
+
+        found = objects_of_manifest(client, bucket, selection.manifest, choice, leave)
+    else:
+        found = _listed(client, bucket, choice, listers)
+    with closing(found), closing(expanded(client, bucket, found, choice)) as opened:
+        for item in readable(opened, bucket, selection, leave):
+            if item.member is None or choice.takes_member(item.key, item.member, item.size, item.last_modified):
+                yield item
 
 
-def _listed(entry: "ObjectTypeDef") -> S3Object:
-    return S3Object(entry["Key"], entry["Size"], entry["LastModified"].astimezone(UTC), entry["ETag"].strip('"'))
+def readable(found: Iterable[S3Object], bucket: str, selection: Selection, leave: Leave) -> Iterator[S3Object]:
+    """Without those in an archive: `leave` is told of them, or the first one is a ConfigError, as set."""
+    for item in found:
+        if item.storage is None:
+            yield item
+        elif selection.archived == "Refuse":
+            raise ConfigError(
+                f"s3://{item.bucket or bucket}/{item.key} is in the archive class {item.storage} and not restored. "
+                "Restore it, exclude it by the globs, or set `archived_objects` to `Skip`."
+            )
+        else:
+            leave(item.name, f"is in the archive class {item.storage} and not restored")
 
 
-def matches(found: S3Object, globs: Sequence[str]) -> bool:
-    from source_s3.archives import means_member
+def _listed(client: "S3Client", bucket: str, choice: Choice, listers: int) -> Generator[S3Object, None, None]:
+    """Lists the prefixes side by side. The first error ends it; when it ends, so have its threads."""
+    prefixes = listed_prefixes(choice.selection.globs, choice.selection.prefix)
+    arrived: SimpleQueue[list[S3Object] | Future[None]] = SimpleQueue()
+    room, stopped = Semaphore(PAGES_AHEAD), Event()
 
-    if found.size == 0 and found.key.endswith("/"):
-        return False
-    return any(
-        glob.globmatch(found.path, pattern, flags=glob.GLOBSTAR)
-        or (found.member is not None and means_member(found.key, found.member, pattern))
-        for pattern in globs
-    )
+    def work(prefix: str) -> None:
+        with aws_errors(f"list s3://{bucket}/{prefix}"):
+            pages = _pages(client, bucket, prefix)
+            while room.acquire() and not stopped.is_set() and (page := next(pages, None)) is not None:
+                arrived.put(_chosen(client, bucket, page, choice))
+            room.release()
+
+    with ThreadPoolExecutor(listers, thread_name_prefix="list") as pool:
+        try:
+            for prefix in prefixes:
+                pool.submit(work, prefix).add_done_callback(arrived.put)
+            for _ in prefixes:
+                while not isinstance(page := arrived.get(), Future):
+                    yield from page
+                    room.release()
+                page.result()
+        finally:
+            stopped.set()
+            room.release(listers)
+            pool.shutdown(cancel_futures=True)
 
 
-def _listed_prefixes(globs: Sequence[str], prefix: str) -> list[str]:
-    """The longest fixed beginnings of the globs within `prefix`, none of which begins with another."""
-    kept: list[str] = []
-    for fixed in sorted(_fixed_beginning(pattern) for pattern in globs):
-        if not fixed.startswith(prefix) and not prefix.startswith(fixed):
-            continue
-        longer = max(fixed, prefix, key=len)
-        if not kept or not longer.startswith(kept[-1]):  # sorted: whatever begins with another follows it
-            kept.append(longer)
-    return kept
+def _pages(client: "S3Client", bucket: str, prefix: str) -> Iterator[list[Mapping[str, Any]]]:
+    request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+    if knows_restores(client):
+        request["OptionalObjectAttributes"] = ["RestoreStatus"]
+    while True:
+        page = client.list_objects_v2(**request)
+        yield page.get("Contents", [])  # type: ignore[misc]  # a TypedDict is a Mapping
+        if not page.get("IsTruncated"):
+            return
+        token = page.get("NextContinuationToken")
+        if not token or token == request.get("ContinuationToken"):
+            raise TransientError(f"Could not list s3://{bucket}/{prefix}: the store does not say how to go on.")
+        request["ContinuationToken"] = token
 
 
-def _fixed_beginning(pattern: str) -> str:
-    special = (position for position, letter in enumerate(pattern) if letter in "*?[\\#")
-    return pattern[: next(special, len(pattern))]
+def _chosen(client: "S3Client", bucket: str, page: Iterable[Mapping[str, Any]], choice: Choice) -> list[S3Object]:
+    found = []
+    for entry in page:
+        key, size, modified = entry["Key"], entry["Size"], entry["LastModified"].astimezone(UTC)
+        if choice.takes_key(key) and choice.takes_facts(key, size, modified):
+            item = S3Object(key, size, modified, entry["ETag"].strip('"'))
+            archived = entry.get("StorageClass") in ARCHIVES
+            found.append(replace(item, storage=_archive(client, bucket, entry)) if archived else item)
+    return found
+
+
+def _archive(client: "S3Client", bucket: str, entry: Mapping[str, Any]) -> str | None:
+    if knows_restores(client):
+        return archive_of_entry(entry)
+    return archive_of_head(client.head_object(Bucket=bucket, Key=entry["Key"]))

@@ -18,6 +18,7 @@ from source_s3.progress import Progress
 from source_s3.read import BadRow
 from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import LAST_MODIFIED, ROW, URL
+from source_s3.storage import NOT_RESTORED, is_archived
 from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.messages import record_line
 
@@ -47,7 +48,8 @@ class Piece:
 
     `refused`: bad rows that stood in it, or before it. `skipped`: rows that the validation policy left out of it, the
     first of them described in `named`. Neither counts in `rows`. `missing`: the numbers of rows that can't be rendered;
-    these count. `stop`: why the stream ends after it, by the validation policy.
+    these count. `stop`: why the stream ends after it, by the validation policy. `left_out`: why the rest of the object
+    is left to a later sync.
     """
 
     lines: Lines
@@ -60,6 +62,7 @@ class Piece:
     named: Sequence[str] = ()
     missing: Sequence[int] = ()
     stop: str | None = None
+    left_out: str | None = None
 
 
 def read_object(
@@ -75,6 +78,23 @@ def read_object(
 
     DataError (of a document) and ConfigError name the object, and the place in it.
     """
+    try:
+        yield from _read(bucket, plan, namespace, item, position, rows, progress)
+    except ConfigError as error:  # a listing does not tell what INTELLIGENT_TIERING has archived
+        if plan.selection.archived == "Refuse" or not is_archived(error):
+            raise
+        yield Piece(b"", 0, rows, None, 0, left_out=NOT_RESTORED)
+
+
+def _read(
+    bucket: Bucket,
+    plan: StreamPlan,
+    namespace: str | None,
+    item: S3Object,
+    position: Mapping[str, int] | None,
+    rows: int,
+    progress: Progress,
+) -> Iterator[Piece]:
     if plan.transfer is not None:
         from source_s3.raw_copy import copy_object
 

@@ -25,6 +25,7 @@ class Progress:
     records: int = 0
     deleted: int = 0  # objects
     delete_records: int = 0
+    left_out: int = 0  # objects that belong to the stream and can't be read: archived ones
     refused: int = 0
     bad_rows: int = 0
     skipped: int = 0  # rows that the validation policy leaves out
@@ -38,6 +39,11 @@ class Progress:
 
     def warn(self, message: str) -> None:
         logger.warning("%s", message)
+
+    def leave_out(self, name: str, why: str) -> None:
+        self.left_out += 1
+        if self.left_out <= NAMED:
+            logger.warning("Stream %s: %s %s: it is left out", self.stream, name, why)
 
     def refuse(self, key: str, reason: str) -> None:
         """Called from the threads that parse."""
@@ -125,6 +131,8 @@ class Progress:
                 f"{self.unfit:,}",
                 f"{self.files_with_unfit:,}",
             )
+        if self.left_out:
+            logger.warning("Stream %s: %s objects were left out", self.stream, f"{self.left_out:,}")
         if self.bad_rows:
             kept = f", kept in {self.kept_at}: `source-s3 replay` reads them again" if self.kept_at else ""
             logger.warning("Stream %s: %s bad rows%s", self.stream, f"{self.bad_rows:,}", kept)

@@ -15,8 +15,8 @@ from typing import Any
 from source_s3.bad_rows import BadRows, bad_rows_of
 from source_s3.checkpoint import INTERVAL, Checkpoint
 from source_s3.decompress import compression_of
-from source_s3.ledger import Entry, Listed, fingerprint, mtime_fingerprint
-from source_s3.objects import S3Object, list_objects
+from source_s3.ledger import Entry
+from source_s3.objects import S3Object
 from source_s3.pieces import SMALL, Bucket, Lines, Piece, now, read_object, timestamp
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
@@ -24,6 +24,7 @@ from source_s3.raw_copy import require_names_differ
 from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL, Declared
 from source_s3.stream_state import Resume, StreamState
+from source_s3.survey import survey
 from vector_ingest.errors import ConfigError
 from vector_ingest.in_order import in_order
 from vector_ingest.messages import estimate_line, record_line, status_line
@@ -79,17 +80,9 @@ def read_stream(
     `interval`: the seconds between two states.
     """
     state = StreamState.from_json(configured.state, configured.full_refresh, configured.generation)
-    listing = list_objects(bucket.client, bucket.name, plan.selection)
-    objects = {item.name: item for item in sorted(listing, key=lambda item: (item.last_modified, item.name))}
-    marks = {key: fingerprint(item.etag, item.size, item.last_modified, plan.options) for key, item in objects.items()}
-    listed = [Listed(key, marks[key], mtime_fingerprint(item.last_modified)) for key, item in objects.items()]
-    diff = state.done.diff(listed)
-    state.done = diff.ledger
-    wanted = {*diff.new, *diff.changed}
-    todo = [item for item in objects.values() if item.name in wanted]
+    found = survey(bucket, plan, state, progress)
+    todo, marks = found.todo, found.marks
     require_names_differ(plan, todo)
-    gone = {key for found in (diff, state.pending.diff(listed)) for key, _ in found.gone}
-    _note(progress, len(objects), todo)
     checkpoint = Checkpoint(plan.name, configured.namespace, progress.warn, interval)
     bad_rows = bad_rows_of(bucket, plan, progress)
     stream = Stream(bucket, plan, configured.namespace, state, checkpoint, progress, bad_rows, state.resume)
@@ -99,7 +92,7 @@ def read_stream(
         for item in todo:
             state.begin(item.name, marks[item.name], _most_rows(plan, item))
         yield stream.state_line()
-    for key in sorted(gone):
+    for key in found.gone:
         yield from _delete_object(stream, key)
     with closing(_objects(stream, todo, marks)) as read:  # an error's traceback would keep threads and files alive
         for item, pieces in read:
@@ -107,13 +100,6 @@ def read_stream(
             if stream.checkpoint.is_due():
                 yield stream.state_line()
     yield stream.state_line()
-
-
-def _note(progress: Progress, listed: int, todo: Sequence[S3Object]) -> None:
-    progress.listed = listed
-    progress.unchanged = listed - len(todo)
-    progress.wanted = len(todo)
-    progress.wanted_bytes = sum(item.size for item in todo)
 
 
 def _most_rows(plan: StreamPlan, item: S3Object) -> int:
@@ -181,6 +167,9 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
     resume = _resume_of(stream, item, mark)
     rows = resume.rows if resume is not None else 0
     for piece in pieces:
+        if piece.left_out is not None:
+            progress.leave_out(item.name, piece.left_out)
+            return
         stream.bad_rows.take(item, piece.refused, timestamp(item.last_modified))
         if stream.plan.rows_are_numbered and piece.rows > state.rows_reserved(item.name):
             state.begin(item.name, mark, piece.rows + RESERVED)
