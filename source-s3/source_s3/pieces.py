@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Lines = bytes | memoryview
 SMALL = 2 * 1024 * 1024  # bytes: a table up to here is read whole by one thread
-IN_FLIGHT = 64 * 1024 * 1024  # bytes of batches and their lines
+IN_FLIGHT = 48 * 1024 * 1024  # bytes of batches and their lines
 WEIGHT = 4  # a batch and its lines weigh so many times the batch's columns
 RENDERERS = max(2, min(4, os.cpu_count() or 1))
 
