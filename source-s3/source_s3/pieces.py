@@ -1,37 +1,26 @@
 """One object to RECORD lines, piece by piece: a batch of a table, or a document."""
 
-import json
-import os
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 from source_s3.contents import fetch_contents, open_contents
 from source_s3.decompress import plain_name
 from source_s3.objects import S3Object
-from source_s3.overlap import overlapped
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.read import BadRow
 from source_s3.read.options import UnstructuredFormat
-from source_s3.schema import LAST_MODIFIED, ROW, URL
+from source_s3.schema import LAST_MODIFIED, URL
 from source_s3.storage import NOT_RESTORED, is_archived
 from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.messages import record_line
 
-if TYPE_CHECKING:
-    from source_s3.read import Batch
-    from source_s3.render import Template
-    from source_s3.shape import Shaped
-
 Lines = bytes | memoryview
 SMALL = 2 * 1024 * 1024  # bytes: a table up to here is read whole by one thread
-IN_FLIGHT = 48 * 1024 * 1024  # bytes of batches and their lines
-WEIGHT = 4  # a batch and its lines weigh so many times the batch's columns
-RENDERERS = max(2, min(4, os.cpu_count() or 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +29,16 @@ class Bucket:
 
     client: Any
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all objects of a stream are read with."""
+
+    bucket: Bucket
+    plan: StreamPlan
+    namespace: str | None
+    progress: Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,48 +65,34 @@ class Piece:
 
 
 def read_object(
-    bucket: Bucket,
-    plan: StreamPlan,
-    namespace: str | None,
-    item: S3Object,
-    position: Mapping[str, int] | None,
-    rows: int,
-    progress: Progress,
+    job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int
 ) -> Generator[Piece, None, None]:
     """`rows`: those delivered before `position`. What can't be read of a table is in `refused`; it does not raise.
 
     DataError (of a document) and ConfigError name the object, and the place in it.
     """
     try:
-        yield from _read(bucket, plan, namespace, item, position, rows, progress)
+        yield from _read(job, item, position, rows)
     except ConfigError as error:  # a listing does not tell what INTELLIGENT_TIERING has archived
-        if plan.selection.archived == "Refuse" or not is_archived(error):
+        if job.plan.selection.archived == "Refuse" or not is_archived(error):
             raise
         yield Piece(b"", 0, rows, None, 0, left_out=NOT_RESTORED)
 
 
-def _read(
-    bucket: Bucket,
-    plan: StreamPlan,
-    namespace: str | None,
-    item: S3Object,
-    position: Mapping[str, int] | None,
-    rows: int,
-    progress: Progress,
-) -> Iterator[Piece]:
-    if plan.transfer is not None:
+def _read(job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int) -> Iterator[Piece]:
+    if job.plan.transfer is not None:
         from source_s3.raw_copy import copy_object
 
-        yield copy_object(bucket, plan, namespace, item)
+        yield copy_object(job.bucket, job.plan, job.namespace, item)
         return
-    if isinstance(plan.format, UnstructuredFormat):
-        with named(bucket, item):
-            yield _document(bucket, plan, namespace, item, progress)
+    if isinstance(job.plan.format, UnstructuredFormat):
+        with named(job.bucket, item):
+            yield _document(job, item)
         return
     place = 0
-    with named(bucket, item):
+    with named(job.bucket, item):
         try:
-            for piece in _table(bucket, plan, namespace, item, position, rows, progress):
+            for piece in _table(job, item, position, rows):
                 rows, place = piece.rows, piece.place
                 yield piece
         except DataError as error:  # there is no way to go on in this object
@@ -117,7 +102,7 @@ def _read(
 @contextmanager
 def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
     """What is wrong inside a file is told with the file's name."""
-    where = _address(bucket, item)
+    where = address_of(bucket, item)
     try:
         yield
     except DataError as error:
@@ -129,7 +114,7 @@ def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def _address(bucket: Bucket, item: S3Object) -> str:
+def address_of(bucket: Bucket, item: S3Object) -> str:
     return item.name if item.bucket else f"s3://{bucket.name}/{item.name}"
 
 
@@ -145,136 +130,26 @@ def now() -> int:
     return int(time.time() * 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """`first_row`: the number that its first row is delivered with, from 0. `shaped`: if that was needed to know it."""
+def _table(job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int) -> Iterator[Piece]:
+    from source_s3.read import SEEKING
+    from source_s3.table import read_table
 
-    batch: "Batch"
-    place: int
-    first_row: int
-    shaped: "Shaped | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """What all batches of a file need on their way to lines. `where` is its address."""
-
-    plan: StreamPlan
-    partitions: Mapping[str, str | None]
-    template: "Template"
-    where: str
-
-    def shape(self, batch: "Batch") -> "Shaped":
-        from source_s3.shape import shape
-
-        return shape(batch, self.plan, self.partitions)
-
-    def piece(self, read: _Read) -> "tuple[Piece, Shaped]":
-        from source_s3.isolate import render_good
-
-        batch, shaped = read.batch, read.shaped or self.shape(read.batch)
-        parts = list(render_good(shaped.rows, read.first_row, self.template))
-        lines = parts[0].lines if len(parts) == 1 else b"".join(part.lines for part in parts)
-        bad = [part.bad for part in parts if part.bad is not None]
-        piece = Piece(
-            lines,
-            shaped.rows.num_rows - len(bad),
-            read.first_row + shaped.rows.num_rows,
-            None if shaped.stop else batch.resume,
-            read.place,
-            [*batch.refused, *(row for _, row in bad)],
-            shaped.skipped,
-            shaped.named,
-            [number for number, _ in bad],
-            f"{self.where}, {shaped.stop}" if shaped.stop else None,
-        )
-        return piece, shaped
+    seeks = isinstance(job.plan.format, SEEKING)
+    with open_contents(job.bucket.client, job.bucket.name, item, seeks=seeks) as file:
+        yield from read_table(file, job, item, position, rows)
 
 
-def _table(
-    bucket: Bucket,
-    plan: StreamPlan,
-    namespace: str | None,
-    item: S3Object,
-    position: Mapping[str, int] | None,
-    rows: int,
-    progress: Progress,
-) -> Iterator[Piece]:
-    from source_s3.drift import Drift
-    from source_s3.partitions import partitions_of
-    from source_s3.read import SEEKING, Reading, table_reader
-
-    assert not isinstance(plan.format, UnstructuredFormat)
-    partitions = partitions_of(item) if plan.hive else {}
-    table = _Table(plan, partitions, _template(plan, namespace, item, partitions), _address(bucket, item))
-    reading = Reading(position, frozenset(plan.columns) if plan.projects else None)
-    with (
-        open_contents(bucket.client, bucket.name, item, seeks=isinstance(plan.format, SEEKING)) as file,
-        closing(Drift(plan, item.name, progress)) as drift,
-    ):
-        batches = table_reader(plan.format).read(file, plan.format, reading)
-        read = _reads(batches, file, table, rows)
-        for piece, shaped in _pieces(read, table, overlap=item.size > SMALL):
-            drift.add(shaped)
-            yield piece
-
-
-def _reads(batches: Iterator["Batch"], file: BinaryIO, table: _Table, rows: int) -> Generator[_Read, None, None]:
-    """Where rows may be left out, they are here, in order: the next ones are numbered without gaps."""
-    for batch in batches:
-        if not table.plan.thins:
-            yield _Read(batch, file.tell(), batch.first_row)
-            continue
-        shaped = table.shape(batch)
-        yield _Read(batch, file.tell(), rows, shaped)
-        if shaped.stop:
-            return
-        rows += shaped.rows.num_rows
-
-
-def _pieces(
-    read: Generator[_Read, None, None], table: _Table, *, overlap: bool
-) -> Generator["tuple[Piece, Shaped]", None, None]:
-    """Of small files without overlap: others are read at the same time."""
-    if not overlap:
-        yield from map(table.piece, read)
-        return
-    with closing(overlapped(read, table.piece, _weight, IN_FLIGHT, RENDERERS)) as pieces:
-        yield from pieces
-
-
-def _weight(read: _Read) -> int:
-    return WEIGHT * int(read.batch.rows.nbytes)
-
-
-def _template(
-    plan: StreamPlan, namespace: str | None, item: S3Object, partitions: Mapping[str, str | None]
-) -> "Template":
-    from source_s3.render import Template
-    from source_s3.shape import constants
-
-    fields = {**constants(partitions, plan), **facts(item)}
-    return Template(
-        plan.name,
-        namespace,
-        now(),
-        {name: json.dumps(value) for name, value in fields.items()},
-        ROW if plan.rows_are_numbered else None,
-        plan.schemaless,
-    )
-
-
-def _document(bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object, progress: Progress) -> Piece:
+def _document(job: Job, item: S3Object) -> Piece:
     from source_s3.read.documents import read_document
 
-    assert isinstance(plan.format, UnstructuredFormat)
+    assert isinstance(job.plan.format, UnstructuredFormat)
     content, problem = None, None
     try:
-        content = read_document(plain_name(item.name), fetch_contents(bucket.client, bucket.name, item))
+        content = read_document(plain_name(item.name), fetch_contents(job.bucket.client, job.bucket.name, item))
     except DataError as error:
-        if not plan.format.skip_unprocessable_files:
+        if not job.plan.format.skip_unprocessable_files:
             raise
         problem = error.reason
-        progress.refuse(item.name, error.reason)
+        job.progress.refuse(item.name, error.reason)
     record = {"document_key": item.name, "content": content, "_ab_source_file_parse_error": problem, **facts(item)}
-    return Piece(record_line(plan.name, namespace, record, now()) + b"\n", 1, 1, None, item.size)
+    return Piece(record_line(job.plan.name, job.namespace, record, now()) + b"\n", 1, 1, None, item.size)

@@ -11,7 +11,7 @@ from typing import Any
 from source_s3.catalog import bucket_of
 from source_s3.config import Config
 from source_s3.pieces import Lines
-from source_s3.plan import plans
+from source_s3.plan import StreamPlan, plans
 from source_s3.progress import Progress
 from source_s3.schema import declared
 from source_s3.sync import Configured, read_stream
@@ -36,20 +36,13 @@ def configured_streams(catalog: Mapping[str, Any], states: Any) -> Sequence[Conf
 
 def read_all(config: Config, configured: Sequence[Configured]) -> Generator[Lines, None, None]:
     """Every line in its final order. Raises the first stream's error after the last stream."""
-    known = {plan.name: plan for plan in plans(config)}
-    unknown = [stream.name for stream in configured if stream.name not in known]
-    if unknown:
-        raise ConfigError(
-            f"The catalog has the stream `{unknown[0]}`, which the configuration does not make. It makes: "
-            f"{', '.join(known)}. Refresh the connection's schema."
-        )
+    planned = plans_of(config, configured)
     bucket = bucket_of(config)
     failures: list[Exception] = []
-    for stream in configured:
+    for stream, plan in planned:
         progress = Progress(stream.name)
         yield status_line(stream.name, stream.namespace, "STARTED")
         try:
-            plan = replace(known[stream.name], columns=stream.columns)
             yield from read_stream(bucket, plan, stream, progress)
         except EXPLAINED as error:
             failures.append(error)
@@ -61,6 +54,18 @@ def read_all(config: Config, configured: Sequence[Configured]) -> Generator[Line
         yield status_line(stream.name, stream.namespace, "COMPLETE")
     if failures:
         raise failures[0]
+
+
+def plans_of(config: Config, configured: Sequence[Configured]) -> Sequence[tuple[Configured, StreamPlan]]:
+    """The catalog's streams with what the configuration makes of them, and the catalog's columns in that."""
+    known = {plan.name: plan for plan in plans(config)}
+    unknown = [stream.name for stream in configured if stream.name not in known]
+    if unknown:
+        raise ConfigError(
+            f"The catalog has the stream `{unknown[0]}`, which the configuration does not make. It makes: "
+            f"{', '.join(known)}. Refresh the connection's schema."
+        )
+    return [(stream, replace(known[stream.name], columns=stream.columns)) for stream in configured]
 
 
 def _states(states: Any) -> dict[tuple[str | None, str], Mapping[str, Any]]:

@@ -53,9 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="prove that the bucket can be listed and a file of each stream be read")
     discover = commands.add_parser("discover", help="print the streams and their schemas")
     read = commands.add_parser("read", help="print the records of the catalog's streams, and states to go on from")
-    for command in (check, discover, read):
+    replay = commands.add_parser("replay", help="print the records of bad rows that were kept aside")
+    for command in (check, discover, read, replay):
         command.add_argument("--config", required=True, help="path of the configuration, a JSON file")
-    read.add_argument("--catalog", required=True, help="path of the configured catalog, a JSON file")
+    for command in (read, replay):
+        command.add_argument("--catalog", required=True, help="path of the configured catalog, a JSON file")
+    silent = replay.add_mutually_exclusive_group()
+    silent.add_argument("--dry-run", action="store_true", help="print no records, only what is kept, and why")
+    silent.add_argument("--forget", action="store_true", help="print no records, but take out what can be read now")
     read.add_argument("--state", help="path of the states that the last sync ended with, a JSON file")
     for command in (*commands.choices.values(), parser):
         command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)  # the platform may pass it
@@ -115,5 +120,15 @@ def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Ou
             states = read_json(arguments.state, "state") if arguments.state else []
             configured = configured_streams(read_object(arguments.catalog, "catalog"), states)
             with closing(read_all(parsed, configured)) as read:
+                for lines in read:
+                    output.write(lines)
+        case "replay":
+            from source_s3.read_all import configured_streams
+            from source_s3.replay import replay, require_no_overwrite
+
+            catalog = read_object(arguments.catalog, "catalog")
+            configured = configured_streams(catalog, [])
+            require_no_overwrite(catalog)
+            with closing(replay(parsed, configured, dry_run=arguments.dry_run, forget=arguments.forget)) as read:
                 for lines in read:
                     output.write(lines)

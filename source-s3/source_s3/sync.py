@@ -17,7 +17,7 @@ from source_s3.checkpoint import INTERVAL, Checkpoint
 from source_s3.decompress import compression_of
 from source_s3.ledger import Entry
 from source_s3.objects import S3Object
-from source_s3.pieces import SMALL, Bucket, Lines, Piece, now, read_object, timestamp
+from source_s3.pieces import SMALL, Bucket, Job, Lines, Piece, now, read_object, timestamp
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.raw_copy import require_names_differ
@@ -158,7 +158,8 @@ def _resume_of(stream: Stream, item: S3Object, mark: int) -> Resume | None:
 def _pieces(stream: Stream, item: S3Object, marks: Mapping[str, int]) -> Generator[Piece, None, None]:
     resume = _resume_of(stream, item, marks[item.name])
     position, rows = (resume.position, resume.rows) if resume is not None else (None, 0)
-    return read_object(stream.bucket, stream.plan, stream.namespace, item, position, rows, stream.progress)
+    job = Job(stream.bucket, stream.plan, stream.namespace, stream.progress)
+    return read_object(job, item, position, rows)
 
 
 def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int) -> Iterator[Lines]:
