@@ -4,9 +4,12 @@ import io
 import logging
 from typing import Any
 
+import fastavro
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 
 from source_s3.catalog import discover
 from source_s3.config import Config
@@ -151,6 +154,30 @@ def test_parquet_columns_that_the_catalog_lacks_are_left_out_without_an_input_sc
         (row,) = rows(read(settings(bucket, "parquet", **more), {"id": "integer"}))
     assert set(row) == left
     assert ("left out: `b`" in caplog.text) == (left == {"id"})
+
+
+def written(file_type: str, rows: list[dict[str, int]]) -> bytes:
+    body, table = io.BytesIO(), pa.Table.from_pylist(rows)
+    if file_type == "parquet":
+        pq.write_table(table, body)
+    elif file_type == "orc":
+        orc.write_table(table, body)
+    elif file_type == "avro":
+        fields = [{"name": name, "type": "long"} for name in table.column_names]
+        fastavro.writer(body, {"type": "record", "name": "r", "fields": fields}, rows)
+    else:
+        pacsv.write_csv(table, body)
+    return body.getvalue()
+
+
+@pytest.mark.parametrize("file_type", ["csv", "parquet", "orc", "avro"])
+def test_each_reader_names_the_columns_that_it_leaves_out(
+    bucket: Bucket, caplog: pytest.LogCaptureFixture, file_type: str
+) -> None:
+    bucket.put("a", written(file_type, [{"id": 1, "b": 2, "c": 3}]))
+    with caplog.at_level(logging.WARNING):
+        assert rows(read(settings(bucket, file_type), {"id": "integer"})) == [{"id": 1}]
+    assert "left out: `b`, `c`" in caplog.text
 
 
 def test_a_catalog_without_any_of_the_files_columns_still_gives_a_record_a_row(bucket: Bucket) -> None:

@@ -88,6 +88,7 @@ def read(file: BinaryIO, options: OrcFormat, reading: Reading) -> Iterator[Batch
     windows = Windows(file)
     names = _open(windows).schema.names
     wanted = [name for name in names if reading.columns is None or name in reading.columns]
+    left_out = [name for name in names if name not in wanted]
     first, row = (resume["stripe"], resume["row"]) if (resume := reading.resume) else (0, 0)
     refused: list[BadRow] = []
     for part in _parts(windows, None if wanted == names else wanted or names[:1], first):
@@ -96,7 +97,8 @@ def read(file: BinaryIO, options: OrcFormat, reading: Reading) -> Iterator[Batch
             continue
         rows, stripe = part[0].select(wanted), part[1]
         position = {"stripe": stripe, "row": row + rows.num_rows} if stripe is not None else None
-        yield Batch(with_numbers(rows) if options.decimal_as_float else rows, row, position, tuple(refused))
+        made = with_numbers(rows) if options.decimal_as_float else rows
+        yield Batch(made, row, position, tuple(refused), left_out)
         row += rows.num_rows
         refused.clear()
     if refused:
