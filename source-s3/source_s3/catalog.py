@@ -119,8 +119,8 @@ def _stream(plan: StreamPlan, found: Sequence[Properties]) -> dict[str, Any]:
     if plan.transfer:
         return raw_copy.stream_of(plan)
     documents = isinstance(plan.format, UnstructuredFormat)
-    columns = DOCUMENT if documents else _columns(plan, found)
-    keys = ["document_key"] if documents else [URL, ROW] if plan.rows_are_numbered else plan.keys
+    columns = DOCUMENT if documents and not plan.schemaless else _columns(plan, found)
+    keys = ["document_key"] if documents and (plan.deletions or not plan.keys) else [URL, ROW] if plan.rows_are_numbered else plan.keys
     return {
         "name": plan.name,
         "json_schema": stream_schema(columns, _added(plan)),
@@ -152,6 +152,7 @@ def _added(plan: StreamPlan) -> Properties:
     moment = {"type": ["null", "string"], "format": "date-time"}
     added: Properties = {DELETED_AT: moment, UPDATED_AT: moment} if plan.deletions else {}
     added |= {ROW: {"type": ["null", "integer"]}} if plan.rows_are_numbered else {}
+    added |= {"document_key": TEXT} if plan.deletions and isinstance(plan.format, UnstructuredFormat) else {}
     return added | ({ADDITIONAL: {"type": ["null", "object"]}} if _evolves(plan) else {})
 
 

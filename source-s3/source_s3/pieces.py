@@ -151,5 +151,7 @@ def _document(job: Job, item: S3Object) -> Piece:
             raise
         problem = error.reason
         job.progress.refuse(item.name, error.reason)
-    record = {"document_key": item.name, "content": content, "_ab_source_file_parse_error": problem, **facts(item)}
+    found = {"document_key": item.name, "content": content, "_ab_source_file_parse_error": problem}
+    key = {"document_key": item.name} if job.plan.deletions else {}  # by which a deletion names it
+    record = {**({"data": found, **key} if job.plan.schemaless else found), **facts(item)}
     return Piece(record_line(job.plan.name, job.namespace, record, now()) + b"\n", 1, 1, None, item.size)
