@@ -120,7 +120,13 @@ def _stream(plan: StreamPlan, found: Sequence[Properties]) -> dict[str, Any]:
         return raw_copy.stream_of(plan)
     documents = isinstance(plan.format, UnstructuredFormat)
     columns = DOCUMENT if documents and not plan.schemaless else _columns(plan, found)
-    keys = ["document_key"] if documents and (plan.deletions or not plan.keys) else [URL, ROW] if plan.rows_are_numbered else plan.keys
+    keys = (
+        ["document_key"]
+        if documents and (plan.deletions or not plan.keys)
+        else [URL, ROW]
+        if plan.rows_are_numbered
+        else plan.keys
+    )
     return {
         "name": plan.name,
         "json_schema": stream_schema(columns, _added(plan)),

@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from source_s3.read import Reading, Resume, TableFormat, table_reader
-from source_s3.read.options import CsvFormat, JsonlFormat, ParquetFormat
+from source_s3.read.options import CsvFormat, JsonFormat, JsonlFormat, ParquetFormat
 from source_s3.render import Template, render
 from vector_ingest.errors import TransientError
 
@@ -25,15 +26,24 @@ ROWS: list[Row] = [
     {"id": str(number), "text": f'row {number}, "quoted" \\ \n é漢🦀 ' + "x" * (number % 300)}
     for number in range(60_000)
 ]
-OPTIONS: dict[str, TableFormat] = {"csv": CsvFormat(), "jsonl": JsonlFormat(), "parquet": ParquetFormat()}
+OPTIONS: dict[str, TableFormat] = {
+    "csv": CsvFormat(),
+    "tsv": CsvFormat(delimiter="\t"),
+    "csv in utf-16": CsvFormat(encoding="utf-16"),
+    "csv of a found dialect": CsvFormat(delimiter="|", quote_char="'", detect_dialect=True),
+    "jsonl": JsonlFormat(),
+    "json": JsonFormat(),
+    "json over lines": JsonFormat(),
+    "parquet": ParquetFormat(),
+}
 
 
-def csv_file(rows: Sequence[Row]) -> bytes:
+def csv_file(rows: Sequence[Row], encoding: str = "utf-8", delimiter: str = ",") -> bytes:
     file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, ["id", "text"])
+    writer = csv.DictWriter(file, ["id", "text"], delimiter=delimiter)
     writer.writeheader()
     writer.writerows(rows)
-    return file.getvalue().encode()
+    return file.getvalue().encode(encoding)
 
 
 def jsonl_file(rows: Sequence[Row]) -> bytes:
@@ -49,6 +59,11 @@ def parquet_file(rows: Sequence[Row]) -> bytes:
 
 WRITERS: dict[str, Callable[[Sequence[Row]], bytes]] = {
     "csv": csv_file,
+    "tsv": partial(csv_file, delimiter="\t"),
+    "csv in utf-16": partial(csv_file, encoding="utf-16"),
+    "csv of a found dialect": partial(csv_file, delimiter=";"),
+    "json": lambda rows: json.dumps(rows).encode(),
+    "json over lines": lambda rows: json.dumps(rows, indent=2, ensure_ascii=False).encode(),
     "jsonl": jsonl_file,
     "parquet": parquet_file,
 }

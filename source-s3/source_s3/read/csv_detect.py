@@ -33,11 +33,16 @@ def detected(file: BinaryIO, options: CsvFormat) -> CsvFormat:
 
 
 def _sample(file: BinaryIO, options: CsvFormat) -> bytes:
-    """Whole lines, without those before the header."""
+    """Whole rows, without the lines before the header: the sniffer gives up where a quoted value is cut off."""
     text = b"".join(islice(chunks(file, options.encoding or "utf-8", size=SAMPLE), 1)).removeprefix(BOM)
     lines = text.splitlines(keepends=True)
-    whole = lines if len(text) < SAMPLE else lines[:-1]
-    return b"".join(whole[options.skip_rows_before_header :]).replace(b"\0", b"")
+    if len(text) >= SAMPLE:
+        lines.pop()
+    lines = lines[options.skip_rows_before_header :]
+    marks = sum(line.count(b'"') for line in lines)
+    while lines and marks % 2:
+        marks -= lines.pop().count(b'"')
+    return b"".join(lines).replace(b"\0", b"")
 
 
 def _sniffed(sample: bytes) -> dict[str, str | None] | None:

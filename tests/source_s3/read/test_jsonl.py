@@ -4,9 +4,13 @@ import io
 import json
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from source_s3.read import Batch, Reading, jsonl
+from source_s3.read.json_objects import DEPTH, objects_of
 from source_s3.read.options import JsonlFormat
 from vector_ingest.errors import DataError
 
@@ -45,34 +49,151 @@ def test_a_line_may_be_longer_than_several_blocks() -> None:
     assert texts(f'{{"a":1}}\n{long}\n{{"a":2}}'.encode()) == ['{"a":1}', long, '{"a":2}']
 
 
-def test_a_file_without_line_breaks_is_refused_before_it_fills_the_memory() -> None:
-    file = io.BytesIO(b" " * (jsonl.LINE + 3 * jsonl.BLOCK))
-    with pytest.raises(DataError, match="expected lines of at most"):
-        list(jsonl.read(file, OPTIONS, Reading()))
-    assert file.tell() <= jsonl.LINE + jsonl.BLOCK
+@pytest.mark.parametrize("last", [b"", b'\n{"a":2}\n'])
+def test_a_line_that_is_too_long_is_told_by_its_beginning(last: bytes) -> None:
+    content = b'{"a":1}\n' + b" " * (jsonl.LINE + 3 * jsonl.BLOCK) + last
+    found = batches(content)
+    assert [bad.where for batch in found for bad in batch.refused] == ["line 2"]
+    assert texts(content) == ['{"a":1}', *(['{"a":2}'] if last else [])]
+
+
+BAD = [
+    b"[1]",
+    b"1",
+    b'"a"',
+    b"null",
+    b"{",
+    b'{"a":NaN}',
+    b'{"a":Inf}',
+    b'{"a":-Infinity}',
+    b'{"a":9e308}',
+    b'{"a":1E+0400}',
+    b'{"a":' + b"9" * 400 + b"}",
+    b'{"a":' + b"9" * 250 + b"e70}",
+    b'{"a":' + b"[" * 1024 + b"]" * 1024 + b"}",
+    b'{"a":"\xff"}',
+    b'{"a":"\xed\xa0\x80"}',
+    b'{"a":"\\ud800"}',
+    b'{"a":"\t"}',
+    b'{"a":"\0"}',
+    b'{"a":1}\0',
+    b"\0",
+    b'{"a":1} {"b":2}',
+    b'{"a":1}{"b":2}',
+    b'{"a":1},',
+    b"{} null {}",
+    b'{"a":1,}',
+    b'{"a":01}',
+    b'\xef\xbb\xbf{"a":1}',
+    b'\x0c{"a":1}',
+    b"garbage",
+]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: repr(bad[:20]))
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_what_is_no_object_is_handed_over_with_its_line_and_text(bad: bytes, end: bytes) -> None:
+    content = b'{"a":1}' + end + end + bad + end + b'{"a":2}' + end
+    found = batches(content)
+    assert texts(content) == ['{"a":1}', '{"a":2}']
+    refused = [row for batch in found for row in batch.refused]
+    assert [(row.where, row.raw) for row in refused] == [("line 3", bad)]
+    assert refused[0].reason.startswith("expected one JSON object")
+    assert jsonl.schema(io.BytesIO(content), OPTIONS) == {"a": {"type": ["null", "integer"]}}
+    with pytest.raises(DataError, match=r"^line 2: expected one JSON object"):
+        jsonl.schema(io.BytesIO(end + bad + end), OPTIONS)
+
+
+@pytest.mark.parametrize("indent", [0, 1, 4])
+def test_an_object_may_take_several_lines(indent: int, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [{"a": number, "deep": {"text": '} { [ \\ " ]' * 3, "list": [{}, [1, {"x": None}]]}} for number in range(30)]
+    content = "\n".join(json.dumps(row, indent=indent) for row in rows) + '\n{"a": 30}\n'
+    assert [json.loads(text) for text in texts(content.encode())] == [*rows, {"a": 30}]
+    assert not any("\n" in text for text in texts(content.encode()))
+    assert "over several lines" in caplog.text
+
+
+def test_objects_over_several_lines_and_over_blocks_are_found_between_bad_lines() -> None:
+    row = {"a": list(range(1000)), "b": {"text": "x" * 1000}}
+    content = ("bad\n" + json.dumps(row, indent=1) + '\n{"a": [\n') * 300
+    found = batches(content.encode())
+    assert len(found) > 2
+    assert [json.loads(text) for text in texts(content.encode())] == [row] * 300
+    lines = content.split("\n")
+    expected = [f"line {index}" for index, line in enumerate(lines, start=1) if line in {"bad", '{"a": ['}]
+    assert [bad.where for batch in found for bad in batch.refused] == expected
+    for index, batch in enumerate(found):
+        assert list(jsonl.read(io.BytesIO(content.encode()), OPTIONS, Reading(batch.resume))) == found[index + 1 :]
+
+
+def test_an_object_that_never_ends_is_one_bad_line() -> None:
+    content = b'{"a": [\n' + b'{"b": 1},\n' * 600_000 + b'{"c": 1}\n'
+    found = batches(content)
+    assert [bad.where for batch in found for bad in batch.refused][:2] == ["line 1", "line 2"]
+    assert texts(content) == ['{"c": 1}']
+
+
+def slow_objects(lines: bytes) -> list[str] | None:
+    """What orjson says, line by line; None if one of them is no object."""
+    found = []
+    for raw_line in lines.removesuffix(b"\n").split(b"\n"):
+        line = raw_line.removesuffix(b"\r")
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return None
+        if not isinstance(value, dict) or line.strip() != line:
+            return None
+        found.append(line.decode())
+    return found
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.sampled_from(["Name", " Inf", ": NaN", "3e308", "-Infinity", "}", "{"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+objects = st.dictionaries(st.text(max_size=5), values, max_size=4)
+PIECES = (
+    b'NaN|Inf|-Infinity|nan|,|}|{|]|[|"|\\|\\ud800|\\udc00|\\x|0|1|e308|E+309|1e400|-|+|.|null| null |true|/|:|{}|e99'
+    b"|9e0308|1e-400|'| |\t|\n|\r|\r\n|\x00|\x01|\x1f|\x7f|\xff|\xc3|\xed\xa0\x80|\xef\xbb\xbf"
+)
+pieces = st.sampled_from([b"", b"[" * 1100, b"9" * 220, *PIECES.split(b"|")])
+
+
+@settings(max_examples=3000, deadline=None)
+@given(
+    st.lists(st.tuples(objects, st.booleans()), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 3), pieces), max_size=3),
+    st.sampled_from([b"\n", b"\r\n"]),
+)
+def test_a_block_is_taken_whole_only_if_orjson_takes_each_line(
+    rows: list[tuple[dict[str, Any], bool]], changes: list[tuple[int, int, bytes]], end: bytes
+) -> None:
+    content = b"".join(
+        json.dumps(row, ensure_ascii=is_ascii).encode("utf8", "surrogatepass") + end for row, is_ascii in rows
+    )
+    for place, count, piece in changes:
+        at = place % (len(content) + 1)
+        content = content[:at] + piece + content[at + count :]
+    found = objects_of(content)
+    if found is not None:
+        assert found.to_pylist() == slow_objects(content)
+    elif not changes:
+        assert slow_objects(content) is None or any(len(line) > 2 * DEPTH for line in content.splitlines())
 
 
 @pytest.mark.parametrize(
-    "bad", [b"{", b"[1]", b"1", b'"a"', b"null", b'{"a":NaN}', b'{"a":"\xff"}', b'{"a":1} {"b":2}']
+    "line", [*BAD, b"{}", b'{"a":1}', b'{"a": "Information, NaN 1e999"}'], ids=lambda line: repr(line[:20])
 )
-def test_what_is_no_object_is_named_by_its_line(bad: bytes) -> None:
-    content = b'{"a":1}\n\n' + bad + b"\n"
-    for work in (lambda: batches(content), lambda: jsonl.schema(io.BytesIO(content), OPTIONS)):
-        with pytest.raises(DataError, match=r"^line 3: expected one JSON object") as found:
-            work()
-        assert found.value.where == "line 3"
-
-
-def test_lines_are_counted_over_blocks_and_after_a_resume() -> None:
-    line = json.dumps({"text": "x" * 100}).encode() + b"\n\n"
-    content = line * (2 * jsonl.BLOCK // len(line)) + b"bad\n"
-    number = content.count(b"\n")
-    found: list[Batch] = []
-    with pytest.raises(DataError, match=rf"^line {number}:"):
-        found.extend(jsonl.read(io.BytesIO(content), OPTIONS, Reading()))
-    first = next(jsonl.read(io.BytesIO(content), OPTIONS, Reading()))
-    with pytest.raises(DataError, match=rf"^line {number}:"):
-        list(jsonl.read(io.BytesIO(content), OPTIONS, Reading(first.resume)))
+def test_a_single_line_is_taken_if_orjson_takes_it(line: bytes) -> None:
+    found = objects_of(line + b"\n")
+    assert (found.to_pylist() if found is not None else None) == slow_objects(line + b"\n")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""JSON files: an array of objects, one object, or objects one after another. Each one becomes a line of its text."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import BinaryIO
+
+import orjson
+import pyarrow as pa
+
+from source_s3.read import BadRow, Batch, Reading
+from source_s3.read.json_objects import batch_of, objects_of, problem_of, reason_of
+from source_s3.read.json_split import Cut, split
+from source_s3.read.options import JsonFormat
+from source_s3.schema import Properties, properties_of_rows
+from vector_ingest.errors import DataError
+
+BLOCK = 1024 * 1024  # bytes read at once
+SAMPLE = 1024 * 1024  # bytes that the schema is taken from
+BOM = b"\xef\xbb\xbf"
+LINE_BREAK = re.compile(rb"[\r\n][ \t\r\n]*")  # with the indentation after it
+
+
+def schema(file: BinaryIO, options: JsonFormat) -> Properties:
+    """DataError: there is something at the head of the file, and no object."""
+    texts: list[str] = []
+    refused: list[BadRow] = []
+    for batch in read(file, options, Reading()):
+        texts += batch.rows.column(0).to_pylist()
+        refused += batch.refused
+        if file.tell() >= SAMPLE and texts:
+            break
+    if refused and not texts:
+        raise DataError(refused[0].where, refused[0].reason)
+    return properties_of_rows(orjson.loads(text) for text in texts)
+
+
+def read(file: BinaryIO, options: JsonFormat, reading: Reading) -> Iterator[Batch]:  # noqa: ARG001
+    """`reading.resume` is {"byte", "row", "inside"}: where the next object begins, and whether in an array (1 or 0)."""
+    resume = reading.resume or {"byte": 0, "row": 0, "inside": 0}
+    byte, row = resume["byte"], resume["row"]
+    file.seek(byte)
+    if byte == 0:
+        byte = len(BOM) if file.read(len(BOM)) == BOM else 0
+        file.seek(byte)
+    for cut in split(iter(partial(file.read, BLOCK), b""), byte, inside=bool(resume["inside"])):
+        objects, refused = _checked(cut)
+        if len(objects) or refused:
+            end = {"byte": cut.end, "row": row + len(objects), "inside": int(cut.inside)}
+            yield Batch(batch_of(objects), row, end, refused)
+            row += len(objects)
+
+
+def _checked(cut: Cut) -> tuple[pa.Array | Sequence[bytes], Sequence[BadRow]]:
+    refused = {
+        place: BadRow(f"byte {place}", "expected a whole JSON object, found something else", text)
+        for place, text in cut.others
+    }
+    lines = b"\n".join([*(text for _, text in cut.values), b""])
+    if cut.values and b"\r" not in lines and lines.count(b"\n") == len(cut.values):
+        whole = objects_of(lines)
+        if whole is not None:
+            return whole, list(refused.values())
+    objects = []
+    for place, text in cut.values:
+        problem = problem_of(text)
+        if problem is None:  # then line breaks are between the tokens only
+            objects.append(LINE_BREAK.sub(b"", text))
+        else:
+            refused[place] = BadRow(f"byte {place}", reason_of(problem), text)
+    return objects, [refused[place] for place in sorted(refused)]
