@@ -53,7 +53,7 @@ def read(file: BinaryIO, options: ParquetFormat, reading: Reading) -> Iterator[B
                         file.seek(source.tell())  # for those who ask how far the reading is
                     row += rows.num_rows
                     position = {"row_group": group + 1, "row": row} if row == end else None
-                    yield Batch(_converted(rows, options), row - rows.num_rows, position)
+                    yield Batch(_converted(rows, options), row - rows.num_rows, position, left_out=groups.left_out)
             except DataError as error:
                 bad = BadRow(_place(metadata, group, end - row), error.reason)
             if bad is not None:
@@ -71,6 +71,7 @@ class _Groups:
         wanted = [name for name in whole.names if columns is None or name in columns]
         self._all = len(wanted) == len(whole)
         self._names = wanted
+        self.left_out = [name for name in whole.names if name not in wanted]
         self._leaves = leaves_of(metadata, frozenset(wanted))
         self._next = first_group  # the first that is not asked for
         self.no_rows = pa.RecordBatch.from_pylist([], pa.schema([whole.field(name) for name in wanted]))
