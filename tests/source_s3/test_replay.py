@@ -62,9 +62,9 @@ def test_a_row_that_was_mended_by_hand_is_printed_as_a_record_of_its_object(buck
 
 
 def test_a_line_that_was_mended_becomes_a_record_beside_those_that_were_read(bucket: Bucket, tmp_path: Path) -> None:
-    bucket.put("in/a.jsonl", '{"id": 1}\n{"id": 2\n[3]\n')
+    bucket.put("in/a.jsonl", '{"id": 1}\nid: 2\n')
     read(tmp_path, settings(bucket, "jsonl"), catalog())
-    mend(bucket, '{"id": 2', '{"id": 2}')
+    mend(bucket, "id: 2", '{"id": 2}')
     ended = replayed(tmp_path, settings(bucket, "jsonl"))
     assert [record["id"] for record in records(ended)] == [2]
 
