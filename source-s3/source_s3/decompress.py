@@ -1,19 +1,19 @@
 """Compressed bytes to decoded ones, told by the extension: a file that begins anew where it is sought back.
 
 What is cut or damaged is a DataError, never the end of the file. Fastest of those installed, in MB of CSV decoded a
-second on one core: gzip by zlib 320 (Arrow 320, cramjam 290), zstd by Arrow 1,100.
+second on one core: gzip by isal 1,080 (zlib 290, Arrow 320, cramjam 290), zstd by Arrow 1,100.
 """
 
 import bz2
 import io
 import logging
 import lzma
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import pyarrow as pa
+from isal import igzip_lib
 
 from source_s3 import snappy
 from source_s3.object_file import RawFile, buffered
@@ -59,31 +59,9 @@ class Engine(Protocol):
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
-class Inflate:
-    """zlib with the interface of bz2 and lzma."""
-
-    def __init__(self, bits: int) -> None:
-        """`bits`: as zlib counts them, 31 with the header of gzip, -15 with none."""
-        self._engine = zlib.decompressobj(bits)
-
-    @property
-    def eof(self) -> bool:
-        return self._engine.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._engine.unconsumed_tail
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._engine.unused_data
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        return self._engine.decompress(self._engine.unconsumed_tail or data, max_length)
-
-
+DAMAGED: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub calls the class an instance
 ENGINES: dict[Compression, Callable[[], Engine]] = {
-    "gzip": lambda: Inflate(31),
+    "gzip": lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),
     "bzip2": bz2.BZ2Decompressor,
     "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ),
 }
@@ -213,7 +191,7 @@ def engine_pieces(engine: Engine, read: Read) -> Iterator[bytes]:
         at_end = engine.needs_input and not data
         try:
             piece = engine.decompress(data, PIECE)
-        except (zlib.error, OSError, lzma.LZMAError, EOFError) as error:
+        except (DAMAGED, OSError, lzma.LZMAError, EOFError) as error:
             raise DataError("the file", f"its compressed content can't be decoded: {error}. {REMEDY}") from error
         if piece:
             yield piece

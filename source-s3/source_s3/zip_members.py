@@ -12,8 +12,10 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from isal import igzip_lib
+
 from source_s3.decompress import ENGINES as UNZIP
-from source_s3.decompress import REMEDY, Decoded, Engine, Inflate, Read, arrow_pieces, engine_pieces
+from source_s3.decompress import REMEDY, Decoded, Engine, Read, arrow_pieces, engine_pieces
 from source_s3.object_file import ObjectFile, RawFile, downloaded
 from source_s3.objects import S3Object
 from vector_ingest.errors import DataError
@@ -161,7 +163,7 @@ def _pieces(member: ZipMember, read: Read) -> Iterator[bytes]:
 def _engine(method: int, read: Read) -> Engine:
     match method:
         case zipfile.ZIP_DEFLATED:
-            return Inflate(-15)
+            return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
         case zipfile.ZIP_BZIP2:
             return UNZIP["bzip2"]()
         case zipfile.ZIP_LZMA:

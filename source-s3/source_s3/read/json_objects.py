@@ -44,7 +44,7 @@ def reason_of(problem: orjson.JSONDecodeError | str) -> str:
 
 
 def objects_of(lines: bytes) -> pa.Array | None:
-    """The objects, one in each line without anything around it; None if it is not so, or in doubt.
+    """The objects with their line ends, one in each line without anything else; None if it is not so, or in doubt.
 
     In valid JSON an object's line that ends with } and is followed by { ends the object: with as many objects as lines,
     each line is one. Arrow crashes on a null before the first object, so it is given nothing but such lines.
@@ -62,34 +62,25 @@ def objects_of(lines: bytes) -> pa.Array | None:
         return None
     if any(_may_be_deep(lines[begins[index] : ends[index]]) for index in np.flatnonzero(ends - begins > 2 * DEPTH)):
         return None
-    return _checked(lines, data, begins, ends)
+    return _checked(lines, begins)
 
 
-def _checked(lines: bytes, data: Bytes, begins: Positions, ends: Positions) -> pa.Array | None:
+def _checked(lines: bytes, begins: Positions) -> pa.Array | None:
     try:
         reading = pajson.ReadOptions(use_threads=False, block_size=len(lines) + 1)
-        if pajson.read_json(pa.BufferReader(lines), reading, FIELDS).num_rows != len(ends):
+        if pajson.read_json(pa.BufferReader(lines), reading, FIELDS).num_rows != len(begins):
             return None
-        return _views(lines, data, begins, ends).cast(pa.large_binary()).cast(RAW.type)  # the last one checks UTF-8
+        return _texts(lines, begins)
     except pa.ArrowInvalid:
         return None
 
 
-def _views(lines: bytes, data: Bytes, begins: Positions, ends: Positions) -> pa.Array:
-    """The lines as Arrow's views, made without a copy: length, the first four bytes, number of the buffer, place in it.
-
-    A text of 12 bytes or fewer stands in the view itself.
-    """
-    lengths = ends - begins
-    views = np.zeros((len(ends), 4), np.int32)
-    views[:, 0] = lengths
-    first = np.minimum(begins[:, None] + np.arange(4), len(data) - 1)
-    views[:, 1] = np.ascontiguousarray(data[first]).view(np.int32)[:, 0]
-    views[:, 3] = begins
-    for index in np.flatnonzero(lengths <= 12).tolist():
-        text = lines[begins[index] : ends[index]].ljust(12, b"\0")
-        views[index, 1:] = np.frombuffer(text, np.int32)
-    return pa.Array.from_buffers(pa.binary_view(), len(ends), [None, pa.py_buffer(views), pa.py_buffer(lines)])
+def _texts(lines: bytes, begins: Positions) -> pa.Array:
+    """The lines with their ends, without a copy. ArrowInvalid: one is not UTF-8."""
+    offsets = np.append(begins, len(lines)).astype(np.int64)
+    texts = pa.Array.from_buffers(RAW.type, len(begins), [None, pa.py_buffer(offsets), pa.py_buffer(lines)])
+    texts.validate(full=True)
+    return texts
 
 
 def _doubts(lines: bytes, data: Bytes) -> Positions:
