@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 
-from source_s3.ledger import Listed, fingerprint, mtime_fingerprint
+from source_s3.ledger import Entry, Listed, fingerprint, mtime_fingerprint
 from source_s3.objects import Leave, S3Object, list_objects, readable
 from source_s3.pieces import Bucket
 from source_s3.plan import StreamPlan
@@ -21,8 +22,13 @@ class Survey:
     gone: Sequence[str]
 
 
-def survey(bucket: Bucket, plan: StreamPlan, state: StreamState, progress: Progress) -> Survey:
-    """Lists the stream, and brings the ledger of `state` up to the form that it is compared in."""
+def survey(
+    bucket: Bucket, plan: StreamPlan, state: StreamState, progress: Progress, read_before: datetime | None = None
+) -> Survey:
+    """Lists the stream, and brings the ledger of `state` up to the form that it is compared in.
+
+    `read_before`: objects older than this were read by a version that kept no names of them; now the ledger has them.
+    """
     left_out: set[str] = set()
 
     def leave(name: str, why: str) -> None:
@@ -37,6 +43,11 @@ def survey(bucket: Bucket, plan: StreamPlan, state: StreamState, progress: Progr
     state.done = diff.ledger
     gone = {name for found in (diff, state.pending.diff(listed)) for name, _ in found.gone}
     todo = [objects[name] for name in (*diff.new, *diff.changed)]
+    if read_before is not None:
+        for item in todo:
+            if item.last_modified < read_before:
+                state.done.put(item.name, Entry(marks[item.name], 0))
+        todo = [item for item in todo if item.last_modified >= read_before]
     if any(item.dated for item in todo):
         todo = list(_current(bucket, plan, state, todo, leave))
     _note(progress, len(objects), todo)

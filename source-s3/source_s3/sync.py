@@ -25,6 +25,7 @@ from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL, Declared
 from source_s3.stream_state import Resume, StreamState
 from source_s3.survey import survey
+from source_s3.version_3 import state_of_version_3
 from vector_ingest.errors import ConfigError
 from vector_ingest.in_order import in_order
 from vector_ingest.messages import estimate_line, record_line, status_line
@@ -79,8 +80,9 @@ def read_stream(
 
     `interval`: the seconds between two states.
     """
-    state = StreamState.from_json(configured.state, configured.full_refresh, configured.generation)
-    found = survey(bucket, plan, state, progress)
+    known, read_before = state_of_version_3(configured.state)
+    state = StreamState.from_json(known, configured.full_refresh, configured.generation)
+    found = survey(bucket, plan, state, progress, None if configured.full_refresh else read_before)
     todo, marks = found.todo, found.marks
     require_names_differ(plan, todo)
     checkpoint = Checkpoint(plan.name, configured.namespace, progress.warn, interval)

@@ -6,7 +6,11 @@ What version 4 had no use for (sizes of blocks and batches, newlines in values) 
 import json
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from source_s3.schema import LAST_MODIFIED
+from vector_ingest.errors import ConfigError
 
 logger = logging.getLogger("airbyte")
 PROPERTIES = ("dataset", "path_pattern", "format", "schema", "provider")
@@ -49,6 +53,29 @@ def of_version_3(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**others, **kept, **role, "streams": [stream]}
 
 
+def state_of_version_3(state: Mapping[str, Any]) -> tuple[Mapping[str, Any], datetime | None]:
+    """The state without what only version 3 knew, and the time before which it had read every object.
+
+    It kept a cursor, and names only of the last day: version 4 began an hour before the cursor, and kept that time.
+    ConfigError: a time that is none.
+    """
+    history = state.get("history")
+    old = isinstance(history, Mapping) and any(isinstance(names, list) for names in history.values())
+    text = state.get(LAST_MODIFIED) if old else state.get("v3_min_sync_date")
+    rest = {name: value for name, value in state.items() if not old and name != "v3_min_sync_date"}
+    if not text:
+        return rest, None
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"The state of version 3 of Airbyte's source-s3 has the time {text!r}: expected one such as "
+            "2023-06-05T03:54:07Z. Reset the state of this stream (clear its data)."
+        ) from error
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return rest, moment - timedelta(hours=1) if old else moment
+
+
 def _incomplete(name: str, expected: str) -> str:
     return (
         f"`{name}` of version 3 of Airbyte's source-s3 is missing or empty: expected {expected}. Fill it in, or list "
@@ -57,7 +84,7 @@ def _incomplete(name: str, expected: str) -> str:
 
 
 def _format(format_: Any) -> dict[str, Any]:
-    filetype = str(format_.get("filetype", "csv")) if isinstance(format_, Mapping) and format_ else ""
+    filetype = str(format_.get("filetype", "csv")) if isinstance(format_, Mapping) else ""
     if filetype not in WITHOUT_EFFECT:
         raise ValueError(_incomplete("format", f"an object whose `filetype` is one of {', '.join(WITHOUT_EFFECT)}"))
     ignored = [name for name in WITHOUT_EFFECT[filetype] if format_.get(name)]
