@@ -58,7 +58,7 @@ def zip_members(client: "S3Client", bucket: str, archive: S3Object) -> Iterator[
     try:
         with zipfile.ZipFile(_Tail(client, bucket, archive)) as opened:
             entries, end = opened.infolist(), opened.start_dir
-    except (zipfile.BadZipFile, NotImplementedError, struct.error, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, struct.error, EOFError, ValueError, OSError) as error:
         raise DataError("the archive", f"expected a zip archive, found: {error}") from error
     starts = sorted({entry.header_offset for entry in entries} | {end})
     following = dict(pairwise(starts))
@@ -104,7 +104,8 @@ class _Tail(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._object.size}[whence]
         if position < 0:
-            raise ValueError(f"its directory is said to begin {-position} bytes before the archive")
+            # What a file of the disk raises: zipfile then knows that an archive is too short for a larger directory.
+            raise OSError(f"its directory is said to begin {-position} bytes before the archive")
         self._position = position
         return position
 
