@@ -41,26 +41,30 @@ class Run:
 
 
 def peer() -> Path:
-    """The peer's command, installed into the user's cache at the first call. It is an error if it can't be had."""
+    return installed(PEER, OVERRIDES) / "source-s3"
+
+
+def installed(requirement: str, overrides: str = "") -> Path:
+    """The `bin` of an environment that has it, in the user's cache. It is an error if it can't be had."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = cache / "connector-peers" / PEER.replace("==", "-")
+    folder = cache / "connector-peers" / requirement.replace("==", "-")
     environment, done = folder / "environment", folder / "installed"
     if not done.exists():
-        sys.stderr.write(f"installing {PEER} in {folder}\n")
+        sys.stderr.write(f"installing {requirement} in {folder}\n")
         folder.mkdir(parents=True, exist_ok=True)
         replaced = folder / "overrides.txt"
-        replaced.write_text(OVERRIDES)
+        replaced.write_text(overrides)
         uv = Path(sys.executable).with_name("uv")
         python = str(environment / "bin" / "python")
         commands = [
             [sys.executable, "-m", "venv", "--clear", str(environment)],
-            [str(uv), "pip", "install", "-q", "--python", python, "--overrides", str(replaced), PEER],
+            [str(uv), "pip", "install", "-q", "--python", python, "--overrides", str(replaced), requirement],
         ]
         for command in commands:
             if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
-                raise SystemExit(f"{PEER} CAN'T BE INSTALLED, so nothing is compared with it: see above.")
+                raise SystemExit(f"{requirement} CAN'T BE INSTALLED, so nothing is compared with it: see above.")
         done.touch()
-    return environment / "bin" / "source-s3"
+    return environment / "bin"
 
 
 @contextmanager

@@ -1,13 +1,14 @@
-"""Parquet to RECORD lines, against DuckDB's own COPY … TO … (FORMAT json) of the same rows in the same shape.
+"""Parquet to RECORD lines, against DuckDB's COPY … TO … (FORMAT json) and polars' sink_ndjson of the same records.
 
-Both run on one thread, in this process, from a local file to /dev/null, in turns; the figures are medians. CPU seconds
-are beside the seconds, because others' work on the machine changes them less. Before that, both write a file, and every
-record must be the same. READ_BENCH_ROWS changes the number of rows.
+All run on one thread, from a local file to /dev/null, in turns; the figures are medians. polars is in a process of its
+own, without its start. CPU seconds are beside the seconds, because others' work on the machine changes them less.
+Before that, all write a file, and every record must be the same. READ_BENCH_ROWS changes the number of rows.
 """
 
 import json
 import os
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,9 +25,11 @@ import pyarrow.parquet as pq
 from source_s3.read import Reading, table_reader
 from source_s3.read.options import ParquetFormat
 from source_s3.render import Template, render
+from tests.benchmarks.connectors import installed
 
 ROWS = int(os.environ.get("READ_BENCH_ROWS", "1000000"))
 TURNS = 5
+POLARS = "polars==2.1.0"
 ROW_GROUP = 122_880  # DuckDB's own, and so the best for it
 STREAM, EMITTED_AT = "rows", 1_700_000_000_000
 FACTS = {"_ab_source_file_last_modified": "2024-01-01T00:00:00.000000Z", "_ab_source_file_url": "rows.parquet"}
@@ -35,15 +38,22 @@ WORDS = 'river "north" élan copper, lantern Zürich harbour signal winter seño
 
 def main() -> dict[str, Any]:
     ways: dict[str, Callable[[Path, Path], None]] = {"ours": ours, "duckdb": by_duckdb}
+    polars = installed(POLARS) / "python"
     with tempfile.TemporaryDirectory() as name:
         file, outputs = Path(name) / "rows.parquet", {way: Path(name) / f"{way}.jsonl" for way in ways}
         write_rows(file, ROWS)
         for way, run in ways.items():  # this warms up as well: imports, the file in the page cache
             run(file, outputs[way])
+        by_polars(polars, file, Path(name) / "polars.jsonl")
         assert_same_records(*outputs.values())
+        assert_same_records(outputs["ours"], Path(name) / "polars.jsonl")
         sizes = {way: output.stat().st_size for way, output in outputs.items()}
-        turns = [{way: timed(run, file) for way, run in ways.items()} for _ in range(TURNS)]
+        turns, polars_turns = [], []
+        for _ in range(TURNS):
+            turns.append({way: timed(run, file) for way, run in ways.items()})
+            polars_turns.append(by_polars(polars, file, Path(os.devnull)))
     seconds = {way: statistics.median(turn[way][0] for turn in turns) for way in ways}
+    polars_seconds = statistics.median(polars_turns)
     cpu = {way: statistics.median(turn[way][1] for turn in turns) for way in ways}
     return {
         "rows": ROWS,
@@ -52,7 +62,9 @@ def main() -> dict[str, Any]:
         **{f"{way}_seconds": round(seconds[way], 3) for way in ways},
         **{f"{way}_cpu_seconds": round(cpu[way], 3) for way in ways},
         **{f"{way}_mb_per_second": round(sizes[way] / seconds[way] / 1e6) for way in ways},
+        "polars_seconds": round(polars_seconds, 3),
         "ratio": round(seconds["duckdb"] / seconds["ours"], 2),  # rows a second, ours to DuckDB's
+        "ratio_to_polars": round(polars_seconds / seconds["ours"], 2),
         "cpu_ratio": round(cpu["duckdb"] / cpu["ours"], 2),
     }
 
@@ -74,6 +86,12 @@ def ours(file: Path, output: Path) -> None:
             rest = render(batch.rows, batch.first_row, template)
             while rest:  # an unbuffered write may take less than all
                 rest = rest[lines.write(rest) :]
+
+
+def by_polars(python: Path, file: Path, output: Path) -> float:
+    """Seconds."""
+    command = [python, Path(__file__).with_name("by_polars.py"), file, output]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def by_duckdb(file: Path, output: Path) -> None:
