@@ -15,7 +15,7 @@ from demo.s3_server import SECRET_KEY
 from tests.conftest import Bucket
 from tests.destination_commands import run
 from tests.servers.faulty_s3 import FaultyS3, Rule
-from tests.source_s3.commands import PROGRAM, arguments, catalog, config, read, statuses
+from tests.source_s3.commands import PROGRAM, arguments, catalog, config, read, records, statuses
 
 HEAVY = {"airbyte_cdk", "pydantic", "boto3", "botocore", "pyarrow", "orjson"}
 SECRET = "s3cret-in-the-config"
@@ -58,6 +58,12 @@ def test_check_succeeds_where_a_file_can_be_read(
 
 def keys(secret: str) -> dict[str, Any]:
     return {"auth_type": "iam_user", "aws_access_key_id": "AKIAX", "aws_secret_access_key": secret}
+
+
+def test_the_short_form_reads_tab_separated_values(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("a.tsv", 'id\ttext\n1\t"a\tb, c"\n')
+    ended = read(tmp_path, config(bucket, "a.tsv", "tsv"), catalog())
+    assert records(ended) == [{"id": "1", "text": "a\tb, c", "_ab_source_file_url": "a.tsv"}]
 
 
 BAD: dict[str, tuple[Mapping[str, Any], str]] = {
