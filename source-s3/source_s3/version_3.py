@@ -53,12 +53,14 @@ def of_version_3(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**others, **kept, **role, "streams": [stream]}
 
 
-def state_of_version_3(state: Mapping[str, Any]) -> tuple[Mapping[str, Any], datetime | None]:
+def state_of_version_3(state: Any) -> tuple[Any, datetime | None]:
     """The state without what only version 3 knew, and the time before which it had read every object.
 
     It kept a cursor, and names only of the last day: version 4 began an hour before the cursor, and kept that time.
     ConfigError: a time that is none.
     """
+    if not isinstance(state, Mapping):
+        return state, None  # refused where states are read
     history = state.get("history")
     old = isinstance(history, Mapping) and any(isinstance(names, list) for names in history.values())
     text = state.get(LAST_MODIFIED) if old else state.get("v3_min_sync_date")
