@@ -47,7 +47,7 @@ def without(rows: pa.RecordBatch, names: Mapping[str, object]) -> pa.RecordBatch
 
 def _with_members(objects: pa.Array, members: str) -> pa.Array:
     """`members`: JSON members up to and with the closing brace."""
-    opened = pc.binary_slice(objects.cast(pa.large_binary()), 0, -1).cast(pa.large_string())
+    opened = pc.binary_slice(pc.ascii_rtrim_whitespace(objects).cast(pa.large_binary()), 0, -1).cast(pa.large_string())
     bare = pc.ascii_rtrim_whitespace(opened)
     comma = pc.if_else(pc.equal(bare, "{"), "", ",").cast(pa.large_string())
     end = pa.scalar(members, pa.large_string())

@@ -16,7 +16,7 @@ from source_s3.json_text import EMPTY, TEXT, bytes_of, inner_text, refuse_equal_
 from source_s3.render_changes import render_changes
 from vector_ingest.errors import DataError
 
-# Metadata of a column that holds JSON texts: one whole object a row, or one value.
+# Metadata of a column that holds JSON texts: one whole object a row, which a line end may follow, or one value.
 RAW_OBJECT, RAW_VALUE = {b"raw": b"object"}, {b"raw": b"value"}
 # Metadata of a last column that is no field: entries for `meta.changes` as JSON texts, a comma before each.
 CHANGES = {b"raw": b"changes"}

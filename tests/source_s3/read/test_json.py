@@ -23,7 +23,7 @@ def batches(content: bytes) -> list[Batch]:
 
 
 def texts(content: bytes) -> list[str]:
-    return [text for batch in batches(content) for text in batch.rows.column(0).to_pylist()]
+    return [text.rstrip("\n") for batch in batches(content) for text in batch.rows.column(0).to_pylist()]
 
 
 def refused(content: bytes) -> list[BadRow]:
