@@ -114,17 +114,22 @@ def _replaced_ends(objects: pa.Array, template: Template) -> memoryview | None:
     """
     if template.wrapped or template.row_number is not None or not template.constants or not len(objects):
         return None
-    head, end = template.head().removesuffix("{").encode(), f"{template.tail()}}}}}\n".encode()
-    lines = b"".join([head, bytes_of(objects)])
+    block = bytes_of(objects)
     offsets = np.frombuffer(objects.buffers()[1], np.int64)[objects.offset : objects.offset + len(objects) + 1]
-    ends = offsets[1:] - offsets[0] + len(head)
-    data = np.frombuffer(lines, np.uint8)
-    if (np.diff(offsets) < len("{}\n")).any() or lines.count(b"\n") != len(objects):
+    if (np.diff(offsets) < len("{}\n")).any():
         return None
+    ends = offsets[1:] - offsets[0]
+    data = np.frombuffer(block, np.uint8)
     before = data[ends - 3]
     if not ((data[ends - 1] == 0x0A) & (data[ends - 2] == 0x7D) & (before != 0x7B) & (before > 0x20)).all():
         return None
-    return memoryview(lines.replace(b"}\n", end + head))[: -len(head)]
+    whole = pa.Array.from_buffers(TEXT, 1, [None, pa.py_buffer(np.array([0, len(block)])), pa.py_buffer(block)])
+    if pc.count_substring(whole, "\n")[0].as_py() != len(objects):
+        return None
+    head, end = template.head().removesuffix("{"), f"{template.tail()}}}}}\n"
+    # By Arrow, since Python would keep the other threads waiting.
+    lines = pc.replace_substring(whole, "}\n", end + head)
+    return bytes_of(pc.binary_join_element_wise(pa.scalar(head, TEXT), lines, EMPTY))[: -len(head.encode())]
 
 
 def _render_objects(objects: pa.Array, first_row: int, template: Template, given: Sequence[pa.Array]) -> memoryview:
