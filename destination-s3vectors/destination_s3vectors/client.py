@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-import boto3.session
 import orjson
 from botocore.config import Config
 from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError
+from botocore.session import Session
 
 from vector_ingest.aws import CONNECT_SECONDS, READ_SECONDS, service_client
 from vector_ingest.errors import ConfigError
@@ -18,7 +18,7 @@ THREADS = 8
 
 
 def client_for(
-    session: boto3.session.Session,
+    session: Session,
     region: str | None,
     endpoint: str | None = None,
     fips: bool = False,

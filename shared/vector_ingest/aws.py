@@ -11,11 +11,10 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import boto3.session
-import botocore.session
 from botocore import UNSIGNED, exceptions
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.session import Session
 from botocore.utils import parse_timestamp
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from urllib3.exceptions import HTTPError
@@ -91,26 +90,31 @@ class Anonymous(BaseModel):
 Credentials = Annotated[IamUser | IamRole | DefaultCredentials | Anonymous, Field(discriminator="auth_type")]
 
 
-def session(credentials: Credentials, region: str | None) -> boto3.session.Session:
-    """No request is sent before the first call that must be signed, except to look for the machine's credentials."""
+def session(credentials: Credentials, region: str | None) -> Session:
+    """No request is sent before the first call that must be signed, except to look for the machine's credentials.
+
+    botocore's session, as boto3's has one inside: importing boto3 takes a tenth of the start of a small read.
+    """
     match credentials:
         case IamUser():
             token = credentials.aws_session_token
-            return boto3.session.Session(
-                aws_access_key_id=credentials.aws_access_key_id.get_secret_value(),
-                aws_secret_access_key=credentials.aws_secret_access_key.get_secret_value(),
-                aws_session_token=token.get_secret_value() if token else None,
-                region_name=region or None,
-                botocore_session=_core(),
+            signed_in = _core(region)
+            signed_in.set_credentials(
+                credentials.aws_access_key_id.get_secret_value(),
+                credentials.aws_secret_access_key.get_secret_value(),
+                token.get_secret_value() if token else None,
             )
+            return signed_in
         case IamRole():
             return _role_session(credentials, region)
         case DefaultCredentials() | Anonymous():
-            return boto3.session.Session(region_name=region or None, botocore_session=_core())
+            return _core(region)
 
 
-def _core() -> botocore.session.Session:
-    core = botocore.session.Session()
+def _core(region: str | None) -> Session:
+    core = Session()
+    if region:
+        core.set_config_variable("region", region)
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
     return core
 
@@ -145,14 +149,12 @@ def s3_client(credentials: Credentials, region: str | None, endpoint: str | None
     return client
 
 
-def service_client(
-    signed_in: boto3.session.Session, service: str, region: str | None, endpoint: str | None, config: Config
-) -> Any:
+def service_client(signed_in: Session, service: str, region: str | None, endpoint: str | None, config: Config) -> Any:
     """A client of any service; `region` None is the session's, `endpoint` may lack its scheme."""
     url = endpoint if not endpoint or "://" in endpoint else f"https://{endpoint}"
     with aws_errors("sign in to AWS"):
         try:
-            create: Any = signed_in.client  # typed for literal names only
+            create: Any = signed_in.create_client  # typed for literal names only
             return create(service, region_name=region or None, endpoint_url=url or None, config=config)
         except exceptions.InvalidRegionError as error:
             raise ConfigError(f"The region {region} is none. Expected a name such as eu-west-1.") from error
@@ -170,8 +172,8 @@ class _RoleCredentials:
         return self.credentials
 
 
-def _role_session(role: IamRole, region: str | None) -> boto3.session.Session:
-    machine = botocore.session.Session()
+def _role_session(role: IamRole, region: str | None) -> Session:
+    machine = Session()
     with aws_errors(f"assume the role {role.role_arn}"):
         source = machine.get_credentials()
         if source is None:
@@ -184,10 +186,10 @@ def _role_session(role: IamRole, region: str | None) -> boto3.session.Session:
         role_arn=role.role_arn,
         extra_args={"RoleSessionName": "airbyte"} | ({"ExternalId": external_id} if external_id else {}),
     )
-    assumed = _core()
+    assumed = _core(region)
     renewed = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method="assume-role")
     assumed.register_component("credential_provider", _RoleCredentials(renewed))
-    return boto3.session.Session(botocore_session=assumed, region_name=region or None)
+    return assumed
 
 
 # What the user can do about an answer, by its code.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SKIP_BYTES = 256 * 1024  # reading on over so little costs less than a new request
-PIECE_BYTES, PIECES_AHEAD = 256 * 1024, 32  # a connection that is reset loses at most one piece
+PIECE_BYTES, PIECES_AHEAD = 1024 * 1024, 8  # a connection that is reset loses at most one piece
 BUFFER_BYTES = 128 * 1024
 BARREN_READS = 5  # broken connections in a row without one new byte
 FIRST_PAUSE_SECONDS = 0.1  # doubles each time

@@ -20,6 +20,7 @@ from vector_ingest.errors import DataError
 RAW_OBJECT, RAW_VALUE = {b"raw": b"object"}, {b"raw": b"value"}
 # Metadata of a last column that is no field: entries for `meta.changes` as JSON texts, a comma before each.
 CHANGES = {b"raw": b"changes"}
+LINE_END = b"}\n"  # of an object that is a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +124,13 @@ def _replaced_ends(objects: pa.Array, template: Template) -> memoryview | None:
     before = data[ends - 3]
     if not ((data[ends - 1] == 0x0A) & (data[ends - 2] == 0x7D) & (before != 0x7B) & (before > 0x20)).all():
         return None
-    whole = pa.Array.from_buffers(TEXT, 1, [None, pa.py_buffer(np.array([0, len(block)])), pa.py_buffer(block)])
-    if pc.count_substring(whole, "\n")[0].as_py() != len(objects):
-        return None
-    head, end = template.head().removesuffix("{"), f"{template.tail()}}}}}\n"
-    # By Arrow, since Python would keep the other threads waiting.
-    lines = pc.replace_substring(whole, "}\n", end + head)
-    return bytes_of(pc.binary_join_element_wise(pa.scalar(head, TEXT), lines, EMPTY))[: -len(head.encode())]
+    head, end = template.head().removesuffix("{").encode(), f"{template.tail()}}}}}\n".encode()
+    # One more end before the first line, so that its head comes out, too. All by Arrow, which lets other threads run.
+    ended = b"".join([LINE_END, block])
+    whole = pa.Array.from_buffers(TEXT, 1, [None, pa.py_buffer(np.array([0, len(ended)])), pa.py_buffer(ended)])
+    lines = bytes_of(pc.replace_substring(whole, LINE_END.decode(), (end + head).decode()))
+    replaced = (len(lines) - len(ended)) // (len(end + head) - len(LINE_END))
+    return lines[len(end) : -len(head)] if replaced == len(objects) + 1 else None  # more: an object has line ends
 
 
 def _render_objects(objects: pa.Array, first_row: int, template: Template, given: Sequence[pa.Array]) -> memoryview:

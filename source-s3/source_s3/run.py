@@ -1,6 +1,7 @@
 """The commands: spec, check, discover, read. stdout carries protocol lines only, but for `--help`."""
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -27,12 +28,15 @@ The shortest configuration:
 Messages go to stdout as one JSON object a line (Airbyte protocol). Exit code: 0 done, 1 failed (the last message says
 why; a failed check is a message and exit code 0), 2 wrong arguments."""
 
+GARBAGE = 50_000  # new objects before cycles are looked for: to start makes several hundred thousand, all of which stay
+
 
 def main() -> None:
     arguments = _parser().parse_args()
     if arguments.command == "spec":
         sys.stdout.write(json.dumps({"type": "SPEC", "spec": _spec()}) + "\n")
         sys.exit(0)
+    gc.set_threshold(GARBAGE)
     from vector_ingest.command_line import execute, leave
 
     signal.signal(signal.SIGTERM, _stop)
@@ -86,6 +90,7 @@ def _prepare_arrow() -> None:
 
     Its memory comes from jemalloc where it can: mimalloc, the default, holds 50 to 80 MiB more for the same work.
     """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's, which would start for nothing
     finder: Any = _NoPandas()
     sys.meta_path.insert(0, finder)
     import pyarrow

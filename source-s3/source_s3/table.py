@@ -65,11 +65,9 @@ class _Table:
     where: str
 
     def shape(self, batch: Batch) -> Shaped:
-
         return shape(batch, self.plan, self.partitions)
 
     def piece(self, read: _Read) -> tuple[Piece, Shaped]:
-
         batch, shaped = read.batch, read.shaped or self.shape(read.batch)
         parts = list(render_good(shaped.rows, read.first_row, self.template))
         lines = parts[0].lines if len(parts) == 1 else b"".join(part.lines for part in parts)
@@ -120,7 +118,6 @@ def _weight(read: _Read) -> int:
 def _template(
     plan: StreamPlan, namespace: str | None, item: S3Object, partitions: Mapping[str, str | None]
 ) -> Template:
-
     fields = {**constants(partitions, plan), **facts(item)}
     return Template(
         plan.name,

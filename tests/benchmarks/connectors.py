@@ -17,6 +17,7 @@ OURS = Path(sys.executable).with_name("source-s3")
 PEER = "airbyte-source-s3==4.16.1"
 OVERRIDES = "smart-open[s3]>=5.1.0,<6"  # its metadata asks for smart-open 4.16.1, which does not exist
 RECORD = b'"type":"RECORD"'
+PIPE_BYTES = 1024 * 1024  # read at once
 # A peer that phones home must not: a proxy where nothing listens refuses at once.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
 ENVIRONMENT = {**OFFLINE, "no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1", "DO_NOT_TRACK": "1"}
@@ -103,13 +104,16 @@ def run(command: Sequence[str | Path], folder: Path, stop_at_first: bool = False
         ) as process,
     ):
         assert process.stdout
-        records, first, tail = 0, 0.0, b""
-        while block := os.read(process.stdout.fileno(), 1 << 20):
-            joined = tail + block
-            records += joined.count(RECORD)
-            tail = joined[-len(RECORD) + 1 :]
+        records, first, kept = 0, 0.0, 0
+        buffer = bytearray(len(RECORD) + PIPE_BYTES)
+        # What is counted may begin in what was read before, whose end is kept.
+        while count := os.readv(process.stdout.fileno(), [memoryview(buffer)[kept:]]):
+            end = kept + count
+            records += buffer.count(RECORD, 0, end)
             first = first or (time.perf_counter() - began if records else 0.0)
-            last = joined[-2_000:]
+            last = bytes(buffer[max(0, end - 2_000) : end])
+            kept = min(end, len(RECORD) - 1)
+            buffer[:kept] = buffer[end - kept : end]
             if stop_at_first and records:
                 process.stdout.close()
                 break

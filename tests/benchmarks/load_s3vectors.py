@@ -23,13 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3.session
-
 from destination_s3vectors import limits
 from destination_s3vectors.transport import Transport, client_for
 from tests.benchmarks.put_s3vectors import started, writes
 from tests.destination_commands import catalog, stream
 from tests.peak import measured
+from tests.sessions import signed_in
 from vector_ingest.messages import record_line, state_line
 
 ROWS = int(os.environ.get("VECTORS_BENCH_ROWS", "50000"))
@@ -139,7 +138,7 @@ def configuration(endpoint: str) -> dict[str, Any]:
 
 
 def count(endpoint: str) -> int:
-    client = client_for(boto3.session.Session("a-key", "a-secret"), "us-east-1", endpoint)
+    client = client_for(signed_in("a-key", "a-secret"), "us-east-1", endpoint)
     (index,) = [
         index["indexArn"]
         for index in client.list_indexes(vectorBucketName=BUCKET)["indexes"]

@@ -26,6 +26,7 @@ import orjson
 
 from destination_s3vectors import limits
 from destination_s3vectors.transport import Transport, Vector, client_for
+from tests.sessions import signed_in
 
 if TYPE_CHECKING:
     from mypy_boto3_s3vectors import S3VectorsClient
@@ -53,8 +54,9 @@ def against_stock(data: npt.NDArray[np.float32]) -> tuple[float, float]:
     """Vectors a second of the client's CPU, ours and stock."""
     turns: list[tuple[float, float]] = []
     with started("tests.servers.null_sink") as endpoint:
-        transport = Transport(client_for(session(), None, endpoint))
-        client = session().client("s3vectors", endpoint_url=endpoint)
+        transport = Transport(client_for(signed_in("a-key", "a-secret", "us-east-1"), None, endpoint))
+        keys = {"aws_access_key_id": "a-key", "aws_secret_access_key": "a-secret"}
+        client = boto3.session.Session(**keys, region_name="us-east-1").client("s3vectors", endpoint_url=endpoint)
         for _ in range(1 + TURNS):
             ours = cpu_rate(lambda rows: put_ours(transport, INDEX, rows), data[: max(1, ROWS // 4)])
             stock = cpu_rate(lambda rows: put_stock(client, rows), data[: max(1, ROWS // 20)])
@@ -74,10 +76,6 @@ def started(module: str, *options: str) -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.terminate()
-
-
-def session() -> boto3.session.Session:
-    return boto3.session.Session("a-key", "a-secret", region_name="us-east-1")
 
 
 def cpu_rate(put: Callable[[npt.NDArray[np.float32]], object], rows: npt.NDArray[np.float32]) -> float:
@@ -111,7 +109,7 @@ def vectors(rows: npt.NDArray[np.float32], start: int = 0) -> Sequence[Vector]:
 
 def paced(data: npt.NDArray[np.float32]) -> dict[str, Any]:
     with started("destination_s3vectors.emulator") as endpoint:
-        client = client_for(session(), None, endpoint)
+        client = client_for(signed_in("a-key", "a-secret", "us-east-1"), None, endpoint)
         client.create_vector_bucket(vectorBucketName="bench-bucket")
         index = client.create_index(
             vectorBucketName="bench-bucket",

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import boto3.session
 import numpy as np
 
 from destination_s3vectors.transport import Transport, Vector, client_for
 from tests.destination_s3vectors.scripted_service import Fault, Request, Script, ScriptedService
+from tests.sessions import signed_in
 
 SLOW_DOWN = Fault(429, "TooManyRequestsException")
 TOO_MUCH = Fault(503, "ServiceUnavailableException", "Currently unable to handle the request")
@@ -41,7 +41,7 @@ class Time:
 @contextmanager
 def connected(script: Script, patience: float = 300, threads: int = 8) -> Iterator[tuple[ScriptedService, Transport]]:
     with ScriptedService(script).running() as service:
-        client = client_for(boto3.session.Session("the-key", "secret"), "eu-west-1", service.endpoint, threads=threads)
+        client = client_for(signed_in("the-key", "secret"), "eu-west-1", service.endpoint, threads=threads)
         time = Time()
         transport = Transport(client, threads, patience, time.clock, time.sleep)
         try:

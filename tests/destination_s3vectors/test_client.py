@@ -2,7 +2,6 @@
 
 import hashlib
 
-import boto3.session
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
@@ -11,6 +10,7 @@ from botocore.credentials import Credentials
 from destination_s3vectors.client import client_for
 from tests.destination_s3vectors.calls import SLOW_DOWN, connected, on, vectors
 from tests.destination_s3vectors.scripted_service import INDEX, Fault, Request
+from tests.sessions import signed_in
 from vector_ingest.errors import ConfigError
 
 
@@ -51,7 +51,7 @@ def test_a_page_of_a_proxy_with_status_200_is_no_success() -> None:
 
 
 def test_fips_and_an_endpoint_exclude_each_other() -> None:
-    session = boto3.session.Session("the-key", "secret")
+    session = signed_in("the-key", "secret")
     with pytest.raises(ConfigError, match="leave out either"):
         client_for(session, "eu-west-1", "https://here", fips=True)
 
@@ -72,7 +72,7 @@ def test_requests_go_to_the_region_or_to_the_endpoint(endpoint: str | None, fips
         urls.append(request.url)
         raise ConnectionError("nothing leaves the test")
 
-    client = client_for(boto3.session.Session("the-key", "secret"), "us-east-1", endpoint, fips)
+    client = client_for(signed_in("the-key", "secret"), "us-east-1", endpoint, fips)
     client.meta.events.register("before-send.s3vectors", break_off)
     with pytest.raises(ConnectionError):
         client.list_vectors(indexArn=INDEX)

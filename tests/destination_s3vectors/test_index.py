@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
-import boto3.session
 import pytest
 
 from destination_s3vectors import index as module
@@ -27,6 +26,7 @@ from destination_s3vectors.metadata import OURS, SPARE, Layout
 from destination_s3vectors.names import Location
 from destination_s3vectors.service_errors import Failure
 from destination_s3vectors.transport import Transport, client_for
+from tests.sessions import signed_in
 from vector_ingest.errors import ConfigError, TransientError
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ def emulator(running: Emulator) -> Iterator[Emulator]:
 
 @pytest.fixture
 def service(emulator: Emulator) -> Iterator[Transport]:
-    client = client_for(boto3.session.Session("the-key", "secret"), REGION, emulator.endpoint)
+    client = client_for(signed_in("the-key", "secret"), REGION, emulator.endpoint)
     transport = Transport(client, sleep=lambda _: None, patience=0.5)
     yield transport
     transport.close()

@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import boto3.session
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -32,6 +31,7 @@ from destination_s3vectors.metadata import (
     whole_metadata,
 )
 from destination_s3vectors.transport import Transport, Vector, client_for
+from tests.sessions import signed_in
 from vector_ingest.errors import ConfigError, DataError
 
 ACCOUNT_JSON = '{"chunks": 3, "hash": "0011"}'
@@ -426,7 +426,7 @@ def emulator() -> Iterator[Emulator]:
 
 def test_the_emulator_takes_what_is_made_of_any_record_and_gives_it_back(emulator: Emulator) -> None:
     layout = Layout(("hidden", "n" * 63), priority=("d", "a.b"))
-    client = client_for(boto3.session.Session("the-key", "secret"), REGION, emulator.endpoint)
+    client = client_for(signed_in("the-key", "secret"), REGION, emulator.endpoint)
     transport = Transport(client)
     client.create_vector_bucket(vectorBucketName="vectors")
     index = ensure_index(

@@ -1,19 +1,20 @@
 """Each error of the service is of the right kind, and says what was done, what came and what to do."""
 
-import boto3.session
 import pytest
+from botocore.session import Session
 
 from demo.postgres_server import free_port
 from destination_s3vectors.client import client_for
 from destination_s3vectors.service_errors import Failure, Kind, attempt
 from tests.destination_s3vectors.scripted_service import INDEX, Fault, ScriptedService
+from tests.sessions import signed_in
 from vector_ingest.errors import ConfigError, TransientError
 
 SECRET = "the-secret-key"
 
 
-def failure(endpoint: str, session: boto3.session.Session | None = None) -> Failure:
-    client = client_for(session or boto3.session.Session("the-key", SECRET), "eu-west-1", endpoint)
+def failure(endpoint: str, session: Session | None = None) -> Failure:
+    client = client_for(session or signed_in("the-key", SECRET), "eu-west-1", endpoint)
     outcome = attempt(lambda: client.list_vectors(indexArn=INDEX, segmentCount=1, segmentIndex=0))
     client.close()
     assert isinstance(outcome, Failure)
@@ -104,7 +105,7 @@ def test_a_reset_connection_is_mended_by_trying_again() -> None:
 
 def test_no_credentials_at_all_is_a_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/does/not/exist")
-    found = failure("http://127.0.0.1:1", boto3.session.Session())
+    found = failure("http://127.0.0.1:1", Session())
     assert found.kind == "refused"
     explained = found.explained("list", INDEX)
     assert isinstance(explained, ConfigError)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import boto3.session
 import numpy as np
 import orjson
 
@@ -13,6 +12,7 @@ from destination_s3vectors.emulator.server import Emulator
 from destination_s3vectors.emulator.throttle import Rates
 from destination_s3vectors.transport import Transport, Vector, client_for
 from tests.destination_s3vectors.calls import keys, vectors
+from tests.sessions import signed_in
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def filled(rates: Rates | None = None) -> Iterator[tuple[Emulator, Transport, st
     """Without rates nothing is waited for at full length."""
     emulator = Emulator(rates=rates)
     emulator.start()
-    client = client_for(boto3.session.Session("a-key", "a-secret"), "us-east-1", emulator.endpoint)
+    client = client_for(signed_in("a-key", "a-secret"), "us-east-1", emulator.endpoint)
     transport = Transport(client, sleep=time.sleep if rates else lambda seconds: time.sleep(seconds / 50))
     try:
         client.create_vector_bucket(vectorBucketName="documents")

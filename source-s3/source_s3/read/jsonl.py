@@ -3,8 +3,6 @@
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
@@ -17,13 +15,11 @@ from source_s3.read.json_objects import SPACE, batch_of, objects_of, problem_of,
 from source_s3.read.options import JsonlFormat
 from source_s3.schema import Properties, properties_of_rows
 from vector_ingest.errors import DataError
-from vector_ingest.in_order import in_order
 
 BLOCK = 1024 * 1024  # bytes read at once
 LINE = 64 * 1024 * 1024  # bytes: a longer line is no record that any destination takes
 OBJECT = 4 * 1024 * 1024  # bytes: the longest object over several lines
 SHOWN = 64 * 1024  # bytes handed over of a line that is too long
-CHECKERS = 2  # threads: to render the lines takes as much again
 BOM = b"\xef\xbb\xbf"
 SAMPLE = 1024 * 1024  # bytes of lines that the schema is taken from, as Airbyte's source-s3 does
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -53,17 +49,18 @@ def _batches(file: BinaryIO, reading: Reading, size: int) -> Iterator[Batch]:
     byte, row, line = (resume["byte"], resume["row"], resume["line"]) if (resume := reading.resume) else (0, 0, 0)
     file.seek(byte)
     rest, has_warned = b"", False
-    for block, checked in _checked_ahead(file, size):
+    for block in _blocks(file, size):
         text = rest + block.lines if rest else block.lines
         begin = len(BOM) if byte == 0 and text.startswith(BOM) else 0
-        objects = objects_of(text[begin:]) if rest or begin else checked
-        found = _Found(objects) if objects is not None else _line_by_line(text[begin:], line, at_end=block.is_last)
+        lines = text[begin:] if begin else text
+        objects = objects_of(lines)
+        found = _Found(objects) if objects is not None else _line_by_line(lines, line, at_end=block.is_last)
         rest = found.rest
         if found.several_lines and not has_warned:
             logger.warning("%s: has objects over several lines, which take longer", getattr(file, "name", "A file"))
             has_warned = True
         byte += len(text) - len(rest) + block.dropped
-        line += text.count(b"\n", 0, len(text) - len(rest))
+        line += len(objects) if objects is not None else text.count(b"\n", 0, len(text) - len(rest))
         refused = list(found.refused)
         if block.dropped:
             line += 1
@@ -74,21 +71,6 @@ def _batches(file: BinaryIO, reading: Reading, size: int) -> Iterator[Batch]:
             end = {"byte": byte, "row": row + len(found.objects), "line": line}
             yield Batch(batch_of(found.objects), row, end, refused)
             row += len(found.objects)
-
-
-def _checked_ahead(file: BinaryIO, size: int) -> Iterator[tuple["_Block", pa.Array | None]]:
-    """Each block with its objects, if it is beyond doubt. Blocks are checked in threads, some of them ahead."""
-
-    def check(block: _Block) -> tuple[_Block, pa.Array | None]:
-        return block, objects_of(block.lines)
-
-    blocks = _blocks(file, size)
-    yield from map(check, islice(blocks, 1))  # most files have but one
-    with (
-        ThreadPoolExecutor(CHECKERS, thread_name_prefix="check") as pool,
-        closing(in_order(blocks, check, pool, lambda block: len(block.lines), CHECKERS * 2 * size)) as checked,
-    ):
-        yield from checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +99,7 @@ def _blocks(file: BinaryIO, size: int) -> Iterator[_Block]:
     while block := file.read(size):
         end = block.rfind(b"\n") + 1
         if end:
-            yield _Block(b"".join([*parts, block[:end]]))
+            yield _Block(b"".join([*parts, memoryview(block)[:end]]))  # the one copy that is made
             parts, held = [block[end:]], len(block) - end
         else:
             parts.append(block)
