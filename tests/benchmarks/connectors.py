@@ -104,7 +104,7 @@ def run(command: Sequence[str | Path], folder: Path, stop_at_first: bool = False
         ) as process,
     ):
         assert process.stdout
-        records, first, kept = 0, 0.0, 0
+        records, first, kept, last = 0, 0.0, 0, b""
         buffer = bytearray(len(RECORD) + PIPE_BYTES)
         # What is counted may begin in what was read before, whose end is kept.
         while count := os.readv(process.stdout.fileno(), [memoryview(buffer)[kept:]]):
