@@ -55,8 +55,8 @@ def against_stock(data: npt.NDArray[np.float32]) -> tuple[float, float]:
     turns: list[tuple[float, float]] = []
     with started("tests.servers.null_sink") as endpoint:
         transport = Transport(client_for(signed_in("a-key", "a-secret", "us-east-1"), None, endpoint))
-        stock = boto3.session.Session("a-key", "a-secret", region_name="us-east-1")
-        client = stock.client("s3vectors", endpoint_url=endpoint)
+        own = boto3.session.Session("a-key", "a-secret", region_name="us-east-1")
+        client = own.client("s3vectors", endpoint_url=endpoint)
         for _ in range(1 + TURNS):
             ours = cpu_rate(lambda rows: put_ours(transport, INDEX, rows), data[: max(1, ROWS // 4)])
             stock = cpu_rate(lambda rows: put_stock(client, rows), data[: max(1, ROWS // 20)])

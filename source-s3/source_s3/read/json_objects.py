@@ -1,7 +1,7 @@
 """Lines to JSON objects that stay the texts they are, so that no number loses a digit and no column needs one type.
 
-What counts as JSON is what orjson takes. Most blocks are checked by msgspec, which makes no objects of the values;
-the few things that it takes and orjson does not are looked for first, and the lines that may have them given to orjson.
+What counts as JSON is what orjson takes. Most blocks are checked by msgspec, which leaves the values text; the few
+things that it takes and orjson does not are looked for first, and the lines that may have them given to orjson.
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,11 @@ import pyarrow as pa
 RAW = pa.field("json", pa.large_string(), nullable=False, metadata={"raw": "object"})
 SPACE = b" \t\r\n"  # what JSON takes for blank
 DEPTH = 1000  # brackets in one line; orjson takes 1024 levels
+CHECKER = msgspec.json.Decoder(msgspec.Raw)  # values stay text
 STRIDE = 16  # bytes: 12 digits in a row at this distance belong to a number that may be too large for a float
 
 Bytes = npt.NDArray[np.uint8]
 Positions = npt.NDArray[np.int64]
-
-
-class _Object(msgspec.Struct, gc=False):
-    """Any JSON object, of which no member is kept."""
-
-
-DECODER = msgspec.json.Decoder(_Object)
 
 
 def batch_of(objects: pa.Array | Sequence[bytes]) -> pa.RecordBatch:
@@ -72,7 +66,7 @@ def objects_of(lines: bytes) -> pa.Array | None:
 
 def _checked(lines: bytes, begins: Positions) -> pa.Array | None:
     try:
-        return _texts(lines, begins) if len(DECODER.decode_lines(lines)) == len(begins) else None
+        return _texts(lines, begins) if len(CHECKER.decode_lines(lines)) == len(begins) else None
     except (msgspec.DecodeError, RecursionError, pa.ArrowInvalid):
         return None
 
