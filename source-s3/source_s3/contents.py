@@ -8,15 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from source_s3.decompress import Decoded, compression_of, decode
-from source_s3.object_file import ObjectFile, RawFile, ReadAhead, buffered, downloaded, fetch_object
+from source_s3.object_file import ObjectFile, downloaded, fetch_object
 from source_s3.objects import S3Object
+from source_s3.read_ahead import RawFile, ReadAhead, buffered
 from source_s3.spool import Spool
 from vector_ingest.errors import DataError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-DECODED_AHEAD = 8  # pieces: nothing that is decoded waits for the network
+DECODED_AHEAD = 2  # batches: nothing that is decoded waits for the network
 DOCUMENT = 512 * 1024 * 1024  # bytes: a document that is decoded to more would take too much memory
 
 

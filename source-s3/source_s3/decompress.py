@@ -16,7 +16,7 @@ import pyarrow as pa
 from isal import igzip_lib
 
 from source_s3 import snappy
-from source_s3.object_file import RawFile, buffered
+from source_s3.read_ahead import RawFile, buffered
 from vector_ingest.errors import DataError
 
 if TYPE_CHECKING:

@@ -5,14 +5,13 @@ Every request is pinned to the ETag of the listing: one whole version is read, o
 
 import io
 import threading
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
 from botocore.response import StreamingBody
 
 from source_s3.objects import S3Object
+from source_s3.read_ahead import PIECE_BYTES, RawFile, ReadAhead, buffered
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import TransientError
 
@@ -21,22 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SKIP_BYTES = 256 * 1024  # reading on over so little costs less than a new request
-PIECE_BYTES, PIECES_AHEAD = 1024 * 1024, 8  # a connection that is reset loses at most one piece
-BUFFER_BYTES = 128 * 1024
 BARREN_READS = 5  # broken connections in a row without one new byte
 FIRST_PAUSE_SECONDS = 0.1  # doubles each time
-
-
-class RawFile(Protocol):
-    """What can be read ahead: seekable, binary, without a buffer. `stop`, from another thread: give up soon."""
-
-    @property
-    def name(self) -> str: ...
-    def read(self, size: int, /) -> bytes: ...
-    def readinto(self, buffer: "WriteableBuffer", /) -> int: ...
-    def seek(self, offset: int, whence: int = ..., /) -> int: ...
-    def stop(self) -> None: ...
-    def close(self) -> None: ...
 
 
 class ObjectFile(io.RawIOBase):
@@ -181,95 +166,6 @@ class ObjectFile(io.RawIOBase):
             self._body = None
 
 
-class ReadAhead(io.RawIOBase):
-    """A file read by a thread of its own up to `pieces` ahead of its reader.
-
-    A seek out of the present piece throws away what is ahead; one inside it (a header read twice) costs nothing.
-    """
-
-    def __init__(self, file: RawFile, pieces: int = PIECES_AHEAD) -> None:
-        super().__init__()
-        self._file, self._most = file, pieces
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
-        self._ahead: deque[Future[bytes]] = deque()
-        self._piece = memoryview(b"")
-        self._rest = self._piece  # of the piece, what was not read yet
-        self._ended = False
-        self._failure: BaseException | None = None
-        self._position = 0
-
-    @property
-    def name(self) -> str:
-        return self._file.name
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_CUR and offset == 0:
-            return self._position
-        piece_start = self._position - (len(self._piece) - len(self._rest))
-        if whence == io.SEEK_SET and piece_start <= offset <= piece_start + len(self._piece):
-            self._rest, self._position = self._piece[offset - piece_start :], offset
-            return offset
-        for piece in self._ahead:
-            piece.cancel()
-        wait(self._ahead)
-        self._ahead.clear()
-        self._piece = self._rest = memoryview(b"")
-        self._ended, self._failure = False, None
-        self._position = self._file.seek(offset, whence)
-        return self._position
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        if not self._rest and not self._ended:
-            if piece := self._next_piece():
-                self._piece = self._rest = memoryview(piece)
-            self._ended = not piece
-        view = memoryview(buffer).cast("B")
-        count = min(len(view), len(self._rest))
-        view[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        self._position += count
-        return count
-
-    def stop(self) -> None:
-        """From another thread: give up soon."""
-        self._file.stop()
-
-    def close(self) -> None:
-        if not self.closed:
-            self._file.stop()
-            self._pool.shutdown(cancel_futures=True)
-            self._file.close()
-        super().close()
-
-    def _next_piece(self) -> bytes:
-        while len(self._ahead) < self._most:
-            self._ahead.append(self._pool.submit(self._read_piece))
-        return self._ahead.popleft().result()
-
-    def _read_piece(self) -> bytes:
-        """After a failure the pieces behind it fail at once, until a seek begins anew."""
-        if self._failure is not None:
-            raise self._failure
-        try:
-            return self._file.read(PIECE_BYTES)
-        except BaseException as error:
-            self._failure = error
-            raise
-
-
-def buffered(file: RawFile, size: int = BUFFER_BYTES) -> io.BufferedReader:
-    return io.BufferedReader(cast("io.RawIOBase", file), size)  # which calls no more than a RawFile has
-
-
 def downloaded(file: ObjectFile, size: int, *, read_ahead: bool) -> RawFile:
     """For who decodes it from begin to end: with `read_ahead`, downloaded meanwhile. `size`: bytes; a piece is not."""
     return ReadAhead(file) if read_ahead and size > PIECE_BYTES else file
@@ -281,7 +177,7 @@ def open_object(client: "S3Client", bucket: str, found: S3Object, *, read_ahead:
     Without, for those who seek (Parquet): requests follow the reader. Close the file after use.
     """
     file = ObjectFile(client, bucket, found)
-    return io.BufferedReader(ReadAhead(file) if read_ahead else file, BUFFER_BYTES)
+    return buffered(ReadAhead(file) if read_ahead else file)
 
 
 def fetch_object(client: "S3Client", bucket: str, found: S3Object) -> bytes:

@@ -117,12 +117,8 @@ def _replaced_ends(objects: pa.Array, template: Template) -> memoryview | None:
         return None
     block = bytes_of(objects)
     offsets = np.frombuffer(objects.buffers()[1], np.int64)[objects.offset : objects.offset + len(objects) + 1]
-    if (np.diff(offsets) < len("{}\n")).any():
-        return None
-    ends = offsets[1:] - offsets[0]
-    data = np.frombuffer(block, np.uint8)
-    before = data[ends - 3]
-    if not ((data[ends - 1] == 0x0A) & (data[ends - 2] == 0x7D) & (before != 0x7B) & (before > 0x20)).all():
+    last = np.frombuffer(block, np.uint8)[offsets[1:] - offsets[0] - len(LINE_END) - 1]  # before the brace
+    if not ((last != ord("{")) & (last > ord(" "))).all():
         return None
     head, end = template.head().removesuffix("{").encode(), f"{template.tail()}}}}}\n".encode()
     # One more end before the first line, so that its head comes out, too. All by Arrow, which lets other threads run.
@@ -130,7 +126,8 @@ def _replaced_ends(objects: pa.Array, template: Template) -> memoryview | None:
     whole = pa.Array.from_buffers(TEXT, 1, [None, pa.py_buffer(np.array([0, len(ended)])), pa.py_buffer(ended)])
     lines = bytes_of(pc.replace_substring(whole, LINE_END.decode(), (end + head).decode()))
     replaced = (len(lines) - len(ended)) // (len(end + head) - len(LINE_END))
-    return lines[len(end) : -len(head)] if replaced == len(objects) + 1 else None  # more: an object has line ends
+    # No object has a line end inside, so that as many ends as objects are one after each.
+    return lines[len(end) : -len(head)] if replaced == len(objects) + 1 else None
 
 
 def _render_objects(objects: pa.Array, first_row: int, template: Template, given: Sequence[pa.Array]) -> memoryview:

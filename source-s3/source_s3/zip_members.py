@@ -16,8 +16,9 @@ from isal import igzip_lib
 
 from source_s3.decompress import ENGINES as UNZIP
 from source_s3.decompress import REMEDY, Decoded, Engine, Read, arrow_pieces, engine_pieces
-from source_s3.object_file import ObjectFile, RawFile, downloaded
+from source_s3.object_file import ObjectFile, downloaded
 from source_s3.objects import S3Object
+from source_s3.read_ahead import RawFile
 from vector_ingest.errors import DataError
 
 if TYPE_CHECKING:
