@@ -1,18 +1,15 @@
 """A file of which only some blocks are fetched: those that it is told of, ahead of their use, and what else is read."""
 
-import io
 from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from source_s3.raw_file import SeekableFile
 
 AHEAD = 32 * 1024 * 1024  # bytes fetched and not read yet
 THREADS = 4  # requests at once
@@ -34,7 +31,7 @@ class _Fetched:
     content: "Future[memoryview] | None" = None  # None: not asked for yet
 
 
-class BlockFile(io.RawIOBase):
+class BlockFile(SeekableFile):
     """Readable and seekable; `read` gives all that is asked for. For one reader at a time, of any thread.
 
     `fill` fills a buffer with the bytes from a place on, and may give up once the event is set; it is called by several
@@ -42,9 +39,7 @@ class BlockFile(io.RawIOBase):
     """
 
     def __init__(self, fill: Callable[[int, memoryview, Event], None], size: int, ahead: int = AHEAD) -> None:
-        super().__init__()
-        self._size = size
-        self._position = 0
+        super().__init__(size)
         self._closing = Event()
         self._fill = fill
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="read-ahead")
@@ -73,19 +68,6 @@ class BlockFile(io.RawIOBase):
         """Bytes that are expected and not read yet."""
         return sum(known.unread for known in self._known.values())
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        return self._position
-
     def read_buffer(self, size: int) -> "bytes | memoryview":
         """As `read`, without a copy where one block has it all: what Arrow asks for, if it is there."""
         end = min(self._position + size, self._size)
@@ -103,12 +85,6 @@ class BlockFile(io.RawIOBase):
             self._position += len(part)
             parts.append(part)
         return b"".join(parts)
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
 
     def close(self) -> None:
         if not self.closed:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from source_s3.decompress import Decoded, compression_of, decode
 from source_s3.object_file import ObjectFile, downloaded, fetch_object
 from source_s3.objects import S3Object
-from source_s3.read_ahead import RawFile, ReadAhead, buffered
+from source_s3.raw_file import RawFile, buffered
+from source_s3.read_ahead import ReadAhead
 from source_s3.spool import Spool
 from vector_ingest.errors import DataError
 

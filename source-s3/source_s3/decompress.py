@@ -10,17 +10,14 @@ import logging
 import lzma
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 import pyarrow as pa
 from isal import igzip_lib
 
 from source_s3 import snappy
-from source_s3.read_ahead import RawFile, buffered
+from source_s3.raw_file import RawFile, SeekableFile, buffered
 from vector_ingest.errors import DataError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 Compression = Literal["gzip", "bzip2", "zstd", "xz", "snappy", "lz4"]
 EXTENSIONS: dict[str, Compression] = {
@@ -67,7 +64,7 @@ ENGINES: dict[Compression, Callable[[], Engine]] = {
 }
 
 
-class Decoded(io.RawIOBase):
+class Decoded(SeekableFile):
     """What `decode` makes of `source`, decoded as it is read.
 
     A way forward is decoded and thrown away. A way back out of the present piece begins anew.
@@ -78,20 +75,11 @@ class Decoded(io.RawIOBase):
         self._raw, self._decode = source, decode
         self._source = buffered(source, PIECE)
         self._pieces = decode(self._source)
-        self._piece, self._piece_start, self._position = b"", 0, 0
+        self._piece, self._piece_start = b"", 0
 
     @property
     def name(self) -> str:
         return self._raw.name
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Not beyond the end; from the end, only after all was decoded."""
@@ -121,12 +109,6 @@ class Decoded(io.RawIOBase):
 
     def readall(self) -> bytes:
         return b"".join(iter(lambda: self.read(PIECE), b""))
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
 
     def stop(self) -> None:
         """From another thread: give up soon."""

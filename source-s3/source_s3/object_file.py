@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from botocore.response import StreamingBody
 
 from source_s3.objects import S3Object
-from source_s3.read_ahead import PIECE_BYTES, RawFile, ReadAhead, buffered
+from source_s3.raw_file import RawFile, SeekableFile, buffered
+from source_s3.read_ahead import PIECE_BYTES, ReadAhead
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import TransientError
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
     from mypy_boto3_s3 import S3Client
 
 SKIP_BYTES = 256 * 1024  # reading on over so little costs less than a new request
@@ -24,18 +24,16 @@ BARREN_READS = 5  # broken connections in a row without one new byte
 FIRST_PAUSE_SECONDS = 0.1  # doubles each time
 
 
-class ObjectFile(io.RawIOBase):
+class ObjectFile(SeekableFile):
     """A readable, seekable raw file over one version of an object. TransientError names the object and the byte.
 
     With `part`, only over its bytes from the first number to before the second.
     """
 
     def __init__(self, client: "S3Client", bucket: str, found: S3Object, part: tuple[int, int] | None = None) -> None:
-        super().__init__()
         self._client, self._bucket, self._object = client, bucket, found
         self._first, self._end = part or (0, found.size)
-        self._size = self._end - self._first
-        self._position = 0
+        super().__init__(self._end - self._first)
         self._body: StreamingBody | None = None
         self._body_position = 0
         self._stopped = threading.Event()
@@ -47,22 +45,6 @@ class ObjectFile(io.RawIOBase):
     @property
     def size(self) -> int:
         return self._size
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        if origin + offset < 0:
-            raise ValueError(f"{self.name}: a seek to byte {origin + offset}, which is before its begin")
-        self._position = origin + offset
-        return self._position
 
     def read(self, size: int | None = -1, /) -> bytes:
         """At least one byte before the end, and at most a piece unless all is asked for."""
@@ -77,12 +59,6 @@ class ObjectFile(io.RawIOBase):
 
     def readall(self) -> bytes:
         return b"".join(iter(partial(self.read, PIECE_BYTES), b""))
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
 
     def fetch(self, first: int, into: memoryview, stopped: threading.Event) -> None:
         """Fills `into` with the bytes from `first` on, by a request of their own; from any thread.

@@ -19,7 +19,7 @@ from vector_ingest.errors import ConfigError, TransientError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from source_s3.read_ahead import RawFile
+    from source_s3.raw_file import RawFile
 
 LISTERS = 8  # prefixes that are listed at once
 PAGES_AHEAD = 16  # of at most 1,000 objects, listed and not taken yet

@@ -4,29 +4,18 @@ import io
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
+
+from source_s3.raw_file import RawFile, SeekableFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 PIECE_BYTES = 256 * 1024  # a connection that is reset loses at most one piece
 BATCH_BYTES, BATCHES_AHEAD = 1024 * 1024, 8  # of pieces: to hand over each one costs more than to read it
-BUFFER_BYTES = 128 * 1024
 
 
-class RawFile(Protocol):
-    """What can be read ahead: seekable, binary, without a buffer. `stop`, from another thread: give up soon."""
-
-    @property
-    def name(self) -> str: ...
-    def read(self, size: int, /) -> bytes: ...
-    def readinto(self, buffer: "WriteableBuffer", /) -> int: ...
-    def seek(self, offset: int, whence: int = ..., /) -> int: ...
-    def stop(self) -> None: ...
-    def close(self) -> None: ...
-
-
-class ReadAhead(io.RawIOBase):
+class ReadAhead(SeekableFile):
     """A file read by a thread of its own up to `batches` ahead of its reader.
 
     A seek out of the present piece throws away what is ahead; one inside it (a header read twice) costs nothing.
@@ -42,20 +31,10 @@ class ReadAhead(io.RawIOBase):
         self._rest = self._piece  # of the piece, what was not read yet
         self._ended = False
         self._failure: BaseException | None = None
-        self._position = 0
 
     @property
     def name(self) -> str:
         return self._file.name
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_CUR and offset == 0:
@@ -119,7 +98,3 @@ class ReadAhead(io.RawIOBase):
             if not pieces:
                 raise
         return pieces
-
-
-def buffered(file: RawFile, size: int = BUFFER_BYTES) -> io.BufferedReader:
-    return io.BufferedReader(cast("io.RawIOBase", file), size)  # which calls no more than a RawFile has

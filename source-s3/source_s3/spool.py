@@ -1,16 +1,12 @@
 """Bytes on disk for those who seek: an unlinked temporary file, gone with its last reader whatever happens."""
 
-import io
 import os
 import tempfile
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from source_s3.raw_file import SeekableFile
 from vector_ingest.errors import ConfigError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 PIECE = 1024 * 1024
 
@@ -65,42 +61,22 @@ def _unlinked() -> int:
         return os.dup(file.fileno())
 
 
-class SpooledPart(io.RawIOBase):
+class SpooledPart(SeekableFile):
     """Some bytes of a spool as a raw file. Many may read at once."""
 
     def __init__(self, spool: Spool, start: int, size: int) -> None:
-        super().__init__()
-        self._spool, self._start, self._size = spool, start, size
-        self._position = 0
+        super().__init__(size)
+        self._spool, self._start = spool, start
 
     @property
     def name(self) -> str:
         return self._spool.name
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        return self._position
 
     def read(self, size: int | None = -1, /) -> bytes:
         left = max(0, self._size - self._position)
         data = self._spool.pread(left if size is None or size < 0 else min(size, left), self._start + self._position)
         self._position += len(data)
         return data
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
 
     def stop(self) -> None:
         """It never waits."""
