@@ -33,7 +33,7 @@ POLARS = "polars==2.1.0"
 ROW_GROUP = 122_880  # DuckDB's own, and so the best for it
 STREAM, EMITTED_AT = "rows", 1_700_000_000_000
 FACTS = {"_ab_source_file_last_modified": "2024-01-01T00:00:00.000000Z", "_ab_source_file_url": "rows.parquet"}
-ZEROS = b".000000"  # microseconds
+WHOLE_SECOND = b".000000+00:00", b"+00:00"
 WORDS = 'river "north" élan copper, lantern Zürich harbour signal winter señor "late" bridge; cloud'.split()  # noqa: SIM905  reads better than a list
 
 
@@ -112,7 +112,9 @@ def assert_same_records(one: Path, other: Path) -> None:
     with one.open("rb") as ours_lines, other.open("rb") as their_lines:
         for number, (left, right) in enumerate(zip_longest(ours_lines, their_lines), start=1):
             # polars writes the zeros of a whole second, which would take it one more step to leave out.
-            if left != right and (not left or not right or json.loads(left) != json.loads(right.replace(ZEROS, b""))):
+            if left != right and (
+                not left or not right or json.loads(left) != json.loads(right.replace(*WHOLE_SECOND))
+            ):
                 raise RuntimeError(f"record {number} differs:\n{left!r}\n{right!r}")
 
 
