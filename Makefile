@@ -30,9 +30,10 @@ format: .venv/.ok ## let ruff mend what it can
 bench: .venv/.ok ## speed as ratios against limits measured in the same run
 	$(BIN)/python -m tests.benchmarks
 
-soak: .venv/.ok ## what takes too long for each run: kills at 51 random moments among faults, 400,000 random histories
+soak: .venv/.ok ## what takes too long for each run: kills at random moments among faults, hundreds of thousands of histories
 	S3VECTORS_KILLS=17 S3VECTORS_HISTORIES=400000 $(BIN)/python -m pytest -n auto -k random \
 	  tests/destination_s3vectors/test_kill.py tests/destination_s3vectors/test_documents.py
+	HISTORY_SEQUENCES=500 $(BIN)/python -m pytest -n auto tests/source_s3/test_history.py
 
 lock: ## resolve the requirements anew into the lock files
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from source_s3.catalog import bucket_of
+from source_s3.checkpoint import INTERVAL
 from source_s3.config import Config
 from source_s3.pieces import Lines
 from source_s3.plan import StreamPlan, plans
@@ -34,8 +35,13 @@ def configured_streams(catalog: Mapping[str, Any], states: Any) -> Sequence[Conf
         ) from error
 
 
-def read_all(config: Config, configured: Sequence[Configured]) -> Generator[Lines, None, None]:
-    """Every line in its final order. Raises the first stream's error after the last stream."""
+def read_all(
+    config: Config, configured: Sequence[Configured], interval: float = INTERVAL
+) -> Generator[Lines, None, None]:
+    """Every line in its final order. Raises the first stream's error after the last stream.
+
+    `interval`: the seconds between two states.
+    """
     planned = plans_of(config, configured)
     bucket = bucket_of(config)
     failures: list[Exception] = []
@@ -43,7 +49,7 @@ def read_all(config: Config, configured: Sequence[Configured]) -> Generator[Line
         progress = Progress(stream.name)
         yield status_line(stream.name, stream.namespace, "STARTED")
         try:
-            yield from read_stream(bucket, plan, stream, progress)
+            yield from read_stream(bucket, plan, stream, progress, interval)
         except EXPLAINED as error:
             failures.append(error)
             progress.summary()

@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     silent.add_argument("--dry-run", action="store_true", help="print no records, only what is kept, and why")
     silent.add_argument("--forget", action="store_true", help="print no records, but take out what can be read now")
     read.add_argument("--state", help="path of the states that the last sync ended with, a JSON file")
+    read.add_argument("--state-interval", type=float, metavar="SECONDS", help="between two states at least (60)")
     for command in (*commands.choices.values(), parser):
         command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)  # the platform may pass it
     return parser
@@ -121,11 +122,13 @@ def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Ou
 
             output.write(dumps({"type": "CATALOG", "catalog": {"streams": discover(parsed)}}))
         case "read":
+            from source_s3.checkpoint import INTERVAL
             from source_s3.read_all import configured_streams, read_all
 
+            interval = INTERVAL if arguments.state_interval is None else arguments.state_interval
             states = read_json(arguments.state, "state") if arguments.state else []
             configured = configured_streams(read_object(arguments.catalog, "catalog"), states)
-            with closing(read_all(parsed, configured)) as read:
+            with closing(read_all(parsed, configured, interval)) as read:
                 for lines in read:
                     output.write(lines)
         case "replay":

@@ -83,6 +83,10 @@ class StreamState:
         rows = max(rows, known.rows) if known is not None and known.fingerprint == fingerprint else rows
         self.pending.put(key, Entry(fingerprint, rows))
 
+    def begin_to_forget(self, key: str) -> None:
+        """Its deletes are about to leave: if the object comes back as it was, it is read again."""
+        self.done.put(key, Entry(PENDING, self.rows_before(key)))
+
     def rows_before(self, key: str) -> int:
         """The most rows that versions before the present one have left."""
         done = self.done.get(key)

@@ -41,8 +41,10 @@ def survey(
     listed = [Listed(name, marks[name], mtime_fingerprint(item.last_modified)) for name, item in objects.items()]
     diff = state.done.diff(listed)
     state.done = diff.ledger
-    gone = {name for found in (diff, state.pending.diff(listed)) for name, _ in found.gone}
-    todo = [objects[name] for name in (*diff.new, *diff.changed)]
+    begun = state.pending.diff(listed)
+    gone = {name for found in (diff, begun) for name, _ in found.gone}
+    # What a cut sync began to read may be as it was before: its new version, or a deletion, was taken back.
+    todo = [objects[name] for name in dict.fromkeys((*diff.new, *diff.changed, *begun.changed))]
     if read_before is not None:
         for item in todo:
             if item.last_modified < read_before:

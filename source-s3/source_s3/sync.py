@@ -90,9 +90,11 @@ def read_stream(
     stream = Stream(bucket, plan, configured.namespace, state, checkpoint, progress, bad_rows, state.resume)
     yield status_line(plan.name, configured.namespace, "RUNNING") + b"\n"
     yield estimate_line(plan.name, configured.namespace, None, progress.wanted_bytes) + b"\n"
-    if plan.deletions and todo:
+    if plan.deletions and (todo or found.gone):
         for item in todo:
             state.begin(item.name, marks[item.name], _most_rows(plan, item))
+        for key in found.gone:
+            state.begin_to_forget(key)
         yield stream.state_line()
     for key in found.gone:
         yield from _delete_object(stream, key)

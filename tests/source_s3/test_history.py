@@ -1,0 +1,214 @@
+"""Random histories of a bucket, with syncs between that are killed at random moments: what was emitted is the bucket.
+
+kill -9 of the real command; the next one starts from a state that had come out whole. HISTORY_SEQUENCES is the number
+of histories, HISTORY_FIRST the seed of the first one.
+"""
+
+import json
+import os
+import random
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+import pytest
+
+from demo.s3_server import sign_in
+from tests.servers.timed_s3 import TimedS3
+from tests.source_s3.commands import arguments
+from tests.source_s3.history import FILE_TYPES, KEYS, Destination, Version, World
+
+FIRST, SEQUENCES = int(os.environ.get("HISTORY_FIRST", "0")), int(os.environ.get("HISTORY_SEQUENCES", "30"))
+BUCKET_CHANGES = 4  # between two syncs at most
+FINISHED = 2  # syncs of one history that are not cut
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[TimedS3]:
+    server = TimedS3()
+    server.start()
+    yield server
+    server.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """After so many lines, records, or bytes, or so many lines after a state of this number (just before it: -1)."""
+
+    lines: int | None = None
+    records: int | None = None
+    size: int | None = None
+    state: int | None = None
+    beyond: int = 0
+
+
+def random_cut(chance: random.Random) -> Cut:
+    match chance.randrange(5):
+        case 0:
+            return Cut(lines=int(10 ** chance.uniform(0, 2.3)))
+        case 1:
+            return Cut(records=int(10 ** chance.uniform(0, 2.3)))
+        case 2:
+            return Cut(size=int(10 ** chance.uniform(2, 6.5)))
+        case _:
+            return Cut(state=chance.randint(1, 8), beyond=chance.choice((-1, 0, 0, 1, 2, 5)))
+
+
+@dataclass(slots=True)
+class History:
+    """One bucket, the destination that follows it, and the states that the platform holds, by stream."""
+
+    chance: random.Random
+    folder: Path
+    server: TimedS3
+    name: str
+    mode: str  # mirror: incremental with deletions; append: without; refresh: by generations, with deletions
+    states: dict[str, Any] = field(default_factory=dict)
+    generation: int = 1
+    settled: dict[str, Version] | None = None  # the bucket as the last sync read it, if that was not cut
+    world: World = field(init=False)
+    destination: Destination = field(init=False)
+
+    def __post_init__(self) -> None:
+        streams = self.chance.sample(sorted(KEYS), self.chance.choice((1, 2, 4)))
+        self.world = World(self.chance, self.server.buckets.setdefault(self.name, {}), streams)
+        self.destination = Destination(self.world, self.mode != "append")
+
+    def run(self) -> None:
+        finished = 0
+        while finished < FINISHED:
+            for _ in range(self.chance.randint(0, BUCKET_CHANGES) if self.states else 8):
+                self.world.live()
+            finished += self.sync(random_cut(self.chance) if self.chance.random() < 0.6 else None)
+
+    def sync(self, cut: Cut | None) -> bool:
+        """Whether it came to its end. Then the destination is the bucket."""
+        self.world.told.append(f"sync, {cut or 'whole'}")
+        lines, code = self._read(cut)
+        records, states = parsed(lines)
+        names = {self.destination.apply(stream, data) for stream, data in records}
+        if self.settled is not None and self.mode != "refresh":
+            self._expect_only_changes(names)
+        for stream, came in states.items():  # the platform may have kept less than came
+            self.states[stream] = came[-1] if code == 0 or self.chance.random() < 0.7 else self.chance.choice(came)
+        self.settled = None
+        if code is None:
+            self.world.told.append(f"cut after {len(lines)} lines, {sum(map(len, states.values()))} states")
+            return False
+        assert code == 0, (self.folder / "stderr").read_text() + b"\n".join(lines[-5:]).decode()
+        self.destination.expect_the_bucket()
+        self.settled = dict(self.world.present)
+        if self.mode == "refresh":
+            self.generation += 1
+            self.destination.clear()
+        return True
+
+    def _expect_only_changes(self, names: set[str]) -> None:
+        assert self.settled is not None
+        before, now = self.settled, self.world.present
+        changed = {key for key in {*before, *now} if before.get(key) != now.get(key)}
+        assert names <= changed, f"read again for nothing: {sorted(names - changed)}"
+
+    def _read(self, cut: Cut | None) -> tuple[list[bytes], int | None]:
+        """The whole lines that came, and the exit code; None where it was killed."""
+        states = list(self.states.values()) or None
+        line = arguments(self.folder, "read", self._config(), self._catalog(), states)
+        every = self.chance.choice((["--state-interval", "0"], ["--state-interval", "0"], []))
+        with (
+            (self.folder / "stderr").open("wb") as errors,
+            subprocess.Popen([*line, *every], stdout=subprocess.PIPE, stderr=errors) as process,
+        ):
+            assert process.stdout is not None
+            lines, was_cut = taken(process.stdout, cut or Cut())
+            if was_cut:
+                process.kill()
+            code = process.wait(60)
+            return lines, None if was_cut else code
+
+    def _config(self) -> dict[str, Any]:
+        streams = [
+            {"name": name, "globs": [f"{name}/**"], "format": {"filetype": FILE_TYPES[name]}}
+            for name in self.world.streams
+        ]
+        where = sign_in(self.server.endpoint, self.name)
+        return {**where, "streams": streams, "sync_deletions": self.destination.mirrors}
+
+    def _catalog(self) -> dict[str, Any]:
+        refresh = self.mode == "refresh"
+        mode = {"sync_mode": "full_refresh" if refresh else "incremental", "destination_sync_mode": "append"}
+        generation = {"generation_id": self.generation, "minimum_generation_id": self.generation} if refresh else {}
+        stream: dict[str, Any] = {"json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]}
+        return {"streams": [{"stream": {**stream, "name": name}, **mode, **generation} for name in self.world.streams]}
+
+
+def taken(stdout: BinaryIO, cut: Cut) -> tuple[list[bytes], bool]:
+    """The lines before the cut, and whether it was reached."""
+    lines: list[bytes] = []
+    size, states, records, left = 0, 0, 0, cut.lines
+    for line in stdout:
+        size += len(line)
+        states += (is_state := line.startswith(b'{"type":"STATE"'))
+        if is_state and states == cut.state:
+            left = len(lines) + cut.beyond + 1
+        if (cut.size is not None and size > cut.size) or (left is not None and len(lines) >= left):
+            return lines, True
+        lines.append(line)
+        records += line.startswith(b'{"type":"RECORD"')
+        if len(lines) == left or (cut.records is not None and records == cut.records):
+            return lines, True
+    return lines, False
+
+
+def parsed(lines: list[bytes]) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, list[Any]]]:
+    """Records in their order, and the states of each stream."""
+    records: list[tuple[str, dict[str, Any]]] = []
+    states: dict[str, list[Any]] = {}
+    for line in lines:
+        message: Mapping[str, Any] = orjson.loads(line)
+        if message["type"] == "RECORD":
+            records.append((message["record"]["stream"], message["record"]["data"]))
+        elif message["type"] == "STATE":
+            name = message["state"]["stream"]["stream_descriptor"]["name"]
+            states.setdefault(name, []).append(message["state"])
+    return records, states
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEQUENCES))
+def test_what_was_emitted_is_the_bucket_after_any_history(server: TimedS3, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    mode = chance.choices(("mirror", "append", "refresh"), (6, 2, 2))[0]
+    history = History(chance, tmp_path, server, f"history-{seed}", mode)
+    try:
+        history.run()
+    except AssertionError as error:
+        told = "\n".join(history.world.told)
+        error.add_note(
+            f"HISTORY_FIRST={seed} HISTORY_SEQUENCES=1, {mode}:\n{told}\n{json.dumps(history.states)[:2000]}"
+        )
+        raise
+    finally:
+        server.buckets.pop(history.name, None)
+
+
+@pytest.mark.parametrize("stream", KEYS)
+@pytest.mark.parametrize("happened", ["overwritten", "deleted"])
+def test_what_a_cut_sync_has_undone_is_done_again_when_the_old_version_is_back(
+    server: TimedS3, tmp_path: Path, stream: str, happened: str
+) -> None:
+    """A version, or the mark of a deletion, was removed by its id: the object is as it was, its time included."""
+    history = History(random.Random(1), tmp_path, server, f"back-{stream}-{happened}", "mirror")
+    world, key = history.world, KEYS[stream][0]
+    world.streams = [stream]
+    old, new = world.version(stream, (3, 8)), world.version(stream, (5, 9))
+    world.place("put", key, old)
+    assert history.sync(None)
+    if happened == "overwritten":
+        world.place("overwrite", key, new)
+    else:
+        world.remove("delete", key)
+    assert not history.sync(Cut(records=1 if stream == "docs" else 3))
+    world.place("back", key, old)
+    assert history.sync(None)
