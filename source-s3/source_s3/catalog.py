@@ -30,7 +30,7 @@ from source_s3.schema import (
     stream_schema,
 )
 from source_s3.storage import NOT_RESTORED, is_archived
-from vector_ingest.aws import aws_errors, s3_client
+from vector_ingest.aws import s3_client
 from vector_ingest.errors import ConfigError
 
 logger = logging.getLogger("airbyte")
@@ -45,13 +45,14 @@ def bucket_of(config: Config) -> Bucket:
 
 
 def check(config: Config) -> None:
-    """Sign in, list each stream's objects, and read the head of one file. ConfigError or TransientError if not."""
+    """Sign in, list each stream's objects, and read the head of one file. ConfigError or TransientError if not.
+
+    It asks for no right that a sync does not need: where objects are named, nothing is listed.
+    """
     bucket = bucket_of(config)
-    with aws_errors(f"list s3://{bucket.name}"):
-        bucket.client.list_objects_v2(Bucket=bucket.name, MaxKeys=1)
     for plan in plans(config):
-        prove_place(bucket, plan)
         _check_stream(bucket, plan)
+        prove_place(bucket, plan)
 
 
 def _check_stream(bucket: Bucket, plan: StreamPlan) -> None:

@@ -39,6 +39,13 @@ def listed_prefixes(globs: Sequence[str], prefix: str) -> list[str]:
     return kept
 
 
+def exact_keys(globs: Sequence[str]) -> list[str] | None:
+    """The keys that the globs are, if none of them is a pattern or reaches into an archive."""
+    if any(not text or set(text) & set("*?[\\{#") for text in globs):
+        return None
+    return sorted(set(globs))
+
+
 def _translate(pattern: str) -> list[str]:
     if not pattern:
         return []
@@ -61,7 +68,5 @@ def _alternatives(pattern: str) -> list[str]:
 
 def _fixed_beginning(pattern: str) -> str:
     """What follows a # may be inside of an archive."""
-    special = (
-        position for position, letter in enumerate(pattern) if letter in "*?[\\#"
-    )  # what follows a # may be inside of an archive
+    special = (position for position, letter in enumerate(pattern) if letter in "*?[\\#")
     return pattern[: next(special, len(pattern))]

@@ -4,36 +4,26 @@ An inventory is hours or days old. Its facts tell what is new or changed; what i
 (`current`): an object that was overwritten since is read as it is now, and one that is gone is left out by name.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from datetime import UTC
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING, BinaryIO
 
 from source_s3.choice import Choice
+from source_s3.head import head, in_pool
 from source_s3.inventory import Inventory, inventory_mentions
 from source_s3.mentions import ADDRESS, Mention, mentions
 from source_s3.object_file import open_object
 from source_s3.objects import Leave, S3Object
-from source_s3.storage import ARCHIVES, archive_of_head
-from vector_ingest.aws import aws_errors
+from source_s3.storage import ARCHIVES
 from vector_ingest.errors import ConfigError, DataError
-from vector_ingest.in_order import in_order
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-ASKED = 10  # HeadObject requests at once: the client keeps so many connections
-AHEAD = 50  # objects asked for and not taken yet
 MENTIONS = 1000  # looked at together
 GONE = "stands in the inventory and is there no longer"
-
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
 
 
 def objects_of_manifest(
@@ -63,9 +53,9 @@ def current(
     def ask(item: S3Object) -> tuple[S3Object, S3Object | None]:
         if not item.dated:
             return item, item
-        return item, _head(client, bucket, item.bucket or bucket, item.key, "The inventory")
+        return item, head(client, bucket, item.bucket or bucket, item.key, "The inventory")
 
-    with closing(_in_pool(items, ask)) as answers:
+    with closing(in_pool(items, ask)) as answers:
         for item, answer in answers:
             if answer is None:
                 leave(item.name, GONE)
@@ -87,7 +77,7 @@ def _mentions(client: "S3Client", address: str) -> Iterator[Mention]:
 
 
 def _open(client: "S3Client", bucket: str, key: str, who: str) -> BinaryIO:
-    item = _head(client, "", bucket, key, who)
+    item = head(client, "", bucket, key, who)
     if item is None:
         raise ConfigError(f"{who} names s3://{bucket}/{key}, which is not there. Check the address.")
     return open_object(client, bucket, item, read_ahead=False)
@@ -104,7 +94,7 @@ def _objects(
             unknown.append(mention)
         elif choice.takes_facts(key, size, modified):
             yield S3Object(key, size, modified, etag, _elsewhere(bucket, mention), dated=True)
-    with closing(_in_pool(unknown, partial(_fetch_facts, client, bucket))) as answers:
+    with closing(in_pool(unknown, partial(_fetch_facts, client, bucket))) as answers:
         for mention, item in answers:
             if item is None:
                 _expect_dated(bucket, mention)
@@ -114,7 +104,7 @@ def _objects(
 
 
 def _fetch_facts(client: "S3Client", bucket: str, mention: Mention) -> tuple[Mention, S3Object | None]:
-    return mention, _head(client, bucket, mention.bucket or bucket, mention.key, mention.where)
+    return mention, head(client, bucket, mention.bucket or bucket, mention.key, mention.where)
 
 
 def _elsewhere(bucket: str, mention: Mention) -> str | None:
@@ -135,31 +125,3 @@ def _expect_dated(bucket: str, mention: Mention) -> None:
             f"names s3://{mention.bucket or bucket}/{mention.key}, which is not there. Take it off the list, or put "
             "the object there. (If the line is a header, call its column `uri` or `key`.)",
         )
-
-
-def _head(client: "S3Client", configured: str, bucket: str, key: str, who: str) -> S3Object | None:
-    """The object as it is. None: it is not there. ConfigError: that can't be told, or it may not be read."""
-    with aws_errors(f"ask for s3://{bucket}/{key}"):
-        try:
-            answer = client.head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == "404":
-                return None
-            if code != "403":
-                raise
-            raise ConfigError(
-                f"{who} names s3://{bucket}/{key}: HeadObject was answered with 403. Either it may not be read: grant "
-                "s3:GetObject on it. Or it is not there: grant s3:ListBucket on its bucket to be told so."
-            ) from error
-    modified, etag = answer["LastModified"].astimezone(UTC), answer["ETag"].strip('"')
-    elsewhere = bucket if bucket != configured else None
-    return S3Object(key, answer["ContentLength"], modified, etag, elsewhere, storage=archive_of_head(answer))
-
-
-def _in_pool(items: Iterable[Item], ask: Callable[[Item], Answer]) -> Generator[Answer, None, None]:
-    with (
-        ThreadPoolExecutor(ASKED, thread_name_prefix="ask") as pool,
-        closing(in_order(items, ask, pool, lambda _: 1, AHEAD)) as answers,
-    ):
-        yield from answers

@@ -1,4 +1,4 @@
-"""The objects of a bucket that belong to a stream, listed by globs or by a manifest."""
+"""The objects of a bucket that belong to a stream: listed by globs, named by their keys, or by a manifest."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,7 +10,7 @@ from threading import Event, Semaphore
 from typing import TYPE_CHECKING, Any, Protocol
 
 from source_s3.choice import Choice
-from source_s3.globs import listed_prefixes
+from source_s3.globs import exact_keys, listed_prefixes
 from source_s3.plan import Selection
 from source_s3.storage import ARCHIVES, archive_of_entry, archive_of_head, knows_restores
 from vector_ingest.aws import aws_errors
@@ -84,6 +84,10 @@ def list_objects(
         from source_s3.manifest import objects_of_manifest  # it takes pyarrow along
 
         found = objects_of_manifest(client, bucket, selection.manifest, choice, leave)
+    elif (keys := exact_keys(selection.globs)) is not None:
+        from source_s3.head import named_objects  # which needs S3Object
+
+        found = named_objects(client, bucket, keys, choice)
     else:
         found = _listed(client, bucket, choice, listers)
     with closing(found), closing(expanded(client, bucket, found, choice)) as opened:

@@ -1,4 +1,4 @@
-"""The commands: spec, check, discover, read. stdout carries protocol lines only, but for `--help`."""
+"""The commands. stdout carries protocol lines only, but for `--help` and the policies of `iam-policy`."""
 
 import argparse
 import gc
@@ -36,6 +36,10 @@ def main() -> None:
     if arguments.command == "spec":
         sys.stdout.write(json.dumps({"type": "SPEC", "spec": _spec()}) + "\n")
         sys.exit(0)
+    if arguments.command == "iam-policy":
+        from source_s3.iam_policy import print_policies
+
+        sys.exit(print_policies(arguments.config, arguments.bucket, _spec()))
     gc.set_threshold(GARBAGE)
     from vector_ingest.command_line import execute, leave
 
@@ -58,7 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     discover = commands.add_parser("discover", help="print the streams and their schemas")
     read = commands.add_parser("read", help="print the records of the catalog's streams, and states to go on from")
     replay = commands.add_parser("replay", help="print the records of bad rows that were kept aside")
-    for command in (check, discover, read, replay):
+    policy = commands.add_parser("iam-policy", help="print the rights that the configuration needs, as IAM policies")
+    policy.add_argument(
+        "--bucket", action="append", default=[], metavar="NAME", help="another bucket, whose objects a manifest names"
+    )
+    for command in (check, discover, read, replay, policy):
         command.add_argument("--config", required=True, help="path of the configuration, a JSON file")
     for command in (read, replay):
         command.add_argument("--catalog", required=True, help="path of the configured catalog, a JSON file")

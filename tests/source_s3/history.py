@@ -20,10 +20,10 @@ UPDATED_AT, MODIFIED = "_ab_cdc_updated_at", "_ab_source_file_last_modified"
 Row = Mapping[str, Any]
 
 KEYS: Mapping[str, Sequence[str]] = {  # by stream
-    "csv": ["csv/a.csv", "csv/b c.csv", "csv/in/ü.csv"],
+    "csv": ["csv/a b.csv", "csv/in/ü.csv"],
     "jsonl": ["jsonl/a.jsonl", "jsonl/b.jsonl.gz", "jsonl/c.jsonl"],
     "parquet": ["parquet/a.parquet", "parquet/b.parquet"],
-    "docs": ["docs/a.md", "docs/in/b+c.md", "docs/d.md"],
+    "docs": ["docs/a.md", "docs/in/b+c.md"],
 }
 FILE_TYPES = {"csv": "csv", "jsonl": "jsonl", "parquet": "parquet", "docs": "unstructured"}
 # Rows and the bytes of each. The second makes a state between objects worth its bytes, the third one inside of one.
@@ -50,15 +50,15 @@ class World:
     uploads: list[tuple[str, Version]] = field(default_factory=list)  # begun, and not completed
     clock: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     made: int = 0
+    last: str = ""  # the key that changed last
     told: list[str] = field(default_factory=list)
 
     def live(self) -> None:
         """One thing happens. Half of them in the same second as the one before."""
         self.clock += timedelta(seconds=self.chance.choice((0, 0, 1, 7)))
-        happen = self.chance.choice(
-            [self.put, self.put, self.put, self.overwrite, self.overwrite, self.same_size, self.delete, self.delete]
-            + [self.rename, self.begin_upload, self.complete_upload, self.complete_upload, self.restore, self.restore]
-        )
+        often = [self.put, self.same_size, self.delete, self.restore]
+        seldom = [self.overwrite, self.delete, self.rename, self.begin_upload, self.complete_upload]
+        happen = self.chance.choice([*often, *often, *seldom])
         happen()
 
     def put(self) -> None:
@@ -103,10 +103,13 @@ class World:
     def restore(self) -> None:
         """An older version is the newest one again, with the time it had: those after it were deleted by their id."""
         if self.versions:
-            key = self.chance.choice(sorted(self.versions))
-            self.place("restore", key, self.chance.choice(self.versions[key][-3:]))
+            key = self.chance.choice([*sorted(self.versions), self.last])
+            self.place("restore", key, self.chance.choice(self.versions[key][-2:]))
 
     def _some_key(self) -> str | None:
+        """Often the one that changed last: what a cut sync has begun with changes before it is done."""
+        if self.last in self.present and self.chance.random() < 0.5:
+            return self.last
         return self.chance.choice(sorted(self.present)) if self.present else None
 
     def version(self, stream: str, size: tuple[int, int] | None = None) -> Version:
@@ -126,6 +129,7 @@ class World:
         if key.endswith(".gz") and version.stored.body[:2] != b"\x1f\x8b":
             packed = replace(version.stored, body=gzip.compress(version.stored.body, mtime=0))
             version = replace(version, stored=packed)
+        self.last = key
         self.present[key] = version
         self.objects[key] = version.stored
         if version not in (known := self.versions.setdefault(key, [])):
@@ -133,6 +137,7 @@ class World:
         self.told.append(f"{what}: {key} of {len(version.rows)} rows, {version.stored.modified:%H:%M:%S}")
 
     def remove(self, what: str, key: str) -> None:
+        self.last = key
         del self.present[key], self.objects[key]
         self.told.append(f"{what}: {key}")
 

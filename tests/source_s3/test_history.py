@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import orjson
 import pytest
@@ -22,7 +22,7 @@ from tests.source_s3.commands import arguments
 from tests.source_s3.history import FILE_TYPES, KEYS, Destination, Version, World
 
 FIRST, SEQUENCES = int(os.environ.get("HISTORY_FIRST", "0")), int(os.environ.get("HISTORY_SEQUENCES", "30"))
-BUCKET_CHANGES = 4  # between two syncs at most
+CHANGES = 3  # between two syncs at most
 FINISHED = 2  # syncs of one history that are not cut
 
 
@@ -46,13 +46,13 @@ class Cut:
 
 
 def random_cut(chance: random.Random) -> Cut:
-    match chance.randrange(5):
+    match chance.randrange(6):
         case 0:
-            return Cut(lines=int(10 ** chance.uniform(0, 2.3)))
-        case 1:
-            return Cut(records=int(10 ** chance.uniform(0, 2.3)))
-        case 2:
-            return Cut(size=int(10 ** chance.uniform(2, 6.5)))
+            return Cut(lines=int(10 ** chance.uniform(0.5, 2)))
+        case 1 | 2:
+            return Cut(records=int(10 ** chance.uniform(0, 1.2)))
+        case 3:
+            return Cut(size=int(10 ** chance.uniform(2.5, 6)))
         case _:
             return Cut(state=chance.randint(1, 8), beyond=chance.choice((-1, 0, 0, 1, 2, 5)))
 
@@ -73,16 +73,16 @@ class History:
     destination: Destination = field(init=False)
 
     def __post_init__(self) -> None:
-        streams = self.chance.sample(sorted(KEYS), self.chance.choice((1, 2, 4)))
+        streams = self.chance.sample(sorted(KEYS), self.chance.choice((1, 1, 1, 2, 4)))
         self.world = World(self.chance, self.server.buckets.setdefault(self.name, {}), streams)
         self.destination = Destination(self.world, self.mode != "append")
 
     def run(self) -> None:
         finished = 0
         while finished < FINISHED:
-            for _ in range(self.chance.randint(0, BUCKET_CHANGES) if self.states else 8):
+            for _ in range(self.chance.randint(0, CHANGES) if self.states else CHANGES * len(self.world.streams)):
                 self.world.live()
-            finished += self.sync(random_cut(self.chance) if self.chance.random() < 0.6 else None)
+            finished += self.sync(random_cut(self.chance) if self.chance.random() < 0.65 else None)
 
     def sync(self, cut: Cut | None) -> bool:
         """Whether it came to its end. Then the destination is the bucket."""
@@ -144,7 +144,7 @@ class History:
         return {"streams": [{"stream": {**stream, "name": name}, **mode, **generation} for name in self.world.streams]}
 
 
-def taken(stdout: BinaryIO, cut: Cut) -> tuple[list[bytes], bool]:
+def taken(stdout: IO[bytes], cut: Cut) -> tuple[list[bytes], bool]:
     """The lines before the cut, and whether it was reached."""
     lines: list[bytes] = []
     size, states, records, left = 0, 0, 0, cut.lines
@@ -179,7 +179,7 @@ def parsed(lines: list[bytes]) -> tuple[list[tuple[str, dict[str, Any]]], dict[s
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SEQUENCES))
 def test_what_was_emitted_is_the_bucket_after_any_history(server: TimedS3, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
-    mode = chance.choices(("mirror", "append", "refresh"), (6, 2, 2))[0]
+    mode = chance.choices(("mirror", "append", "refresh"), (7, 2, 2))[0]
     history = History(chance, tmp_path, server, f"history-{seed}", mode)
     try:
         history.run()

@@ -1,0 +1,82 @@
+"""Objects asked for by their names, with a HeadObject each: nobody needs the right to list a bucket for that."""
+
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC
+from typing import TYPE_CHECKING, TypeVar
+
+from botocore.exceptions import ClientError
+
+from source_s3.choice import Choice
+from source_s3.objects import S3Object
+from source_s3.storage import archive_of_head
+from vector_ingest.aws import aws_errors
+from vector_ingest.errors import ConfigError, TransientError
+from vector_ingest.in_order import in_order
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ASKED = 10  # HeadObject requests at once: the client keeps so many connections
+AHEAD = 50  # objects asked for and not taken yet
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+def named_objects(
+    client: "S3Client", bucket: str, keys: Iterable[str], choice: Choice
+) -> Generator[S3Object, None, None]:
+    """Those of the keys that are there and chosen. ConfigError: one may not be read, or that can't be told."""
+
+    def ask(key: str) -> S3Object | None:
+        return head(client, bucket, bucket, key, "The configuration")
+
+    with closing(in_pool((key for key in keys if choice.takes_key(key)), ask)) as answers:
+        for item in answers:
+            if item is not None and choice.takes_facts(item.key, item.size, item.last_modified):
+                yield item
+
+
+def head(client: "S3Client", configured: str, bucket: str, key: str, who: str) -> S3Object | None:
+    """The object as it is. None: it is not there. ConfigError: that can't be told, or it may not be read."""
+    with aws_errors(f"ask for s3://{bucket}/{key}"):
+        try:
+            answer = client.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "404":
+                _expect_gone(client, bucket, key)
+                return None
+            if code != "403":
+                raise
+            raise ConfigError(
+                f"{who} names s3://{bucket}/{key}: HeadObject was answered with 403. Either it may not be read: grant "
+                "s3:GetObject on it. Or it is not there: grant s3:ListBucket on its bucket to be told so."
+            ) from error
+    modified, etag = answer["LastModified"].astimezone(UTC), answer["ETag"].strip('"')
+    elsewhere = bucket if bucket != configured else None
+    return S3Object(key, answer["ContentLength"], modified, etag, elsewhere, storage=archive_of_head(answer))
+
+
+def _expect_gone(client: "S3Client", bucket: str, key: str) -> None:
+    """The answer to a HeadObject has no body: it may as well be the bucket that is not there."""
+    try:
+        client.get_object(Bucket=bucket, Key=key)["Body"].close()
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return
+        raise
+    raise TransientError(
+        f"s3://{bucket}/{key} is not there by HeadObject, and is there by GetObject. The next sync asks anew."
+    )
+
+
+def in_pool(items: Iterable[Item], ask: Callable[[Item], Answer]) -> Generator[Answer, None, None]:
+    """The answers in the order of the items. Close it after use."""
+    with (
+        ThreadPoolExecutor(ASKED, thread_name_prefix="ask") as pool,
+        closing(in_order(items, ask, pool, lambda _: 1, AHEAD)) as answers,
+    ):
+        yield from answers
