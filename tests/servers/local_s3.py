@@ -1,8 +1,8 @@
 """A fast S3 on 127.0.0.1 over the files of a folder: `python -m tests.servers.local_s3 FOLDER` prints its endpoint.
 
-One bucket, whatever it is called, for reading only: ListObjectsV2 on one page, and GET with Range and If-Match. Bodies
-leave by sendfile. A file NAME.repeat is served as NAME: its first line once, and the rest of it over and over until
-the object has the size that is the file's second extension (`rows.csv.5000000000.repeat`), without a row cut.
+One bucket, whatever it is called, for reading only: ListObjectsV2 on one page, HEAD, and GET with Range and If-Match.
+Bodies leave by sendfile. A file NAME.repeat is served as NAME: its first line once, and the rest of it over and over
+until the object has the size that is the file's second extension (`rows.csv.5000000000.repeat`), without a row cut.
 """
 
 import os
@@ -77,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(found[key])
 
+    do_HEAD = do_GET  # noqa: N815 -- the name in the standard library
+
     def _list(self, found: list[Served]) -> None:
         rows = "".join(
             f"<Contents><Key>{escape(each.key)}</Key><ETag>{each.etag}</ETag><Size>{each.size}</Size><LastModified>"
@@ -107,6 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {first}-{end - 1}/{found.size}")
         self.end_headers()
         self.wfile.flush()
+        if self.command == "HEAD":
+            return
         with found.path.open("rb") as file:
             for place, stop in found.parts(first, end):
                 while place < stop:
@@ -117,7 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/xml")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
 
 class _Server(ThreadingHTTPServer):
