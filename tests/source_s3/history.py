@@ -51,6 +51,7 @@ class World:
     clock: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     made: int = 0
     last: str = ""  # the key that changed last
+    recent: set[str] = field(default_factory=set)  # those that changed since the last sync that was not cut
     told: list[str] = field(default_factory=list)
 
     def live(self) -> None:
@@ -58,8 +59,21 @@ class World:
         self.clock += timedelta(seconds=self.chance.choice((0, 0, 1, 7)))
         often = [self.put, self.same_size, self.delete, self.restore]
         seldom = [self.overwrite, self.delete, self.rename, self.begin_upload, self.complete_upload]
-        happen = self.chance.choice([*often, *often, *seldom])
+        happen: Callable[[], None] = self.chance.choice([*often, *often, *seldom])
         happen()
+
+    def strike(self) -> None:
+        """What an inexact sync would miss: an object that changed last changes in the same second, goes, or comes back.
+
+        Where the sync before was cut, any of those that changed since the one that was not.
+        """
+        key = self.chance.choice(sorted(self.recent) or [self.last])
+        if key not in self.present:
+            self.place("back", key, self.chance.choice(self.versions[key][-2:]))
+        elif self.chance.random() < 0.5:
+            self.remove("struck", key)
+        else:
+            self.same_size(key)
 
     def put(self) -> None:
         stream = self.chance.choice(self.streams)
@@ -69,9 +83,9 @@ class World:
         if (key := self._some_key()) is not None:
             self.place("overwrite", key, self.version(_stream_of(key)))
 
-    def same_size(self) -> None:
+    def same_size(self, key: str | None = None) -> None:
         """All differs but the number of rows, their width, the size (unless compressed), and often the second."""
-        if (key := self._some_key()) is not None:
+        if (key := key or self._some_key()) is not None:
             rows = self.present[key].rows
             width = len(rows[0].get("text", "")) or rows[0]["content"].count("word") if rows else 0
             self.place("same size", key, self.version(_stream_of(key), (len(rows), width)))
@@ -130,6 +144,7 @@ class World:
             packed = replace(version.stored, body=gzip.compress(version.stored.body, mtime=0))
             version = replace(version, stored=packed)
         self.last = key
+        self.recent.add(key)
         self.present[key] = version
         self.objects[key] = version.stored
         if version not in (known := self.versions.setdefault(key, [])):
@@ -138,6 +153,7 @@ class World:
 
     def remove(self, what: str, key: str) -> None:
         self.last = key
+        self.recent.add(key)
         del self.present[key], self.objects[key]
         self.told.append(f"{what}: {key}")
 

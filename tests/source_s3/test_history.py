@@ -22,7 +22,7 @@ from tests.source_s3.commands import arguments
 from tests.source_s3.history import FILE_TYPES, KEYS, Destination, Version, World
 
 FIRST, SEQUENCES = int(os.environ.get("HISTORY_FIRST", "0")), int(os.environ.get("HISTORY_SEQUENCES", "30"))
-CHANGES = 3  # between two syncs at most
+CHANGES = 2  # between two syncs at most
 FINISHED = 2  # syncs of one history that are not cut
 
 
@@ -80,6 +80,8 @@ class History:
     def run(self) -> None:
         finished = 0
         while finished < FINISHED:
+            if self.world.last and self.chance.random() < 0.5:
+                self.world.strike()
             for _ in range(self.chance.randint(0, CHANGES) if self.states else CHANGES * len(self.world.streams)):
                 self.world.live()
             finished += self.sync(random_cut(self.chance) if self.chance.random() < 0.65 else None)
@@ -101,6 +103,7 @@ class History:
         assert code == 0, (self.folder / "stderr").read_text() + b"\n".join(lines[-5:]).decode()
         self.destination.expect_the_bucket()
         self.settled = dict(self.world.present)
+        self.world.recent.clear()
         if self.mode == "refresh":
             self.generation += 1
             self.destination.clear()
