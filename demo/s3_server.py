@@ -32,13 +32,15 @@ def connect(endpoint: str) -> Any:
 
 
 class S3Server:
-    def __init__(self) -> None:
+    def __init__(self, module: str = "moto.server") -> None:
+        """`module`: what is run, with moto's arguments."""
+        self._module = module
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, seconds: float = 60) -> None:
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        command = [sys.executable, "-m", self._module, "-H", "127.0.0.1", "-p", str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + seconds
         while not self._answers():

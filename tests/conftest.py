@@ -63,7 +63,7 @@ class Database:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
-    server = S3Server()
+    server = S3Server("tests.servers.enforcing_s3")
     server.start()
     yield server
     server.stop()

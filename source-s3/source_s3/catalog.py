@@ -41,7 +41,9 @@ DOCUMENT: Properties = {"document_key": TEXT, "content": TEXT, "_ab_source_file_
 
 
 def bucket_of(config: Config) -> Bucket:
-    return Bucket(s3_client(config.credentials, config.region_name, config.endpoint or None), config.bucket)
+    endpoint = config.endpoint or None
+    client = s3_client(config.credentials, config.region_name, endpoint, connection=config.connection)
+    return Bucket(client, config.bucket)
 
 
 def check(config: Config) -> None:

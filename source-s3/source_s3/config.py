@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from source_s3.older_forms import newest_form, warn_of_unknown
 from source_s3.read.options import UnstructuredFormat
 from source_s3.stream_config import StreamConfig, form
-from vector_ingest.aws import Credentials
+from vector_ingest.aws import AddressingStyle, Connection, Credentials, certificates
 
 GROUPS = {"access": "Access to the bucket", "files": "Files", "advanced": "Advanced"}
 FileType = Literal["csv", "tsv", "jsonl", "json", "parquet", "avro", "orc", "excel", "documents"]
@@ -67,6 +67,32 @@ class Config(BaseModel):
         description="The address of a server that speaks S3, such as MinIO. Leave it empty for AWS.",
         examples=["https://minio.example.com:9000"],
         json_schema_extra=form(3, "access"),
+    )
+    addressing_style: AddressingStyle = Field(
+        "auto",
+        title="Addressing style",
+        description="Where a request names the bucket: in the path (`https://host/bucket/key`) or in the host's name "
+        "(`https://bucket.host/key`, virtual). Auto: in the host's name at AWS, in the path at an endpoint.",
+        json_schema_extra=form(4, "access"),
+    )
+    verify_tls: bool = Field(
+        True,
+        title="Verify TLS certificates",
+        description="Whether the endpoint must prove who it is. Without that, whoever is in between can read along.",
+        json_schema_extra=form(5, "access"),
+    )
+    ca_bundle: str | None = Field(
+        None,
+        title="CA bundle",
+        description="For an endpoint whose certificate is of an own authority: that authority's certificates, as PEM. "
+        "They count in place of the usual ones.",
+        json_schema_extra=form(6, "access", multiline=True),
+    )
+    requester_pays: bool = Field(
+        False,
+        title="Requester pays",
+        description="For a bucket whose requester pays: say with each request that you do.",
+        json_schema_extra=form(7, "access"),
     )
     path: str | None = Field(
         None,
@@ -142,6 +168,12 @@ class Config(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _one_answer_on_trust(self) -> "Config":
+        if self.ca_bundle and not self.verify_tls:
+            raise ValueError("`ca_bundle` has no effect while `verify_tls` is false: remove one of them")
+        return self
+
+    @model_validator(mode="after")
     def _deletions_need_keys_of_ours(self) -> "Config":
         if self.sync_deletions and isinstance(self.delivery_method, FileTransfer):
             raise ValueError(
@@ -165,6 +197,11 @@ class Config(BaseModel):
             raise ValueError("expected an address such as https://host:port, found something else")
         return value
 
+    @field_validator("ca_bundle")
+    @classmethod
+    def _holds_certificates(cls, value: str | None) -> str | None:
+        return certificates(value) if value and value.strip() else None
+
     @field_validator("start_date")
     @classmethod
     def _day_exists(cls, value: str | None) -> str | None:
@@ -178,6 +215,10 @@ class Config(BaseModel):
         if "/" in value or ":" in value:
             raise ValueError(f"expected the bucket's bare name, found {value!r}: put a path into `path` or the globs")
         return value
+
+    @property
+    def connection(self) -> Connection:
+        return Connection(self.addressing_style, self.verify_tls, self.ca_bundle, self.requester_pays)
 
     @property
     def start(self) -> datetime | None:

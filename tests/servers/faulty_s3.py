@@ -6,6 +6,7 @@ Rules are tried in order; the first that fits and has not run out answers. Witho
 import http.client
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -58,12 +59,15 @@ class Request:
 
 
 class FaultyS3:
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
+        """With `tls`, it speaks HTTPS to its clients."""
         self.rules: list[Rule] = []
         self.requests: list[Request] = []
         self._lock = threading.Lock()
         self._server = _Server(self, urlsplit(upstream).netloc)
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     def start(self) -> None:
