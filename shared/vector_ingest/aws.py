@@ -21,7 +21,7 @@ from botocore.session import Session
 from vector_ingest.aws_errors import SIGN_IN_REMEDIES, aws_errors
 from vector_ingest.credentials import Anonymous, Credentials, DefaultCredentials, IamRole, IamUser
 from vector_ingest.errors import ConfigError
-from vector_ingest.sign_in import in_cloud, session
+from vector_ingest.sign_in import SESSION_NAME, in_cloud, session
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -69,6 +69,7 @@ def s3_client(
     endpoint: str | None,
     connections: int = 10,
     connection: Connection = USUAL,
+    session_name: str = SESSION_NAME,
 ) -> "S3Client":
     """`endpoint` may lack its scheme. With one, "auto" names the bucket in the path: few stores have hosts by bucket.
 
@@ -86,7 +87,7 @@ def s3_client(
         request_checksum_calculation="when_required",
     )
     with aws_errors("sign in to AWS"):
-        signed_in = session(credentials, region)
+        signed_in = session(credentials, region, session_name)
     verify, forget = _trust(connection, endpoint)
     client: S3Client = service_client(signed_in, "s3", region, endpoint, config, verify)
     weakref.finalize(client, forget)

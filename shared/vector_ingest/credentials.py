@@ -57,7 +57,7 @@ class IamRole(BaseModel):
         None,
         pattern=r"^[\w+=,.@-]{2,64}$",
         title="Session Name",
-        description="What the role's session is called in the logs of AWS. If absent: airbyte.",
+        description="What the role's session is called in the logs of AWS. If absent, the connector's own.",
         json_schema_extra={"order": 3},
     )
     duration_seconds: int | None = Field(

@@ -33,10 +33,11 @@ LATE = 0.05  # is left when every request waits for them, and a failure is one
 FIRST_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 
 
-def session(credentials: Credentials, region: str | None) -> Session:
+def session(credentials: Credentials, region: str | None, name: str = SESSION_NAME) -> Session:
     """No request is sent before the first call that must be signed, except to look for the machine's credentials.
 
     botocore's session, as boto3's has one inside: importing boto3 takes a tenth of the start of a small read.
+    `name`: what a role's session is called where the form does not say.
     ConfigError: these credentials may not be used here.
     """
     if in_cloud():
@@ -45,7 +46,7 @@ def session(credentials: Credentials, region: str | None) -> Session:
         case IamUser():
             return _user_session(credentials, region)
         case IamRole():
-            return _role_session(credentials, region)
+            return _role_session(credentials, region, name)
         case DefaultCredentials() | Anonymous():
             return _core(region)
 
@@ -113,14 +114,13 @@ class _RoleCredentials:
         return self.credentials
 
 
-def _role_session(role: IamRole, region: str | None) -> Session:
-    base = _user_session(role.user, region) if role.user else _core(region)
-    place = region or base.get_config_variable("region") or FIRST_REGION.get(role.partition or "")
-    _require_same_partition(role, base, place)
+def _role_session(role: IamRole, region: str | None, name: str) -> Session:
+    base = _user_session(role.user, None) if role.user else Session()
+    place = _sts_region(role, base, region)
     with aws_errors(f"assume the role {role.role_arn}"):
         if base.get_credentials() is None:
             raise exceptions.NoCredentialsError
-    request: dict[str, Any] = {"RoleArn": role.role_arn, "RoleSessionName": role.session_name or SESSION_NAME}
+    request: dict[str, Any] = {"RoleArn": role.role_arn, "RoleSessionName": role.session_name or name}
     if external_id := _external_id(role):
         request["ExternalId"] = external_id
     if role.duration_seconds:
@@ -128,14 +128,13 @@ def _role_session(role: IamRole, region: str | None) -> Session:
 
     def assume() -> "Issued":
         with aws_errors(f"assume the role {role.role_arn} ({_sent(role)})"):
-            # Roles are global, the endpoints of STS are not: those of a partition know its roles only.
-            client: Any = base.create_client("sts", region_name=place or FIRST_REGION["aws"])
+            client: Any = base.create_client("sts", region_name=place)
             try:
                 return Issued.by(client.assume_role(**request))
             finally:
                 client.close()
 
-    assumed = _core(place if role.partition in ("aws-cn", "aws-us-gov") else region)
+    assumed = _core(region or (None if role.partition in (None, "aws") else place))
     assumed.register_component("credential_provider", _RoleCredentials(RenewedCredentials(role.role_arn, assume)))
     return assumed
 
@@ -147,17 +146,30 @@ def _sent(role: IamRole) -> str:
     return f"with the external ID of {EXTERNAL_ID_VARIABLE}" if _external_id(role) else "without an external ID"
 
 
-def _require_same_partition(role: IamRole, base: Session, region: str | None) -> None:
-    """Each partition of AWS has its own accounts: STS of another one would only say that the key is not known."""
-    try:
-        partition = base.get_partition_for_region(region) if region else role.partition
-    except exceptions.UnknownRegionError:  # of another store: it may call its regions as it likes
-        return
-    if role.partition in FIRST_REGION and partition != role.partition:
+def _sts_region(role: IamRole, base: Session, region: str | None) -> str:
+    """Where STS is asked: the region given, else the machine's, else the first of the role's partition.
+
+    Each partition of AWS has its own accounts: STS of another one would only say that the key is not known.
+    """
+    given, machine = _partition(base, region), base.get_config_variable("region")
+    if given and role.partition and given != role.partition:
         raise ConfigError(
-            f"The role {role.role_arn} is of the partition {role.partition}, and the region {region} of {partition}. "
-            f"Set a region such as {FIRST_REGION[role.partition]}, or a role of {partition}."
+            f"The role {role.role_arn} is of the partition {role.partition}, and the region {region} of {given}. "
+            f"Set a region of {role.partition}, or a role of {given}."
         )
+    if given and region:
+        return region
+    if machine and _partition(base, machine) == role.partition:
+        return str(machine)
+    return FIRST_REGION.get(role.partition or "", FIRST_REGION["aws"])
+
+
+def _partition(session: Session, region: str | None) -> str | None:
+    """None: another store's region, which may be called as it likes."""
+    try:
+        return str(session.get_partition_for_region(region)) if region else None
+    except exceptions.UnknownRegionError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

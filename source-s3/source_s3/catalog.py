@@ -42,7 +42,13 @@ DOCUMENT: Properties = {"document_key": TEXT, "content": TEXT, "_ab_source_file_
 
 def bucket_of(config: Config) -> Bucket:
     endpoint = config.endpoint or None
-    client = s3_client(config.credentials, config.region_name, endpoint, connection=config.connection)
+    client = s3_client(
+        config.credentials,
+        config.region_name,
+        endpoint,
+        connection=config.connection,
+        session_name="airbyte-source-s3",  # as Airbyte's: trust policies and logs may know it
+    )
     return Bucket(client, config.bucket)
 
 

@@ -153,6 +153,20 @@ def test_an_answer_says_what_was_done_what_came_and_the_remedy(
     assert caught.value.__cause__ is not None
 
 
+def test_a_wrong_clock_is_told_by_both_times(bucket: Bucket, proxy: FaultyS3) -> None:
+    proxy.rules.append(Rule("answer", status=403, code="RequestTimeTooSkewed", times=None))
+    with pytest.raises(ConfigError, match=r"Skewed \(there it is \w+, .* GMT, here \w+, .* GMT\)\. Set the clock"):
+        list_with(KEYS, bucket, proxy.endpoint)
+
+
+def test_a_redirect_to_another_region_names_it(bucket: Bucket, proxy: FaultyS3) -> None:
+    body, headers = b"<Error><Code>PermanentRedirect</Code></Error>", {"x-amz-bucket-region": "eu-west-3"}
+    for method in ("GET", "HEAD"):
+        proxy.rules.append(Rule("answer", method=method, status=301, body=body, headers=headers, times=None))
+    with pytest.raises(ConfigError, match=r"PermanentRedirect\. The bucket is in the region eu-west-3: set it"):
+        list_with(KEYS, bucket, proxy.endpoint)
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "message"),
     [

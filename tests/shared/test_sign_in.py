@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from botocore import exceptions
 from botocore.credentials import ReadOnlyCredentials
 from pydantic import BaseModel
 
@@ -200,6 +202,7 @@ def test_credentials_that_have_expired_when_they_come_point_to_the_clock(bucket:
         ("aws-us-gov", "us-gov-east-1", "s3.us-gov-east-1.amazonaws.com"),
         ("aws-us-gov", None, "s3.us-gov-west-1.amazonaws.com"),
         ("aws", None, "s3.amazonaws.com"),
+        ("aws", "eu-west-3", "s3.eu-west-3.amazonaws.com"),
     ],
 )
 def test_the_region_else_the_roles_partition_picks_the_endpoint(partition: str, region: str | None, host: str) -> None:
@@ -228,10 +231,37 @@ def test_a_role_of_another_partition_is_assumed_there(
     assert f"/{place}/s3/aws4_request" in used.headers["authorization"]
 
 
+@pytest.mark.parametrize(
+    ("region", "of_the_machine", "place"),
+    [
+        ("eu-west-1", "eu-central-1", "eu-west-1"),
+        (None, "eu-central-1", "eu-central-1"),
+        (None, "cn-north-1", "us-east-1"),  # another partition's
+        ("rack-7", "eu-central-1", "eu-central-1"),  # another store's
+        ("rack-7", None, "us-east-1"),
+    ],
+)
+def test_sts_is_asked_in_the_region_of_the_form_else_of_the_machine_if_it_knows_the_role(
+    bucket: Bucket,
+    proxy: FaultyS3,
+    monkeypatch: pytest.MonkeyPatch,
+    region: str | None,
+    of_the_machine: str | None,
+    place: str,
+) -> None:
+    if of_the_machine:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", of_the_machine)
+    client = s3_client(sign_in(role_arn=make_role(bucket.endpoint), **KEYS), region or None, proxy.endpoint)
+    with suppress(exceptions.ClientError):  # the server knows no other store's regions
+        client.list_buckets()
+    client.close()
+    assert f"/{place}/sts/aws4_request" in proxy.seen("POST")[0].headers["authorization"]
+
+
 def test_a_role_and_a_region_of_two_partitions_are_refused() -> None:
     arn = ARN.replace("arn:aws:", "arn:aws-cn:")
     with pytest.raises(
-        ConfigError, match=r"partition aws-cn, and the region eu-west-1 of aws\. Set a region such as cn"
+        ConfigError, match=r"partition aws-cn, and the region eu-west-1 of aws\. Set a region of aws-cn"
     ):
         session(sign_in(role_arn=arn, **KEYS), "eu-west-1")
     session(sign_in(role_arn=ARN, **KEYS), "rack-7")  # a store of one's own calls its regions as it likes

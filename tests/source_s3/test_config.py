@@ -119,6 +119,8 @@ def test_keys_at_the_top_as_older_versions_of_the_peer_have_them_become_credenti
     assert isinstance(parse_config(Config, {**older, **keys}).credentials, IamUser)
     role = parse_config(Config, {**older, "role_arn": "arn:aws:iam::1:role/r"}).credentials
     assert isinstance(role, IamRole)
+    both = parse_config(Config, {**older, **keys, "role_arn": "arn:aws:iam::1:role/r"}).credentials
+    assert both == role  # there, the role counts, and the machine assumes it
     empty = {"aws_access_key_id": "", "role_arn": None}
     assert parse_config(Config, {**SHORT, **empty}) == parse_config(Config, SHORT)
 

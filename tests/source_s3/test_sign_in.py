@@ -101,6 +101,7 @@ def test_a_role_with_its_external_id_is_assumed_by_the_machine_and_a_wrong_id_is
     ended = read(tmp_path, config(filled, credentials=form), **machine)
     assert (ended.code, len(records(ended)), statuses(ended)[-1]) == (0, 12, "COMPLETE")
     assert b"ExternalId=for-us-only" in proxy.seen("POST")[0].body
+    assert b"RoleSessionName=airbyte-source-s3" in proxy.seen("POST")[0].body
 
     status = check(tmp_path, config(filled, credentials={**form, "external_id": "another"}), **machine)
     assert status["status"] == "FAILED"
