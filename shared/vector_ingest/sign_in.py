@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any
 
 from botocore import exceptions
+from botocore.config import Config
 from botocore.credentials import Credentials as BotoCredentials
 from botocore.credentials import ReadOnlyCredentials
 from botocore.session import Session
@@ -29,6 +30,7 @@ logger = logging.getLogger("airbyte")
 SESSION_NAME = "airbyte"
 EARLY = 0.25  # of how long credentials are good for is left when new ones are fetched
 LATE = 0.05  # is left when every request waits for them, and a failure is one
+PATIENCE = Config(connect_timeout=10, read_timeout=20, retries={"mode": "standard"})  # with STS: a reader waits
 # Where a role of a partition is assumed if no region says so. https://docs.aws.amazon.com/general/latest/gr/sts.html
 FIRST_REGION = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 
@@ -128,7 +130,7 @@ def _role_session(role: IamRole, region: str | None, name: str) -> Session:
 
     def assume() -> "Issued":
         with aws_errors(f"assume the role {role.role_arn} ({_sent(role)})"):
-            client: Any = base.create_client("sts", region_name=place)
+            client: Any = base.create_client("sts", region_name=place, config=PATIENCE)
             try:
                 return Issued.by(client.assume_role(**request))
             finally:
@@ -223,7 +225,8 @@ class RenewedCredentials(BotoCredentials):
                     self._take(self._fetch())
         elif issued.left < self._next_try and self._lock.acquire(blocking=False):
             try:
-                self._renew_early()
+                if self._issued is issued:  # else another thread was faster
+                    self._renew_early()
             finally:
                 self._lock.release()
         assert self._issued is not None
