@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from demo.s3_server import ACCESS_KEY, SECRET_KEY
-from tests.conftest import VectorBucket
+from tests.conftest import Bucket, VectorBucket
 from tests.destination_commands import catalog, config, run, stream
 from tests.destination_s3vectors.commands import (
     ACCOUNT,
@@ -22,6 +22,7 @@ from tests.destination_s3vectors.commands import (
 )
 from tests.destination_s3vectors.contents import connect, index_names, read_stream, vectors_of
 from tests.servers.faulty_s3 import FaultyS3
+from tests.servers.identities import make_role
 from vector_ingest.messages import status_line
 
 KEY_ARN = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -185,9 +186,9 @@ def test_a_tenant_outside_of_the_primary_key_is_refused(vector_bucket: VectorBuc
 
 
 def test_a_role_is_assumed_with_the_external_id_and_signs_what_is_written(
-    vector_bucket: VectorBucket, proxy: FaultyS3, tmp_path: Path
+    vector_bucket: VectorBucket, bucket: Bucket, proxy: FaultyS3, tmp_path: Path
 ) -> None:
-    role = "arn:aws:iam::123456789012:role/loader"
+    role = make_role(bucket.endpoint, "of-the-customer")
     signed_in = {"auth_type": "iam_role", "role_arn": role, "external_id": "of-the-customer"}
     write = command_line(
         tmp_path, "write", config(vector_bucket.indexing(credentials=signed_in)), catalog(stream("docs", "append"))
