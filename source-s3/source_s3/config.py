@@ -128,6 +128,16 @@ class Config(BaseModel):
         "in the bucket. Rows of tables without a primary key get one: the object and the number of the row.",
         json_schema_extra=form(8, "files", always_show=True),
     )
+    most_deleted_percent: int = Field(
+        50,
+        ge=0,
+        le=100,
+        title="Most Deleted Percent",
+        description="With Sync deletions: where more of a stream's objects than this are no longer listed, the stream "
+        "ends with an error and deletes nothing, since a wrong prefix or a lost right looks the same. From 20 objects "
+        "on. Set it to 100 for one sync to allow a deletion of any size.",
+        json_schema_extra=form(11, "files"),
+    )
     start_date: str | None = Field(
         None,
         title="Start Date",

@@ -1,6 +1,6 @@
 """A stream's exact account of the objects synced: what is new, changed or gone since, and its form in the STATE.
 
-    listing --> diff(ledger) --> new, changed, gone --> read and emit --> put / remove --> to_state
+    listing --> compare(ledger) --> new, changed, gone --> read and emit --> put / remove --> to_state
 
 Pure: no S3, no I/O. Entries lie in immutable segments, newer over older, below a small mutable overlay.
 """
@@ -8,13 +8,13 @@ Pure: no S3, no I/O. Entries lie in immutable segments, newer over older, below 
 import heapq
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal
 
 from source_s3.ledger_encoding import TOMBSTONE, Kind, Row, Segment, encode, from_text, to_text
 from vector_ingest.errors import ConfigError
@@ -39,38 +39,22 @@ class Entry:
             raise ValueError(f"not an entry: {self}")
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An object of the listing as the ledger sees it; `mtime` is its `mtime_fingerprint`."""
+def fingerprints(options: str) -> Callable[[str, int, datetime], int]:
+    """Of objects, by ETag, size and last-modified, read with these options: 40 bits, never 0.
 
-    key: str
-    fingerprint: int
-    mtime: int
-
-
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """`ledger` is the one to go on with: entries taken over from the peer that match the listing are exact in it."""
-
-    new: list[str]
-    changed: list[str]
-    gone: list[tuple[str, Entry]]
-    unchanged: int
-    ledger: "Ledger"
-
-
-def fingerprint(etag: str, size: int, last_modified: datetime, options: str) -> int:
-    """40 bits, never 0. A listing has whole seconds and other calls may have more: only whole seconds count."""
-    return _digest([etag, size, _seconds(last_modified), options])
+    A listing has whole seconds and other calls may have more: only whole seconds count.
+    """
+    end = f", {json.dumps(options)}]"
+    return lambda etag, size, modified: _digest(f"[{json.dumps(etag)}, {size}, {_seconds(modified)}{end}")
 
 
 def mtime_fingerprint(last_modified: datetime) -> int:
     """All that the peer's history knows of an object."""
-    return _digest([_seconds(last_modified)])
+    return _digest(f"[{_seconds(last_modified)}]")
 
 
-def _digest(parts: list[str | int]) -> int:
-    digest = blake2b(json.dumps(parts).encode(), digest_size=8).digest()
+def _digest(parts: str) -> int:
+    digest = blake2b(parts.encode(), digest_size=8).digest()
     return 1 + int.from_bytes(digest, "big") % (TOMBSTONE - 1)  # neither PENDING nor TOMBSTONE
 
 
@@ -81,7 +65,7 @@ def _seconds(moment: datetime) -> int:
 
 
 class Ledger:
-    """Look-ups and puts by key; `diff` and `len` pass over all entries."""
+    """Look-ups and puts by key; `compare` and `len` pass over all entries."""
 
     def __init__(self, segments: Iterable[Segment] = ()) -> None:
         """`segments`: oldest first."""
@@ -113,22 +97,9 @@ class Ledger:
         ]
         return {"version": VERSION, "segments": segments}
 
-    def diff(self, listing: Iterable[Listed]) -> Diff:
-        """Against a whole listing in any order; of a key listed twice the later one counts."""
+    def compare(self) -> "Comparison":
         self._flush()
-        listed = {item.key: item for item in listing}
-        changed, gone, upgraded, known = [], [], {}, 0
-        for kind, row in self._live():
-            item = listed.pop(row.key, None)
-            known += 1
-            if item is None:
-                gone.append((row.key, Entry(row.fingerprint, row.rows)))
-            elif row.fingerprint != (item.fingerprint if kind == "exact" else item.mtime):
-                changed.append(row.key)  # a pending one too: its fingerprint 0 is never listed
-            elif kind == "mtime":
-                upgraded[row.key] = item.fingerprint
-        unchanged = known - len(changed) - len(gone)
-        return Diff(list(listed), changed, gone, unchanged, self._with_exact(upgraded))
+        return Comparison(self, self._segments)
 
     def put(self, key: str, entry: Entry) -> None:
         self._overlay[key] = entry
@@ -147,6 +118,11 @@ class Ledger:
             if row := segment.find(key):
                 return None if row.fingerprint == TOMBSTONE else Entry(row.fingerprint, row.rows)
         return None
+
+    def keys(self) -> Iterator[str]:
+        """In their order, pending ones included. It flushes."""
+        self._flush()
+        return (row.key for _, row in self._live())
 
     def __len__(self) -> int:
         """The number of objects, pending ones included. It flushes and counts: not for inner loops."""
@@ -172,8 +148,8 @@ class Ledger:
         self._segments = [segment for segment in segments if segment.entries]
         self._overlay = {}
 
-    def _with_exact(self, upgraded: Mapping[str, int]) -> "Ledger":
-        """Also drops the peer's entries that newer ones hide."""
+    def with_exact(self, upgraded: Mapping[str, int]) -> "Ledger":
+        """With these fingerprints instead of times. Also drops the peer's entries that newer ones hide."""
         if all(segment.kind == "exact" for segment in self._segments):
             return self
         exact = encode(
@@ -181,6 +157,60 @@ class Ledger:
         )
         mtime = encode("mtime", (row for kind, row in self._live() if not _is_exact(kind, row, upgraded)))
         return Ledger([mtime, exact])
+
+
+class Comparison:
+    """A ledger beside a listing, which comes object by object; of a key listed twice the later one counts.
+
+    Held are a key and a number for each entry, and nothing of the listing: it may have millions of objects.
+    """
+
+    def __init__(self, ledger: Ledger, segments: Iterable[Segment]) -> None:
+        self._ledger = ledger
+        self._marks: Mapping[Kind, dict[str, int]] = {"exact": {}, "mtime": {}}  # ~mark: it was listed
+        self._upgraded: dict[str, int] = {}
+        for segment in segments:  # newer ones hide older ones
+            here = self._marks[segment.kind]
+            other = self._marks["mtime" if segment.kind == "exact" else "exact"]
+            for row in segment:
+                other.pop(row.key, None)
+                if row.fingerprint == TOMBSTONE:
+                    here.pop(row.key, None)
+                else:
+                    here[row.key] = row.fingerprint
+
+    def __len__(self) -> int:
+        """The entries of the ledger."""
+        return sum(map(len, self._marks.values()))
+
+    def find(self, key: str, mark: int, modified: datetime) -> Literal["new", "changed", "unchanged"]:
+        """A pending entry has changed: its fingerprint 0 is never listed."""
+        if (known := self._listed("exact", key)) is not None:
+            return "unchanged" if known == mark else "changed"
+        if (known := self._listed("mtime", key)) is None:
+            return "new"
+        if known != mtime_fingerprint(modified):
+            self._upgraded.pop(key, None)
+            return "changed"
+        self._upgraded[key] = mark
+        return "unchanged"
+
+    def gone(self) -> Iterator[str]:
+        """What was not listed."""
+        return (key for marks in self._marks.values() for key, mark in marks.items() if mark >= 0)
+
+    def ledger(self) -> Ledger:
+        """The one to go on with: entries taken over from the peer that match the listing are exact in it."""
+        return self._ledger.with_exact(self._upgraded)
+
+    def _listed(self, kind: Kind, key: str) -> int | None:
+        marks = self._marks[kind]
+        known = marks.get(key)
+        if known is None:
+            return None
+        known = max(known, ~known)
+        marks[key] = ~known
+        return known
 
 
 def _is_exact(kind: Kind, row: Row, upgraded: Mapping[str, int]) -> bool:

@@ -34,6 +34,8 @@ FORMATS: dict[FileType, Format] = {
     "documents": UnstructuredFormat(),
 }
 
+WITHOUT_EFFECT = {"inference_type", "strategy"}  # of a format, on the records: what is inferred is the schema
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -71,6 +73,7 @@ class StreamPlan:
     deletions: bool
     transfer: FileTransfer | None  # the files are copied as they are
     columns: Declared = field(default_factory=dict)  # those of the configured catalog; empty: it says nothing of them
+    most_deleted: int = 50  # percent of the objects known that one sync may delete
 
     @property
     def rows_are_numbered(self) -> bool:
@@ -85,11 +88,17 @@ class StreamPlan:
 
         A changed catalog does not: as with Airbyte's source-s3, what was read stays read until it is refreshed.
         """
-        policy = self.validation if self.validation in {"Skip Record", "Evolve"} and not self.schemaless else ""
+        policy = self.validation if self.changes_rows else ""
         partitions = "partitions" if self.hive else ""
-        form = f"{self.format.filetype}{self.format.model_dump_json(exclude_defaults=True)}{json.dumps(self.types)}"
+        settings = self.format.model_dump_json(exclude_defaults=True, exclude=WITHOUT_EFFECT)
+        form = f"{self.format.filetype}{settings}{json.dumps(self.types, sort_keys=True)}"
         copied = self.transfer.model_dump_json() if self.transfer else ""
         return f"{form}{self.schemaless}{self.rows_are_numbered}{policy}{partitions}{copied}"
+
+    @property
+    def changes_rows(self) -> bool:
+        """Whether the validation policy leaves rows out, or moves what they hold."""
+        return self.validation in {"Skip Record", "Evolve"} and not self.schemaless
 
     @property
     def types_by_column(self) -> Mapping[str, str]:
@@ -158,6 +167,7 @@ def _plan(config: Config, stream: StreamConfig) -> StreamPlan:
         stream.bad_rows,
         config.sync_deletions,
         config.delivery_method if isinstance(config.delivery_method, FileTransfer) else None,
+        most_deleted=config.most_deleted_percent,
     )
 
 

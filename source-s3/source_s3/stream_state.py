@@ -32,6 +32,7 @@ class StreamState:
     generation: int | None = None
     cursor: str | None = None  # last-modified of the newest object done: what the platform shows
     resume: Resume | None = None
+    settings: Mapping[str, Any] | None = None  # those that the last whole sync was made with; None: not known
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any], full_refresh: bool, generation: int | None) -> "StreamState":
@@ -47,12 +48,16 @@ class StreamState:
         cursor = state.get(LAST_MODIFIED)
         if not isinstance(cursor, str | None):
             raise _damaged(f"'{LAST_MODIFIED}' is no text but {type(cursor).__name__}")
+        settings = state.get("settings")
+        if not isinstance(settings, Mapping | None):
+            raise _damaged(f"'settings' is no object but {type(settings).__name__}")
         return cls(
             Ledger.from_state(state.get("done", state)),
             Ledger.from_state(state.get("pending", {})),
             kept,
             cursor,
             _resume(state["resume"]) if state.get("resume") else None,
+            settings,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -63,6 +68,8 @@ class StreamState:
             state["generation_id"] = self.generation
         if self.cursor is not None:
             state[LAST_MODIFIED] = self.cursor
+        if self.settings is not None:
+            state["settings"] = dict(self.settings)
         if self.resume is not None:
             state["resume"] = {
                 "key": self.resume.key,

@@ -1,16 +1,20 @@
 """What a sync has to do: the listing of a stream compared with its ledger."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
-from source_s3.ledger import Entry, Listed, fingerprint, mtime_fingerprint
+from source_s3.ledger import Entry, fingerprints
 from source_s3.objects import Leave, S3Object, list_objects, readable
 from source_s3.pieces import Bucket
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
+from source_s3.settings import changed, changed_columns, settings_of
 from source_s3.stream_state import StreamState
+from vector_ingest.errors import ConfigError
+
+GUARDED = 20  # objects: of fewer, any share may be gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,24 @@ class Survey:
     gone: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """`todo` by name. `known`: how many objects the state knows that are not left out now."""
+
+    todo: Mapping[str, S3Object]
+    gone: Collection[str]
+    listed: int
+    known: int
+    changed: int
+
+
 def survey(
     bucket: Bucket, plan: StreamPlan, state: StreamState, progress: Progress, read_before: datetime | None = None
 ) -> Survey:
     """Lists the stream, and brings the ledger of `state` up to the form that it is compared in.
 
     `read_before`: objects older than this were read by a version that kept no names of them; now the ledger has them.
+    ConfigError: so many are gone that it may be a mistake (see `most_deleted_percent`); the state is as it was then.
     """
     left_out: set[str] = set()
 
@@ -35,29 +51,59 @@ def survey(
         left_out.add(name)
         progress.leave_out(name, why)
 
-    with closing(list_objects(bucket.client, bucket.name, plan.selection, leave)) as listing:
-        objects = {item.name: item for item in listing}
-    marks = {name: _mark(item, plan) for name, item in objects.items()}
-    listed = [Listed(name, marks[name], mtime_fingerprint(item.last_modified)) for name, item in objects.items()]
-    diff = state.done.diff(listed)
-    state.done = diff.ledger
-    begun = state.pending.diff(listed)
-    gone = {name for found in (diff, begun) for name, _ in found.gone}
-    # What a cut sync began to read may be as it was before: its new version, or a deletion, was taken back.
-    todo = [objects[name] for name in dict.fromkeys((*diff.new, *diff.changed, *begun.changed))]
+    mark = _marks(plan)
+    found = _compare(bucket, plan, state, mark, leave, left_out)
+    _tell_of_settings(plan, state, progress, found)
+    todo = list(found.todo.values())
     if read_before is not None:
         for item in todo:
             if item.last_modified < read_before:
-                state.done.put(item.name, Entry(marks[item.name], 0))
+                state.done.put(item.name, Entry(mark(item), 0))
         todo = [item for item in todo if item.last_modified >= read_before]
     if any(item.dated for item in todo):
         todo = list(_current(bucket, plan, state, todo, leave))
-    _note(progress, len(objects), todo)
+    _note(progress, found.listed, todo)
     return Survey(
         sorted(todo, key=lambda item: (item.last_modified, item.name)),
-        {item.name: _mark(item, plan) for item in todo},
-        sorted(name for name in gone if not _is_left_out(name, left_out)),
+        {item.name: mark(item) for item in todo},
+        sorted(found.gone),
     )
+
+
+def _compare(
+    bucket: Bucket,
+    plan: StreamPlan,
+    state: StreamState,
+    mark: Callable[[S3Object], int],
+    leave: Leave,
+    left_out: Collection[str],
+) -> _Compared:
+    """Of the listing, only what is to be read is held."""
+    comparison, unseen = state.done.compare(), set(state.pending.keys())
+    known = len(comparison) + sum(state.done.get(name) is None for name in unseen)
+    todo: dict[str, S3Object] = {}
+    fresh: set[str] = set()
+    listed = 0
+    with closing(list_objects(bucket.client, bucket.name, plan.selection, leave)) as listing:
+        for item in listing:
+            name = item.name
+            listed += 1
+            unseen.discard(name)
+            fingerprint = mark(item)
+            fate = comparison.find(name, fingerprint, item.last_modified)
+            # What a cut sync began to read may be as it was before: its new version was taken back.
+            begun = state.pending.get(name)
+            if fate == "unchanged" and (begun is None or begun.fingerprint == fingerprint):
+                todo.pop(name, None)
+            else:
+                todo[name] = item
+                if fate == "new":
+                    fresh.add(name)
+    missing = {*comparison.gone(), *unseen}
+    gone = {name for name in missing if not _is_left_out(name, left_out)}
+    _require_few(plan, state, len(gone), known - len(missing) + len(gone))
+    state.done = comparison.ledger()
+    return _Compared(todo, gone, listed, known, len(todo) - len(fresh))
 
 
 def _current(
@@ -66,21 +112,66 @@ def _current(
     """What is newer than its inventory was read by the last sync, unless it changed again."""
     from source_s3.manifest import current
 
+    mark = _marks(plan)
     with closing(current(bucket.client, bucket.name, todo, leave)) as items:
         for item in readable(items, bucket.name, plan.selection, leave):
             done = state.done.get(item.name)
-            if done is None or done.fingerprint != _mark(item, plan):
+            if done is None or done.fingerprint != mark(item):
                 yield item
 
 
-def _mark(item: S3Object, plan: StreamPlan) -> int:
-    return fingerprint(item.etag, item.size, item.last_modified, plan.options)
+def _marks(plan: StreamPlan) -> Callable[[S3Object], int]:
+    of = fingerprints(plan.options)
+    return lambda item: of(item.etag, item.size, item.last_modified)
 
 
-def _is_left_out(name: str, left_out: set[str]) -> bool:
+def _is_left_out(name: str, left_out: Collection[str]) -> bool:
     """An object that can't be read is there: it, and the members of an archive that it is, are not gone."""
     ends = (position for position, letter in enumerate(name) if letter == "#")
     return bool(left_out) and (name in left_out or any(name[:end] in left_out for end in ends))
+
+
+def _require_few(plan: StreamPlan, state: StreamState, gone: int, known: int) -> None:
+    """A listing that lost much may have lost it by mistake, and what is deleted downstream does not come back."""
+    if not plan.deletions or known < GUARDED or gone * 100 <= plan.most_deleted * known:
+        return
+    selection = changed(state.settings or {}, settings_of(plan), "selection") if state.settings else ""
+    cause = (
+        f"The selection has changed since then: {selection}."
+        if selection
+        else "Check the prefix or globs, the right to list (s3:ListBucket), and whether the bucket was emptied."
+    )
+    raise ConfigError(
+        f"Stream `{plan.name}`: {gone:,} of the {known:,} objects of the last sync are no longer listed, more than the "
+        f"{plan.most_deleted} % that `most_deleted_percent` allows. No deletion was sent. {cause} If they shall be "
+        "deleted, set `most_deleted_percent` to 100 for one sync."
+    )
+
+
+def _tell_of_settings(plan: StreamPlan, state: StreamState, progress: Progress, found: _Compared) -> None:
+    """Once: the last state of this sync has the new settings."""
+    after = settings_of(plan)
+    if state.settings is None:
+        state.settings = None if found.known else after
+        return
+    start = f"Stream {plan.name}: since the last sync"
+    if found.changed and (settings := changed(state.settings, after, "reading")):
+        progress.warn(
+            f"{start} settings that change records have changed: {settings}. So {found.changed:,} of {found.known:,} "
+            "objects are read again."
+        )
+    if found.gone and (selection := changed(state.settings, after, "selection")):
+        fate = "are deleted" if plan.deletions else "are forgotten; their records stay"
+        progress.warn(
+            f"{start} the selection has changed: {selection}. Of the {found.known:,} objects known, "
+            f"{len(found.gone):,} are no longer in it, or gone: they {fate}."
+        )
+    kept = found.known - len(found.gone) - found.changed
+    if kept and (columns := changed_columns(state.settings, after)):
+        progress.warn(
+            f"{start} the catalog's columns have changed ({columns}). {kept:,} objects that were read stay as they "
+            "were read: to have them read again, refresh the stream (clear its data)."
+        )
 
 
 def _note(progress: Progress, listed: int, todo: Sequence[S3Object]) -> None:

@@ -23,6 +23,7 @@ from source_s3.progress import Progress
 from source_s3.raw_copy import require_names_differ
 from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL, Declared
+from source_s3.settings import settings_of
 from source_s3.stream_state import Resume, StreamState
 from source_s3.survey import survey
 from source_s3.version_3 import state_of_version_3
@@ -103,6 +104,7 @@ def read_stream(
             yield from _deliver(stream, item, pieces, marks[item.name])
             if stream.checkpoint.is_due():
                 yield stream.state_line()
+    state.settings = settings_of(plan)
     yield stream.state_line()
 
 

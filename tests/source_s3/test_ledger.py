@@ -4,6 +4,8 @@ import base64
 import json
 import random
 import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_s3.ledger import Entry, Ledger, Listed, fingerprint, mtime_fingerprint
+from source_s3.ledger import Entry, Ledger, fingerprints, mtime_fingerprint
 from source_s3.ledger_encoding import BLOCK, TOMBSTONE, Row, encode, from_text, to_text
 from vector_ingest.errors import ConfigError
 
@@ -37,12 +39,36 @@ def filled(contents: dict[str, Entry]) -> Ledger:
     return ledger
 
 
+Listed = tuple[str, int, datetime]
+
+
+@dataclass(frozen=True)
+class Diff:
+    new: list[str]
+    changed: list[str]
+    gone: list[tuple[str, Entry]]
+    unchanged: int
+    ledger: Ledger
+
+
+def diff(ledger: Ledger, listing: Iterable[Listed]) -> Diff:
+    comparison = ledger.compare()
+    fates = {key: comparison.find(key, mark, modified) for key, mark, modified in listing}
+    named = {fate: [key for key in fates if fates[key] == fate] for fate in ("new", "changed", "unchanged")}
+    gone = [(key, entry) for key in comparison.gone() if (entry := ledger.get(key)) is not None]
+    return Diff(named["new"], named["changed"], gone, len(named["unchanged"]), comparison.ledger())
+
+
 def contents(ledger: Ledger) -> dict[str, Entry]:
-    return dict(ledger.diff([]).gone)
+    return dict(diff(ledger, []).gone)
 
 
 def listed(key: str, mark: int = 7, mtime: datetime = NOON) -> Listed:
-    return Listed(key, mark, mtime_fingerprint(mtime))
+    return key, mark, mtime
+
+
+def fingerprint(etag: str, size: int, modified: datetime, options: str) -> int:
+    return fingerprints(options)(etag, size, modified)
 
 
 def peer(history: dict[str, Any]) -> dict[str, Any]:
@@ -90,14 +116,14 @@ def test_a_ledger_behaves_as_a_dict_over_any_history(
     # Some objects of the listing are as they were, the rest are drawn freely.
     kept = data.draw(st.sets(st.sampled_from(sorted(model)))) if model else set()
     listing = objects | {key: model[key].fingerprint for key in kept if model[key].fingerprint}
-    diff = ledger.diff([listed(key, mark) for key, mark in listing.items()])
+    found = diff(ledger, [listed(key, mark) for key, mark in listing.items()])
 
     same = [key for key in listing if key in model and model[key].fingerprint == listing[key]]
-    assert set(diff.new) == listing.keys() - model.keys()
-    assert set(diff.changed) == (listing.keys() & model.keys()) - set(same)
-    assert diff.unchanged == len(same)
-    assert dict(diff.gone) == {key: entry for key, entry in model.items() if key not in listing}
-    assert len(diff.new) + len(diff.changed) + diff.unchanged == len(listing)
+    assert set(found.new) == listing.keys() - model.keys()
+    assert set(found.changed) == (listing.keys() & model.keys()) - set(same)
+    assert found.unchanged == len(same)
+    assert dict(found.gone) == {key: entry for key, entry in model.items() if key not in listing}
+    assert len(found.new) + len(found.changed) + found.unchanged == len(listing)
     assert len(ledger) == len(model)
 
 
@@ -147,7 +173,7 @@ def test_a_removal_hides_the_older_entry_through_a_checkpoint_and_leaves_nothing
 
     assert [segment["entries"] for segment in ledger.to_state()["segments"]] == [100, 1]
     assert ledger.get("5") is None
-    assert ledger.diff([listed("5")]).new == ["5"]
+    assert diff(ledger, [listed("5")]).new == ["5"]
     assert len(ledger) == 99
 
     for number in range(100):
@@ -158,14 +184,14 @@ def test_a_removal_hides_the_older_entry_through_a_checkpoint_and_leaves_nothing
 def test_a_pending_object_is_changed_when_listed_and_gone_with_its_rows_when_not() -> None:
     ledger = through_json(filled({"half.csv": Entry(0, rows=500)}))
 
-    assert ledger.diff([listed("half.csv")]).changed == ["half.csv"]
-    assert ledger.diff([]).gone == [("half.csv", Entry(0, 500))]
+    assert diff(ledger, [listed("half.csv")]).changed == ["half.csv"]
+    assert diff(ledger, []).gone == [("half.csv", Entry(0, 500))]
 
 
 def test_of_an_object_listed_twice_the_later_one_counts() -> None:
-    diff = filled({"a": Entry(8)}).diff([listed("a", 7), listed("a", 8)])
+    found = diff(filled({"a": Entry(8)}), [listed("a", 7), listed("a", 8)])
 
-    assert (diff.new, diff.changed, diff.unchanged) == ([], [], 1)
+    assert (found.new, found.changed, found.unchanged) == ([], [], 1)
 
 
 def test_an_empty_state_is_an_empty_ledger() -> None:
@@ -184,15 +210,15 @@ def test_the_peers_history_is_taken_over_and_upgraded_at_the_first_listing() -> 
     ledger = through_json(Ledger.from_state(peer(history)))
     assert len(ledger) == 3
 
-    diff = ledger.diff([listed("same.csv"), listed("newer.csv", mtime=NOON + timedelta(hours=1)), listed("new.csv")])
-    assert (diff.new, diff.changed, diff.unchanged) == (["new.csv"], ["newer.csv"], 1)
-    assert diff.gone == [("gone.csv", Entry(mtime_fingerprint(NOON)))]
+    found = diff(ledger, [listed("same.csv"), listed("newer.csv", mtime=NOON + timedelta(hours=1)), listed("new.csv")])
+    assert (found.new, found.changed, found.unchanged) == (["new.csv"], ["newer.csv"], 1)
+    assert found.gone == [("gone.csv", Entry(mtime_fingerprint(NOON)))]
 
     # From now on an object of the same time but other content is found.
-    upgraded = through_json(diff.ledger)
+    upgraded = through_json(found.ledger)
     assert upgraded.get("same.csv") == Entry(7)
-    assert upgraded.diff([listed("same.csv", 8)]).changed == ["same.csv"]
-    assert upgraded.diff([listed("same.csv"), listed("newer.csv")]).unchanged == 2
+    assert diff(upgraded, [listed("same.csv", 8)]).changed == ["same.csv"]
+    assert diff(upgraded, [listed("same.csv"), listed("newer.csv")]).unchanged == 2
 
 
 def test_entries_of_our_own_hide_those_taken_over_and_these_leave_the_state() -> None:
@@ -202,9 +228,9 @@ def test_entries_of_our_own_hide_those_taken_over_and_these_leave_the_state() ->
     ledger.remove("c")
     ledger = through_json(ledger)
 
-    diff = ledger.diff([listed("a", 9), listed("b"), listed("c")])
-    assert (diff.new, diff.changed, diff.unchanged) == (["c"], ["b"], 1)
-    assert [segment["kind"] for segment in diff.ledger.to_state()["segments"]] == ["exact"]
+    found = diff(ledger, [listed("a", 9), listed("b"), listed("c")])
+    assert (found.new, found.changed, found.unchanged) == (["c"], ["b"], 1)
+    assert [segment["kind"] for segment in found.ledger.to_state()["segments"]] == ["exact"]
 
 
 def test_a_peer_that_has_synced_nothing_leaves_an_empty_ledger() -> None:

@@ -136,7 +136,8 @@ class CsvFormat(BaseModel):
     def _known_encoding(cls, value: str | None) -> str:
         try:
             "".encode(value or "utf8")  # some that Python knows are of bytes to bytes
-            return codecs.lookup(value or "utf8").name
+            name = codecs.lookup(value or "utf8").name
+            return "utf8" if name == "utf-8" else name  # as the default is written: the two are one setting
         except LookupError:
             raise ValueError(f"expected the name of an encoding that Python knows, found {value!r}") from None
 
