@@ -12,6 +12,7 @@ from source_s3 import raw_copy
 from source_s3.bad_rows import prove_place
 from source_s3.config import Config
 from source_s3.contents import open_contents
+from source_s3.list_answers import parse_listings_fast
 from source_s3.objects import S3Object
 from source_s3.pieces import Bucket, named
 from source_s3.plan import StreamPlan, plans
@@ -49,6 +50,7 @@ def bucket_of(config: Config) -> Bucket:
         connection=config.connection,
         session_name="airbyte-source-s3",  # as Airbyte's: trust policies and logs may know it
     )
+    parse_listings_fast(client)
     return Bucket(client, config.bucket)
 
 
