@@ -4,6 +4,7 @@ The compression is told by the extension, as in Airbyte's source-s3. Content-Enc
 and sends the bytes that were uploaded, and they are read as they are.
 """
 
+import io
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -11,7 +12,8 @@ from source_s3.decompress import Decoded, compression_of, decode
 from source_s3.object_file import ObjectFile, downloaded, fetch_object
 from source_s3.objects import S3Object
 from source_s3.raw_file import RawFile, buffered
-from source_s3.read_ahead import ReadAhead
+from source_s3.read_ahead import PIECE_BYTES, ReadAhead
+from source_s3.small_object import fetch_small
 from source_s3.spool import Spool
 from vector_ingest.errors import DataError
 
@@ -33,6 +35,8 @@ def open_contents(
     decoded content has bytes. ConfigError: there is too little.
     DataError: the content is not what its name says, damaged, cut or encrypted.
     """
+    if read_ahead and found.size <= PIECE_BYTES and found.inside is None and compression_of(found.name) is None:
+        return io.BytesIO(_fetch(client, found.bucket or bucket, found))  # one request, no thread to read ahead
     raw = _raw(client, found.bucket or bucket, found, read_ahead=seeks or read_ahead)
     if seeks and isinstance(raw, Decoded):
         with raw:
@@ -46,12 +50,17 @@ def open_contents(
 def fetch_contents(client: "S3Client", bucket: str, found: S3Object) -> bytes:
     """All of a small object. DataError as `open_contents`, and for what is decoded to more than DOCUMENT bytes."""
     if found.inside is None and compression_of(found.name) is None:
-        return fetch_object(client, found.bucket or bucket, found)
+        return _fetch(client, found.bucket or bucket, found)
     with open_contents(client, bucket, found, read_ahead=False) as file:
         content = file.read(DOCUMENT + 1)
     if len(content) > DOCUMENT:
         raise DataError("the file", f"expected a document of at most {DOCUMENT} bytes when decoded, found a longer one")
     return content
+
+
+def _fetch(client: "S3Client", bucket: str, found: S3Object) -> bytes:
+    content = fetch_small(client, bucket, found) if found.size <= PIECE_BYTES else None
+    return content if content is not None else fetch_object(client, bucket, found)
 
 
 def _raw(client: "S3Client", bucket: str, found: S3Object, *, read_ahead: bool) -> RawFile:

@@ -4,7 +4,16 @@ import importlib
 import json
 import sys
 
-BENCHMARKS = ["read_parquet", "read_s3", "large_s3", "load_pgvector", "put_s3vectors", "load_s3vectors", "memory"]
+BENCHMARKS = [
+    "read_parquet",
+    "read_s3",
+    "large_s3",
+    "many_files",
+    "load_pgvector",
+    "put_s3vectors",
+    "load_s3vectors",
+    "memory",
+]
 
 for name in sys.argv[1:] or BENCHMARKS:
     print(f"{name}: {json.dumps(importlib.import_module(f'tests.benchmarks.{name}').main(), indent=2)}", flush=True)

@@ -137,9 +137,9 @@ class CsvFormat(BaseModel):
         try:
             "".encode(value or "utf8")  # some that Python knows are of bytes to bytes
             name = codecs.lookup(value or "utf8").name
-            return "utf8" if name == "utf-8" else name  # as the default is written: the two are one setting
         except LookupError:
             raise ValueError(f"expected the name of an encoding that Python knows, found {value!r}") from None
+        return "utf8" if name == "utf-8" else name  # as the default is written: the two are one setting
 
 
 class JsonlFormat(BaseModel):
