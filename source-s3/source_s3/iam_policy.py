@@ -16,8 +16,9 @@ from source_s3.globs import exact_keys, listed_prefixes
 from source_s3.mentions import ADDRESS
 from source_s3.plan import Selection, StreamPlan, plans
 from source_s3.stream_config import Quarantine
-from vector_ingest.aws import EXTERNAL_ID_VARIABLE, Anonymous, IamRole
+from vector_ingest.aws import Anonymous, IamRole
 from vector_ingest.command_line import read_object
+from vector_ingest.credentials import EXTERNAL_ID_VARIABLE
 from vector_ingest.errors import ConfigError
 from vector_ingest.redact import redactor
 from vector_ingest.spec import parse_config
