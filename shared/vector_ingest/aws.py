@@ -21,6 +21,7 @@ from botocore.session import Session
 from vector_ingest.aws_errors import SIGN_IN_REMEDIES, aws_errors
 from vector_ingest.credentials import Anonymous, Credentials, DefaultCredentials, IamRole, IamUser
 from vector_ingest.errors import ConfigError
+from vector_ingest.patience import limit
 from vector_ingest.sign_in import SESSION_NAME, in_cloud, session
 
 if TYPE_CHECKING:
@@ -78,9 +79,9 @@ def s3_client(
     config = Config(
         signature_version=UNSIGNED if isinstance(credentials, Anonymous) else None,
         s3={"addressing_style": connection.addressing_style},
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": limit("AWS_MAX_ATTEMPTS", ATTEMPTS)},
+        connect_timeout=limit("S3_CONNECT_TIMEOUT_SECONDS", CONNECT_SECONDS),
+        read_timeout=limit("S3_READ_TIMEOUT_SECONDS", READ_SECONDS),
         max_pool_connections=connections,
         # Readers check lengths and pin the ETag; some other stores answer a ranged read with the whole's checksum.
         response_checksum_validation="when_required",

@@ -14,7 +14,7 @@ from pathlib import Path
 from traceback import format_exception
 from typing import Any, NoReturn
 
-from vector_ingest.errors import EXPLAINED, ConfigError, failure_type
+from vector_ingest.errors import EXPLAINED, ConfigError, ReportedError, failure_type
 from vector_ingest.messages import LogHandler, Output, dumps, error_line
 from vector_ingest.redact import redactor
 
@@ -46,6 +46,8 @@ def execute(
                 refuse(hide(str(error)))
                 return 1
             return _answer(command, error, hide, output)
+        except ReportedError:
+            return 1
         except BrokenPipeError:
             sys.stderr.write("The program that reads the output has ended, so there is nobody to send to.\n")
             os.dup2(os.open(os.devnull, os.O_WRONLY), protocol)  # what is still buffered has nowhere to go

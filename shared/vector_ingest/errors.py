@@ -34,6 +34,10 @@ class DataError(Exception):
         self.reason = reason
 
 
+class ReportedError(Exception):
+    """The work has failed in parts, and a message about each has left: nothing more is to be told."""
+
+
 # What a user is told without a traceback.
 EXPLAINED = (ConfigError, DataError, TransientError)
 

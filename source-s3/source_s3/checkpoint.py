@@ -32,6 +32,10 @@ class Checkpoint:
         self._records += records
         self._bytes += size
 
+    @property
+    def counts_something(self) -> bool:
+        return bool(self._records or self._bytes)
+
     def is_due(self) -> bool:
         return monotonic() - self._left >= self._interval and self._bytes > WORTH * self._size
 

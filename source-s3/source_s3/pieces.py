@@ -9,6 +9,7 @@ from typing import Any
 
 from source_s3.contents import fetch_contents, open_contents
 from source_s3.decompress import plain_name
+from source_s3.faults import fault_of
 from source_s3.objects import S3Object
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
@@ -16,7 +17,7 @@ from source_s3.read import BadRow
 from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import LAST_MODIFIED, URL
 from source_s3.storage import NOT_RESTORED, is_archived
-from vector_ingest.errors import ConfigError, DataError
+from vector_ingest.errors import EXPLAINED, ConfigError, DataError
 from vector_ingest.messages import record_line
 
 Lines = bytes | memoryview
@@ -48,7 +49,7 @@ class Piece:
     `refused`: bad rows that stood in it, or before it. `skipped`: rows that the validation policy left out of it, the
     first of them described in `named`. Neither counts in `rows`. `missing`: the numbers of rows that can't be rendered;
     these count. `stop`: why the stream ends after it, by the validation policy. `left_out`: why the rest of the object
-    is left to a later sync.
+    is left to a later sync. `failure`: why it can't be read on, which concerns this object alone.
     """
 
     lines: Lines
@@ -62,6 +63,7 @@ class Piece:
     missing: Sequence[int] = ()
     stop: str | None = None
     left_out: str | None = None
+    failure: Exception | None = None
 
 
 def read_object(
@@ -69,14 +71,19 @@ def read_object(
 ) -> Generator[Piece, None, None]:
     """`rows`: those delivered before `position`. What can't be read of a table is in `refused`; it does not raise.
 
-    DataError (of a document) and ConfigError name the object, and the place in it.
+    What is wrong with this object alone is the `failure` of its last piece, and names the object and the place in it.
+    Errors that other objects would meet too are raised.
     """
     try:
         yield from _read(job, item, position, rows)
-    except ConfigError as error:  # a listing does not tell what INTELLIGENT_TIERING has archived
-        if job.plan.selection.archived == "Refuse" or not is_archived(error):
+    except EXPLAINED as error:
+        if is_archived(error) and job.plan.selection.archived != "Refuse":
+            # a listing does not tell what INTELLIGENT_TIERING has archived
+            yield Piece(b"", 0, rows, None, 0, left_out=NOT_RESTORED)
+        elif fault_of(error) is not None:
+            yield Piece(b"", 0, rows, None, 0, failure=error)
+        else:
             raise
-        yield Piece(b"", 0, rows, None, 0, left_out=NOT_RESTORED)
 
 
 def _read(job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int) -> Iterator[Piece]:

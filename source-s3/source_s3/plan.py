@@ -20,7 +20,7 @@ from source_s3.read.options import (
     UnstructuredFormat,
 )
 from source_s3.schema import Declared
-from source_s3.stream_config import SAMPLED, BadRows, StreamConfig, ValidationPolicy, types_of
+from source_s3.stream_config import SAMPLED, BadRows, StreamConfig, UnreadableObjects, ValidationPolicy, types_of
 
 FORMATS: dict[FileType, Format] = {
     "csv": CsvFormat(),
@@ -70,6 +70,7 @@ class StreamPlan:
     validation: ValidationPolicy
     hive: bool  # whether the folders name=value of a key are columns
     bad_rows: BadRows
+    unreadable: UnreadableObjects
     deletions: bool
     transfer: FileTransfer | None  # the files are copied as they are
     columns: Declared = field(default_factory=dict)  # those of the configured catalog; empty: it says nothing of them
@@ -165,6 +166,7 @@ def _plan(config: Config, stream: StreamConfig) -> StreamPlan:
         stream.validation_policy,
         hive[stream.hive_partitions],
         stream.bad_rows,
+        stream.unreadable_objects,
         config.sync_deletions,
         config.delivery_method if isinstance(config.delivery_method, FileTransfer) else None,
         most_deleted=config.most_deleted_percent,

@@ -27,6 +27,8 @@ class Progress:
     delete_records: int = 0
     left_out: int = 0  # objects that belong to the stream and can't be read: archived ones
     refused: int = 0
+    unread: int = 0  # objects that are left for the next sync
+    vanished: int = 0  # objects that went between listing and reading
     bad_rows: int = 0
     skipped: int = 0  # rows that the validation policy leaves out
     strange: set[str] = field(default_factory=set)  # columns that the catalog lacks
@@ -51,6 +53,16 @@ class Progress:
             self.refused += 1
         if self.refused <= NAMED:
             logger.warning("Stream %s: %s can't be read as a document: %s", self.stream, key, reason)
+
+    def leave_unread(self, error: Exception) -> None:
+        self.unread += 1
+        if self.unread <= NAMED:
+            logger.warning("Stream %s: an object is left for the next sync: %s", self.stream, error)
+
+    def miss_object(self, address: str) -> None:
+        self.vanished += 1
+        if self.vanished <= NAMED:
+            logger.info("Stream %s: %s was removed after it was listed: it is passed over", self.stream, address)
 
     def refuse_row(self, message: str) -> None:
         self.bad_rows += 1
@@ -133,6 +145,14 @@ class Progress:
             )
         if self.left_out:
             logger.warning("Stream %s: %s objects were left out", self.stream, f"{self.left_out:,}")
+        if self.vanished:
+            logger.info("Stream %s: %s objects went before they were read", self.stream, f"{self.vanished:,}")
+        if self.unread:
+            logger.warning(
+                "Stream %s: %s objects could not be read and are left for the next sync",
+                self.stream,
+                f"{self.unread:,}",
+            )
         if self.bad_rows:
             kept = f", kept in {self.kept_at}: `source-s3 replay` reads them again" if self.kept_at else ""
             logger.warning("Stream %s: %s bad rows%s", self.stream, f"{self.bad_rows:,}", kept)

@@ -4,23 +4,25 @@ A stream that fails does not take the others along: they are read, and the whole
 """
 
 import logging
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from source_s3.catalog import bucket_of
 from source_s3.checkpoint import INTERVAL
 from source_s3.config import Config
+from source_s3.leaving import Leaving
 from source_s3.pieces import Lines
 from source_s3.plan import StreamPlan, plans
 from source_s3.progress import Progress
 from source_s3.schema import declared
 from source_s3.sync import Configured, read_stream
-from vector_ingest.errors import EXPLAINED, ConfigError
+from vector_ingest.errors import EXPLAINED, ConfigError, ReportedError
 from vector_ingest.messages import status_line
 
 logger = logging.getLogger("airbyte")
 SYNC_MODES = ("full_refresh", "incremental")
+Tell = Callable[[Exception, tuple[str | None, str]], bytes]  # an error of the stream (namespace, name) as a message
 
 
 def configured_streams(catalog: Mapping[str, Any], states: Any) -> Sequence[Configured]:
@@ -36,11 +38,16 @@ def configured_streams(catalog: Mapping[str, Any], states: Any) -> Sequence[Conf
 
 
 def read_all(
-    config: Config, configured: Sequence[Configured], interval: float = INTERVAL
+    config: Config,
+    configured: Sequence[Configured],
+    interval: float = INTERVAL,
+    tell: Tell | None = None,
+    leaving: Leaving | None = None,
 ) -> Generator[Lines, None, None]:
-    """Every line in its final order. Raises the first stream's error after the last stream.
+    """Every line in its final order. `interval`: the seconds between two states.
 
-    `interval`: the seconds between two states.
+    With `tell`, the error of each stream that fails leaves as a message of its own, and ReportedError is raised after
+    the last stream. Without, the first error is.
     """
     planned = plans_of(config, configured)
     bucket = bucket_of(config)
@@ -49,15 +56,19 @@ def read_all(
         progress = Progress(stream.name)
         yield status_line(stream.name, stream.namespace, "STARTED")
         try:
-            yield from read_stream(bucket, plan, stream, progress, interval)
+            yield from read_stream(bucket, plan, stream, progress, interval, leaving)
         except EXPLAINED as error:
             failures.append(error)
             progress.summary()
             yield status_line(stream.name, stream.namespace, "INCOMPLETE")
             logger.error("Stream %s ends incomplete: %s", stream.name, error)  # noqa: TRY400 (no traceback for a user)
+            if tell is not None:
+                yield tell(error, (stream.namespace, stream.name))
             continue
         progress.summary()
         yield status_line(stream.name, stream.namespace, "COMPLETE")
+    if failures and tell is not None:
+        raise ReportedError(f"{len(failures)} of {len(planned)} streams have failed")
     if failures:
         raise failures[0]
 
@@ -106,4 +117,12 @@ def _configured(entry: Mapping[str, Any], states: Mapping[tuple[str | None, str]
         entry.get("generation_id"),
         states.get((namespace, name), {}),
         declared(entry["stream"].get("json_schema") or {}),
+        _replaces(entry),
     )
+
+
+def _replaces(entry: Mapping[str, Any]) -> bool:
+    """A refresh that truncates has its own generation as the lowest that stays. Full refreshes may do so anyway."""
+    generation = entry.get("generation_id")
+    truncates = bool(generation) and generation == entry.get("minimum_generation_id")
+    return truncates or entry["sync_mode"] == "full_refresh" or entry.get("destination_sync_mode") == "overwrite"

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from source_s3.config import Config
     from vector_ingest.messages import Output
 
 DESCRIPTION = "Read the files of an S3 bucket as records (tables by rows, documents as Markdown): an Airbyte source."
@@ -50,6 +51,12 @@ def main() -> None:
 def _stop(number: int, frame: object) -> None:  # noqa: ARG001  the signature of a handler
     """At once, threads or not: a state is never early. A container's first process ignores the signal otherwise."""
     os._exit(128 + number)
+
+
+def _leave(output: "Output", words: bytes) -> None:
+    """The last words of a read that was told to stop. Threads that wait for the network would hold it up."""
+    output.write(words)
+    os._exit(128 + signal.SIGTERM)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,7 +121,7 @@ def _prepare_arrow() -> None:
 def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Output") -> None:
     _prepare_arrow()
     from source_s3.config import Config
-    from vector_ingest.command_line import read_json, read_object, status
+    from vector_ingest.command_line import read_object, status
     from vector_ingest.messages import dumps
     from vector_ingest.spec import parse_config
 
@@ -130,15 +137,7 @@ def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Ou
 
             output.write(dumps({"type": "CATALOG", "catalog": {"streams": discover(parsed)}}))
         case "read":
-            from source_s3.checkpoint import INTERVAL
-            from source_s3.read_all import configured_streams, read_all
-
-            interval = INTERVAL if arguments.state_interval is None else arguments.state_interval
-            states = read_json(arguments.state, "state") if arguments.state else []
-            configured = configured_streams(read_object(arguments.catalog, "catalog"), states)
-            with closing(read_all(parsed, configured, interval)) as read:
-                for lines in read:
-                    output.write(lines)
+            _read(arguments, parsed, config, output)
         case "replay":
             from source_s3.read_all import configured_streams
             from source_s3.replay import replay, require_no_overwrite
@@ -149,3 +148,26 @@ def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Ou
             with closing(replay(parsed, configured, dry_run=arguments.dry_run, forget=arguments.forget)) as read:
                 for lines in read:
                     output.write(lines)
+
+
+def _read(arguments: argparse.Namespace, parsed: "Config", config: dict[str, Any], output: "Output") -> None:
+    """`config`: `parsed` as it was given, whose secrets must not stand in an error."""
+    from source_s3.checkpoint import INTERVAL
+    from source_s3.leaving import Leaving
+    from source_s3.read_all import configured_streams, read_all
+    from vector_ingest.command_line import error_message, read_json, read_object
+    from vector_ingest.redact import redactor
+
+    hide = redactor(_spec()["connectionSpecification"], config)
+
+    def tell(error: Exception, stream: tuple[str | None, str]) -> bytes:
+        return error_message(error, hide, stream)
+
+    interval = INTERVAL if arguments.state_interval is None else arguments.state_interval
+    states = read_json(arguments.state, "state") if arguments.state else []
+    configured = configured_streams(read_object(arguments.catalog, "catalog"), states)
+    leaving = Leaving(partial(_leave, output))
+    signal.signal(signal.SIGTERM, leaving.ask)
+    with closing(read_all(parsed, configured, interval, tell, leaving)) as read:
+        for lines in read:
+            output.write(lines)

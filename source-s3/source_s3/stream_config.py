@@ -63,6 +63,37 @@ class Quarantine(BaseModel):
 BadRows = Annotated[Stop | Skip | Quarantine, Field(discriminator="type")]
 
 
+class StopAtObject(BaseModel):
+    """The stream ends at the first of them, with an error that names it. What came before keeps its state."""
+
+    model_config = ConfigDict(title="Stop")
+    type: Literal["stop"] = "stop"
+
+
+class LeaveForLater(BaseModel):
+    """They are named and counted, the others are read, and the next sync tries them again."""
+
+    model_config = ConfigDict(title="Leave for the next sync")
+    type: Literal["leave_for_later"] = "leave_for_later"
+    most: int = Field(
+        100,
+        ge=1,
+        title="At most",
+        description="More unreadable objects than this in one sync of the stream stop it.",
+        json_schema_extra=form(1),
+    )
+    accept_missing: bool = Field(
+        False,
+        title="Accept Missing Objects",
+        description="A refresh that replaces what was stored ends as incomplete while an object is unread, since the "
+        "destination would drop the object's old records. Turn this on to let it end as complete without them.",
+        json_schema_extra=form(2),
+    )
+
+
+UnreadableObjects = Annotated[StopAtObject | LeaveForLater, Field(discriminator="type")]
+
+
 class StreamConfig(BaseModel):
     model_config = ConfigDict(title="Stream")
     name: str = Field(min_length=1, title="Name", description="The name of the stream.", json_schema_extra=form(0))
@@ -178,6 +209,13 @@ class StreamConfig(BaseModel):
         description="What becomes of rows that can't be read: too many or too few values, broken quoting, text in "
         "another encoding, a line that is no JSON, a damaged block.",
         json_schema_extra=form(18),
+    )
+    unreadable_objects: UnreadableObjects = Field(
+        default=StopAtObject(),
+        title="Unreadable Objects",
+        description="What becomes of objects that are listed and can't be read: access denied, an answer that stays "
+        "broken, a document that no reader understands.",
+        json_schema_extra=form(19),
     )
 
     @model_validator(mode="before")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from source_s3.ledger import Entry, fingerprints
@@ -104,6 +104,20 @@ def _compare(
     _require_few(plan, state, len(gone), known - len(missing) + len(gone))
     state.done = comparison.ledger()
     return _Compared(todo, gone, listed, known, len(todo) - len(fresh))
+
+
+def surveyed_again(
+    bucket: Bucket, plan: StreamPlan, state: StreamState, items: Iterable[S3Object], progress: Progress
+) -> Survey:
+    """Objects that were overwritten since they were listed, as they are now; those that are gone by now are not."""
+    mark = _marks(plan)
+    dated = [replace(item, dated=True) for item in items]
+    todo = list(_current(bucket, plan, state, dated, lambda name, _: progress.miss_object(name)))
+    return Survey(
+        sorted(todo, key=lambda item: (item.last_modified, item.name)),
+        {item.name: mark(item) for item in todo},
+        (),
+    )
 
 
 def _current(

@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from source_s3.bad_rows import BadRows, bad_rows_of
 from source_s3.checkpoint import INTERVAL, Checkpoint
 from source_s3.decompress import compression_of
+from source_s3.leaving import Leaving
 from source_s3.ledger import Entry
 from source_s3.objects import S3Object
 from source_s3.pieces import SMALL, Bucket, Job, Lines, Piece, now, read_object, timestamp
@@ -25,11 +27,12 @@ from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL, Declared
 from source_s3.settings import settings_of
 from source_s3.stream_state import Resume, StreamState
-from source_s3.survey import survey
+from source_s3.survey import Survey, survey, surveyed_again
+from source_s3.unreadable import Unreadable
 from source_s3.version_3 import state_of_version_3
-from vector_ingest.errors import ConfigError
+from vector_ingest.errors import EXPLAINED, ConfigError
 from vector_ingest.in_order import in_order
-from vector_ingest.messages import estimate_line, record_line, status_line
+from vector_ingest.messages import estimate_line, log_line, record_line, status_line
 
 THREADS = 4  # objects at once: on two cores more only wait for each other
 IN_FLIGHT = 64 * 1024 * 1024  # bytes of small objects, and of the lines they become
@@ -49,6 +52,7 @@ class Configured:
     generation: int | None
     state: Mapping[str, Any]
     columns: Declared = field(default_factory=dict)  # of its schema; empty: it says nothing of them
+    replaces: bool = False  # at a COMPLETE the destination drops what older generations have stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,18 @@ class Stream:
     checkpoint: Checkpoint
     progress: Progress
     bad_rows: BadRows
+    unreadable: Unreadable
+    leaving: Leaving
     resume: Resume | None  # of the state that came, whatever the present one says
 
     def state_line(self) -> bytes:
         """What it claims is durable: the bad rows that are kept aside, too."""
         self.bad_rows.flush()
         return self.checkpoint.line(self.state) + b"\n"
+
+    def last_words(self) -> bytes:
+        state = self.state_line() if self.checkpoint.counts_something else b""
+        return state + last_words(self.plan.name, self.namespace)
 
 
 def read_stream(
@@ -76,36 +86,72 @@ def read_stream(
     configured: Configured,
     progress: Progress,
     interval: float = INTERVAL,
+    leaving: Leaving | None = None,
 ) -> Iterator[Lines]:
-    """All lines of one stream from RUNNING to its last state. Raises what ended it early; then no state follows.
+    """All lines of one stream from RUNNING to its last state. Raises what ended it early, after the state of what left.
 
     `interval`: the seconds between two states.
     """
+    leaving = leaving or Leaving()
     known, read_before = state_of_version_3(configured.state)
     state = StreamState.from_json(known, configured.full_refresh, configured.generation)
-    found = survey(bucket, plan, state, progress, None if configured.full_refresh else read_before)
-    todo, marks = found.todo, found.marks
-    require_names_differ(plan, todo)
+    with leaving.waiting(partial(last_words, plan.name, configured.namespace)):
+        found = survey(bucket, plan, state, progress, None if configured.full_refresh else read_before)
+    require_names_differ(plan, found.todo)
     checkpoint = Checkpoint(plan.name, configured.namespace, progress.warn, interval)
-    bad_rows = bad_rows_of(bucket, plan, progress)
-    stream = Stream(bucket, plan, configured.namespace, state, checkpoint, progress, bad_rows, state.resume)
+    bad_rows, unreadable = bad_rows_of(bucket, plan, progress), Unreadable(plan.unreadable, bucket, progress)
+    stream = Stream(
+        bucket, plan, configured.namespace, state, checkpoint, progress, bad_rows, unreadable, leaving, state.resume
+    )
     yield status_line(plan.name, configured.namespace, "RUNNING") + b"\n"
     yield estimate_line(plan.name, configured.namespace, None, progress.wanted_bytes) + b"\n"
-    if plan.deletions and (todo or found.gone):
-        for item in todo:
-            state.begin(item.name, marks[item.name], _most_rows(plan, item))
-        for key in found.gone:
-            state.begin_to_forget(key)
-        yield stream.state_line()
-    for key in found.gone:
-        yield from _delete_object(stream, key)
-    with closing(_objects(stream, todo, marks)) as read:  # an error's traceback would keep threads and files alive
-        for item, pieces in read:
-            yield from _deliver(stream, item, pieces, marks[item.name])
-            if stream.checkpoint.is_due():
-                yield stream.state_line()
+    try:
+        yield from _deliver_all(stream, found)
+    except EXPLAINED:
+        if stream.checkpoint.counts_something:  # what was delivered need not come again
+            yield stream.state_line()
+        raise
     state.settings = settings_of(plan)
     yield stream.state_line()
+    unreadable.require_none_missing(replaces=configured.replaces)
+
+
+def last_words(name: str, namespace: str | None) -> bytes:
+    """Of a read that is told to stop."""
+    told = log_line("WARN", f"Stream {name}: told to stop (SIGTERM). The next sync goes on after the last state.")
+    return told + b"\n" + status_line(name, namespace, "INCOMPLETE") + b"\n"
+
+
+def _deliver_all(stream: Stream, found: Survey) -> Iterator[Lines]:
+    """What was overwritten while it was read comes again at the end, as it was changed after all others."""
+    yield from _begin(stream, found)
+    for key in found.gone:
+        yield from _delete_object(stream, key)
+    while found.todo:
+        yield from _deliver_objects(stream, found)
+        with stream.leaving.waiting(stream.last_words):
+            changed = stream.unreadable.changed()
+            found = surveyed_again(stream.bucket, stream.plan, stream.state, changed, stream.progress)
+        yield from _begin(stream, found)
+
+
+def _begin(stream: Stream, found: Survey) -> Iterator[Lines]:
+    """A state tells what is about to leave before it does, so that a cut sync can be made good."""
+    if stream.plan.deletions and (found.todo or found.gone):
+        for item in found.todo:
+            stream.state.begin(item.name, found.marks[item.name], _most_rows(stream.plan, item))
+        for key in found.gone:
+            stream.state.begin_to_forget(key)
+        yield stream.state_line()
+
+
+def _deliver_objects(stream: Stream, found: Survey) -> Iterator[Lines]:
+    todo, marks, wait = found.todo, found.marks, partial(stream.leaving.each, words=stream.last_words)
+    with closing(_objects(stream, todo, marks)) as read:  # an error's traceback would keep threads and files alive
+        for item, pieces in wait(read):
+            yield from _deliver(stream, item, wait(pieces), marks[item.name])
+            if stream.checkpoint.is_due():
+                yield stream.state_line()
 
 
 def _most_rows(plan: StreamPlan, item: S3Object) -> int:
@@ -174,8 +220,7 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
     resume = _resume_of(stream, item, mark)
     rows = resume.rows if resume is not None else 0
     for piece in pieces:
-        if piece.left_out is not None:
-            progress.leave_out(item.name, piece.left_out)
+        if _is_given_up(stream, item, piece):
             return
         stream.bad_rows.take(item, piece.refused, timestamp(item.last_modified))
         if stream.plan.rows_are_numbered and piece.rows > state.rows_reserved(item.name):
@@ -192,15 +237,25 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
         if piece.stop is not None:
             raise ConfigError(piece.stop)
         stream.checkpoint.count(piece.records, len(piece.lines))
-        if piece.position is not None and stream.checkpoint.is_due():
+        if piece.position is not None:
             state.resume = Resume(item.name, mark, piece.position, rows)
-            yield stream.state_line()
+            if stream.checkpoint.is_due():
+                yield stream.state_line()
     if stream.plan.rows_are_numbered:
         yield from _delete_rows(stream, item.name, rows + 1, state.rows_before(item.name))
     stream.bad_rows.finish(item, whole=resume is None)
     state.finish(item.name, Entry(mark, rows if stream.plan.rows_are_numbered else 0), timestamp(item.last_modified))
     progress.read += 1
     progress.read_bytes += item.size
+
+
+def _is_given_up(stream: Stream, item: S3Object, piece: Piece) -> bool:
+    """Not taken as done: a later sync reads it."""
+    if piece.left_out is not None:
+        stream.progress.leave_out(item.name, piece.left_out)
+    if piece.failure is not None:
+        stream.unreadable.take(item, piece.failure)
+    return piece.left_out is not None or piece.failure is not None
 
 
 def _delete_object(stream: Stream, key: str) -> Iterator[Lines]:

@@ -10,7 +10,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
@@ -21,12 +21,13 @@ HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "content-length"
 
 @dataclass(slots=True)
 class Rule:
-    """`reset` and `truncate` send `after` bytes of the body first; `answer` sends `status` and `body` instead.
+    """`reset`, `truncate` and `stall` send `after` bytes of the body first; then the connection is reset, or closed, or
+    silent for `seconds`. `answer` sends `status` and `body` instead. `then` is called before the request goes on.
 
     `path` is a regular expression to find in path and query; `times` None means for ever.
     """
 
-    fault: Literal["reset", "truncate", "answer", "delay"]
+    fault: Literal["reset", "truncate", "stall", "answer", "delay"]
     after: int = 0
     status: int = 503
     code: str = "SlowDown"
@@ -36,6 +37,7 @@ class Rule:
     path: str = ""
     times: int | None = 1
     headers: Mapping[str, str] = field(default_factory=dict)
+    then: Callable[[], object] | None = None
 
     def fits(self, method: str, path: str) -> bool:
         return self.times != 0 and method == self.method and re.search(self.path, path) is not None
@@ -63,6 +65,7 @@ class FaultyS3:
         """With `tls`, it speaks HTTPS to its clients."""
         self.rules: list[Rule] = []
         self.requests: list[Request] = []
+        self.stopped = threading.Event()
         self._lock = threading.Lock()
         self._server = _Server(self, urlsplit(upstream).netloc)
         self.endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}"
@@ -74,6 +77,7 @@ class FaultyS3:
         self._thread.start()
 
     def stop(self) -> None:
+        self.stopped.set()
         self._server.shutdown()
         self._thread.join()
         self._server.hang_up()
@@ -134,7 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.command, self.path, headers, body)
         rule = self.server.proxy.note(request)
         if rule is not None and rule.fault == "delay":
-            time.sleep(rule.seconds)
+            self.server.proxy.stopped.wait(rule.seconds)
+        if rule is not None and rule.then is not None:
+            rule.then()
         if rule is not None and rule.fault == "answer":
             self._send(rule.status, dict(rule.headers), rule.answer_body())
             return
@@ -143,6 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(status, answer_headers, answer)
             return
         self._send(status, answer_headers, answer, min(rule.after, max(len(answer) - 1, 0)))
+        if rule.fault == "stall":
+            self.server.proxy.stopped.wait(rule.seconds)
         self._break(reset=rule.fault == "reset")
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815 -- names of the standard library
