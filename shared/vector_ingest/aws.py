@@ -40,9 +40,11 @@ __all__ = [
     "IamUser",
     "aws_errors",
     "certificates",
+    "connection_of",
     "s3_client",
     "service_client",
     "session",
+    "time_limits",
 ]
 logger = logging.getLogger("airbyte")
 # The AWS retry modes: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
@@ -62,6 +64,7 @@ class Connection:
 
 
 USUAL = Connection()
+_CONNECTIONS: "weakref.WeakKeyDictionary[Any, Connection]" = weakref.WeakKeyDictionary()
 
 
 def s3_client(
@@ -76,12 +79,13 @@ def s3_client(
 
     ConfigError: the sign-in or the connection is not possible, or not allowed where the connector runs.
     """
+    connect_seconds, read_seconds = time_limits()
     config = Config(
         signature_version=UNSIGNED if isinstance(credentials, Anonymous) else None,
         s3={"addressing_style": connection.addressing_style},
         retries={"mode": "standard", "total_max_attempts": limit("AWS_MAX_ATTEMPTS", ATTEMPTS)},
-        connect_timeout=limit("S3_CONNECT_TIMEOUT_SECONDS", CONNECT_SECONDS),
-        read_timeout=limit("S3_READ_TIMEOUT_SECONDS", READ_SECONDS),
+        connect_timeout=connect_seconds,
+        read_timeout=read_seconds,
         max_pool_connections=connections,
         # Readers check lengths and pin the ETag; some other stores answer a ranged read with the whole's checksum.
         response_checksum_validation="when_required",
@@ -92,9 +96,21 @@ def s3_client(
     verify, forget = _trust(connection, endpoint)
     client: S3Client = service_client(signed_in, "s3", region, endpoint, config, verify)
     weakref.finalize(client, forget)
+    _CONNECTIONS[client] = connection
     if connection.requester_pays:
         client.meta.events.register("before-parameter-build.s3", _pay, "requester-pays")
     return client
+
+
+def connection_of(client: "S3Client") -> Connection | None:
+    """None: it was not made here."""
+    return _CONNECTIONS.get(client)
+
+
+def time_limits() -> tuple[int, int]:
+    """Seconds that a client of S3 waits for a connection, and for the next bytes."""
+    connect = limit("S3_CONNECT_TIMEOUT_SECONDS", CONNECT_SECONDS)
+    return connect, limit("S3_READ_TIMEOUT_SECONDS", READ_SECONDS)
 
 
 def service_client(

@@ -14,7 +14,8 @@ from tests.source_s3.conftest import stored
 from vector_ingest.aws import Anonymous, s3_client
 from vector_ingest.errors import ConfigError, TransientError
 
-KEYS = ["a.csv", "f o/ü漢😀.csv", "a+b&c=d?e#f%20.csv", "x~y'(z)*!.csv", "double//slash.csv"]
+KEYS = ["a.csv", "f o/ü漢.csv", "a=b/x'(z)!$&;,@+.csv", "day=2026-11-21/part:0001_x.csv"]
+ODD = ["smile😀.csv", "a?e#f%20.csv", "x~y*.csv", "double//slash.csv", "/first.csv", "last/"]
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -33,6 +34,14 @@ def test_any_key_is_fetched_by_one_signed_request_for_the_listed_version(
     client.get_object(Bucket=bucket.name, Key=key)
     assert proxy.seen("GET")[-1].path == request.path
     assert proxy.seen("GET")[-1].headers["user-agent"].split()[0] == request.headers["user-agent"].split()[0]
+
+
+@pytest.mark.parametrize("key", ODD)
+def test_keys_that_could_become_others_on_the_way_are_the_clients(client: Any, bucket: Bucket, key: str) -> None:
+    bucket.put(key, b"id\n1\n")
+    (found,) = listed(client, bucket)
+    assert fetch_small(client, bucket.name, found) is None
+    assert fetch_contents(client, bucket.name, found) == b"id\n1\n"
 
 
 def listed(client: Any, bucket: Bucket) -> Any:
@@ -75,13 +84,14 @@ def test_an_object_that_was_changed_or_is_gone_is_an_error_of_its_own(client: An
         fetch_contents(client, bucket.name, found)
 
 
-def test_a_refusal_ends_the_short_way_and_the_client_says_what_is_wrong(
+def test_refusals_in_a_row_end_the_short_way_and_the_client_says_what_is_wrong(
     client: Any, bucket: Bucket, proxy: FaultyS3
 ) -> None:
     found = stored(client, bucket, body=b"id\n1\n")
-    proxy.rules.append(Rule("answer", status=403, code="AccessDenied", path="/big.bin", times=2))
-    with pytest.raises(ConfigError, match="AccessDenied"):
-        fetch_contents(client, bucket.name, found)
+    proxy.rules.append(Rule("answer", status=403, code="AccessDenied", path="/big.bin", times=6))
+    for _ in range(3):
+        with pytest.raises(ConfigError, match="AccessDenied"):
+            fetch_contents(client, bucket.name, found)
 
     proxy.requests.clear()
     assert fetch_small(client, bucket.name, found) is None
