@@ -50,6 +50,12 @@ PAGES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer is the last one: botocore would ask again for some of them, and wait longer each time."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+
 def answered(client: Any, bucket: Bucket) -> Any:
     try:
         found = client.list_objects_v2(Bucket=bucket.name)

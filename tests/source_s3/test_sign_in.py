@@ -66,7 +66,7 @@ def test_who_may_not_list_is_told_which_right_is_missing(filled: Bucket, tmp_pat
     user = make_user(filled.endpoint, may("s3:GetObject", f"{filled.name}/*"))
     status = check(tmp_path, config(filled, credentials=user))
     assert status["status"] == "FAILED"
-    assert f"Could not list s3://{filled.name}: ListObjectsV2 was answered with AccessDenied" in status["message"]
+    assert f"Could not list s3://{filled.name}/: ListObjectsV2 was answered with AccessDenied" in status["message"]
     assert "Grant s3:ListBucket on the bucket" in status["message"]
 
 

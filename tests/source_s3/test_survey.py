@@ -269,7 +269,8 @@ def test_a_state_from_before_settings_were_kept_raises_no_alarm(tmp_path: Path, 
 def test_changed_settings_are_said_again_where_the_sync_that_read_by_them_was_not_whole(
     tmp_path: Path, bucket: Bucket
 ) -> None:
-    put(bucket, "00.csv")
+    for key in ("00.csv", "01.csv", "02.csv"):
+        put(bucket, key)
     states = last_states(read(tmp_path, stream(bucket), catalog()))
     bucket.put("01.csv", "id\n1,2,3\n")  # a row that ends the stream
     other = stream(bucket, schemaless=True)

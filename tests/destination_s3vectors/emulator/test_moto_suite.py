@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.s3_server import S3Server
+from demo.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 from destination_s3vectors.emulator.server import ACCOUNT, REGION, Emulator
 
 TESTS = 53  # with all parameters, of moto 5.2.5; a newer one has more
@@ -42,8 +42,8 @@ def test_the_emulator_passes_the_tests_of_moto(emulator: Emulator, s3_server: S3
         "MOTO_TEST_ALLOW_AWS_REQUEST": "true",
         "AWS_ENDPOINT_URL_S3VECTORS": emulator.endpoint,
         "AWS_ENDPOINT_URL_STS": s3_server.endpoint,  # one test asks who it is
-        "AWS_ACCESS_KEY_ID": "any",
-        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_DEFAULT_REGION": REGION,
     }
     command = [

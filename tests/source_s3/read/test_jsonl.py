@@ -172,7 +172,7 @@ PIECES = (
 pieces = st.sampled_from([b"", b"[" * 1100, b"9" * 220, *PIECES.split(b"|")])
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(
     st.lists(st.tuples(objects, st.booleans()), min_size=1, max_size=4),
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 3), pieces), max_size=3),
