@@ -9,7 +9,6 @@ import io
 import logging
 import lzma
 from collections.abc import Callable, Iterator
-from pathlib import PurePosixPath
 from typing import Literal, Protocol
 
 import pyarrow as pa
@@ -136,7 +135,9 @@ class Decoded(SeekableFile):
 
 
 def compression_of(name: str) -> Compression | None:
-    return EXTENSIONS.get(PurePosixPath(name).suffix.lower())
+    base = name.rpartition("/")[2]
+    dot = base.rfind(".")
+    return EXTENSIONS.get(base[dot:].lower()) if dot > 0 else None  # a name that begins with its only dot has none
 
 
 def plain_name(name: str) -> str:

@@ -61,7 +61,7 @@ def _quoted(inner: pa.Array) -> pa.Array:
 
 
 def _escaped(array: pa.Array) -> pa.Array:
-    texts = array.cast(TEXT)
+    texts = array if array.type == TEXT else array.cast(TEXT)
     data = np.frombuffer(bytes_of(texts), np.uint8)
     if not len(data):
         return texts
