@@ -21,7 +21,7 @@ PIPE_BYTES = 1024 * 1024  # read at once
 # A peer that phones home must not: a proxy where nothing listens refuses at once.
 OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
 ENVIRONMENT = {**OFFLINE, "no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1", "DO_NOT_TRACK": "1"}
-ENVIRONMENT |= {"AWS_EC2_METADATA_DISABLED": "true"}
+ENVIRONMENT |= {"AWS_EC2_METADATA_DISABLED": "true", "PYTHONPATH": ""}  # else the peer may import our package
 
 
 @dataclass(frozen=True, slots=True)
