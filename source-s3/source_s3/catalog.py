@@ -35,6 +35,7 @@ from vector_ingest.aws import s3_client
 from vector_ingest.errors import ConfigError
 
 logger = logging.getLogger("airbyte")
+CONNECTIONS = 20  # kept open: for all that are asked for at once
 STREAMS, THREADS = 4, 8  # that are listed, and files whose heads are read, at once
 TRIED = 20  # archived files that a check tries, where a listing does not tell of the archive
 WHOLE: Properties = {"data": {"type": "object"}}
@@ -47,6 +48,7 @@ def bucket_of(config: Config) -> Bucket:
         config.credentials,
         config.region_name,
         endpoint,
+        connections=CONNECTIONS,
         connection=config.connection,
         session_name="airbyte-source-s3",  # as Airbyte's: trust policies and logs may know it
     )

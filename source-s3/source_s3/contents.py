@@ -5,6 +5,7 @@ and sends the bytes that were uploaded, and they are read as they are.
 """
 
 import io
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -20,14 +21,28 @@ from vector_ingest.errors import DataError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+Fetched = Future[bytes | None]  # of `fetch_whole`, where that was begun ahead
 DECODED_AHEAD = 2  # batches: nothing that is decoded waits for the network
 DOCUMENT = 512 * 1024 * 1024  # bytes: a document that is decoded to more would take too much memory
 
 
+def fetch_whole(client: "S3Client", bucket: str, found: S3Object) -> bytes | None:
+    """None: it is not small, or must be decoded: it is fetched as it is read."""
+    if found.size > PIECE_BYTES or found.inside is not None or compression_of(found.name) is not None:
+        return None
+    return _fetch(client, found.bucket or bucket, found)
+
+
 def open_contents(
-    client: "S3Client", bucket: str, found: S3Object, *, seeks: bool = False, read_ahead: bool = True
+    client: "S3Client",
+    bucket: str,
+    found: S3Object,
+    *,
+    seeks: bool = False,
+    read_ahead: bool = True,
+    fetched: Fetched | None = None,
 ) -> BinaryIO:
-    """A seekable file. Close it after use.
+    """A seekable file. Close it after use. With `fetched`, nothing more is asked for.
 
     For those who read from begin to end (`seeks` false), download, decoding and parsing overlap; a way back out of
     the last piece decodes anew. `read_ahead` false: only as far as it is read, for those who want the head.
@@ -35,8 +50,10 @@ def open_contents(
     decoded content has bytes. ConfigError: there is too little.
     DataError: the content is not what its name says, damaged, cut or encrypted.
     """
-    if read_ahead and found.size <= PIECE_BYTES and found.inside is None and compression_of(found.name) is None:
-        return io.BytesIO(_fetch(client, found.bucket or bucket, found))  # one request, no thread to read ahead
+    if read_ahead:
+        whole = fetched.result() if fetched is not None else fetch_whole(client, bucket, found)
+        if whole is not None:
+            return io.BytesIO(whole)  # one request, no thread to read ahead
     raw = _raw(client, found.bucket or bucket, found, read_ahead=seeks or read_ahead)
     if seeks and isinstance(raw, Decoded):
         with raw:
@@ -47,8 +64,10 @@ def open_contents(
     return buffered(ReadAhead(raw, DECODED_AHEAD) if isinstance(raw, Decoded) else ReadAhead(raw))
 
 
-def fetch_contents(client: "S3Client", bucket: str, found: S3Object) -> bytes:
+def fetch_contents(client: "S3Client", bucket: str, found: S3Object, fetched: Fetched | None = None) -> bytes:
     """All of a small object. DataError as `open_contents`, and for what is decoded to more than DOCUMENT bytes."""
+    if fetched is not None and (whole := fetched.result()) is not None:
+        return whole
     if found.inside is None and compression_of(found.name) is None:
         return _fetch(client, found.bucket or bucket, found)
     with open_contents(client, bucket, found, read_ahead=False) as file:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from source_s3.contents import fetch_contents, open_contents
+from source_s3.contents import Fetched, fetch_contents, open_contents
 from source_s3.decompress import plain_name
 from source_s3.faults import fault_of
 from source_s3.objects import S3Object
@@ -67,15 +67,16 @@ class Piece:
 
 
 def read_object(
-    job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int
+    job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int, fetched: Fetched | None = None
 ) -> Generator[Piece, None, None]:
-    """`rows`: those delivered before `position`. What can't be read of a table is in `refused`; it does not raise.
+    """`rows`: those delivered before `position`. `fetched`: the whole object, where that was asked for ahead.
+     What can't be read of a table is in `refused`; it does not raise.
 
     What is wrong with this object alone is the `failure` of its last piece, and names the object and the place in it.
     Errors that other objects would meet too are raised.
     """
     try:
-        yield from _read(job, item, position, rows)
+        yield from _read(job, item, position, rows, fetched)
     except EXPLAINED as error:
         if is_archived(error) and job.plan.selection.archived != "Refuse":
             # a listing does not tell what INTELLIGENT_TIERING has archived
@@ -86,7 +87,9 @@ def read_object(
             raise
 
 
-def _read(job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int) -> Iterator[Piece]:
+def _read(
+    job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int, fetched: Fetched | None
+) -> Iterator[Piece]:
     if job.plan.transfer is not None:
         from source_s3.raw_copy import copy_object
 
@@ -94,12 +97,12 @@ def _read(job: Job, item: S3Object, position: Mapping[str, int] | None, rows: in
         return
     if isinstance(job.plan.format, UnstructuredFormat):
         with named(job.bucket, item):
-            yield _document(job, item)
+            yield _document(job, item, fetched)
         return
     place = 0
     with named(job.bucket, item):
         try:
-            for piece in _table(job, item, position, rows):
+            for piece in _table(job, item, position, rows, fetched):
                 rows, place = piece.rows, piece.place
                 yield piece
         except DataError as error:  # there is no way to go on in this object
@@ -138,22 +141,25 @@ def now() -> int:
     return int(time.time() * 1000)
 
 
-def _table(job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int) -> Iterator[Piece]:
+def _table(
+    job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int, fetched: Fetched | None
+) -> Iterator[Piece]:
     from source_s3.read import SEEKING
     from source_s3.table import read_table
 
     seeks = isinstance(job.plan.format, SEEKING)
-    with open_contents(job.bucket.client, job.bucket.name, item, seeks=seeks) as file:
+    with open_contents(job.bucket.client, job.bucket.name, item, seeks=seeks, fetched=fetched) as file:
         yield from read_table(file, job, item, position, rows)
 
 
-def _document(job: Job, item: S3Object) -> Piece:
+def _document(job: Job, item: S3Object, fetched: Fetched | None) -> Piece:
     from source_s3.read.documents import read_document
 
     assert isinstance(job.plan.format, UnstructuredFormat)
     content, problem = None, None
     try:
-        content = read_document(plain_name(item.name), fetch_contents(job.bucket.client, job.bucket.name, item))
+        whole = fetch_contents(job.bucket.client, job.bucket.name, item, fetched)
+        content = read_document(plain_name(item.name), whole)
     except DataError as error:
         if not job.plan.format.skip_unprocessable_files:
             raise

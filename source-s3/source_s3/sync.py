@@ -5,21 +5,21 @@ wins where two hold the same record; the listing therefore ends before the readi
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
 from typing import Any
 
+from source_s3.ahead import read_ahead_of
 from source_s3.bad_rows import BadRows, bad_rows_of
 from source_s3.checkpoint import INTERVAL, Checkpoint
+from source_s3.contents import Fetched
 from source_s3.decompress import compression_of
 from source_s3.leaving import Leaving
 from source_s3.ledger import Entry
 from source_s3.objects import S3Object
-from source_s3.pieces import SMALL, Bucket, Job, Lines, Piece, now, read_object, timestamp
+from source_s3.pieces import Bucket, Job, Lines, Piece, now, read_object, timestamp
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.raw_copy import require_names_differ
@@ -31,13 +31,8 @@ from source_s3.survey import Survey, survey, surveyed_again
 from source_s3.unreadable import Unreadable
 from source_s3.version_3 import state_of_version_3
 from vector_ingest.errors import EXPLAINED, ConfigError
-from vector_ingest.in_order import in_order
 from vector_ingest.messages import estimate_line, log_line, record_line, status_line
 
-THREADS = 4  # objects at once: on two cores more only wait for each other
-IN_FLIGHT = 64 * 1024 * 1024  # bytes of small objects, and of the lines they become
-EXPANSION = 8  # a compressed Parquet file becomes so many times its size in lines, or fewer
-AHEAD = 4 * 1024 * 1024  # bytes of lines of a small object read ahead: nothing says what a compressed one becomes
 RESERVED = 100_000  # rows that may leave before the next state says how many could have left
 DELETES = 1000  # delete records in one piece of output
 
@@ -147,7 +142,9 @@ def _begin(stream: Stream, found: Survey) -> Iterator[Lines]:
 
 def _deliver_objects(stream: Stream, found: Survey) -> Iterator[Lines]:
     todo, marks, wait = found.todo, found.marks, partial(stream.leaving.each, words=stream.last_words)
-    with closing(_objects(stream, todo, marks)) as read:  # an error's traceback would keep threads and files alive
+    job = Job(stream.bucket, stream.plan, stream.namespace, stream.progress)
+    # Closed by hand: the traceback of an error would keep its threads and files alive.
+    with closing(read_ahead_of(job, todo, partial(_pieces, stream, job, marks))) as read:
         for item, pieces in wait(read):
             yield from _deliver(stream, item, wait(pieces), marks[item.name])
             if stream.checkpoint.is_due():
@@ -162,56 +159,18 @@ def _most_rows(plan: StreamPlan, item: S3Object) -> int:
     return RESERVED if dense else min(RESERVED, item.size // 2 + 1)
 
 
-def _objects(
-    stream: Stream, todo: Sequence[S3Object], marks: Mapping[str, int]
-) -> Generator[tuple[S3Object, Iterator[Piece]], None, None]:
-    """The objects in order with their pieces. Small ones are read ahead in a pool, others as they are asked for."""
-
-    def work(item: S3Object) -> tuple[S3Object, list[Piece], Generator[Piece, None, None]]:
-        pieces = _pieces(stream, item, marks)
-        return item, _first(pieces) if _is_small(stream.plan, item) else [], pieces
-
-    def weigh(item: S3Object) -> int:
-        expected = AHEAD if compression_of(item.name) else EXPANSION * item.size
-        return expected if _is_small(stream.plan, item) else 0
-
-    with (
-        ThreadPoolExecutor(THREADS, thread_name_prefix="object") as pool,
-        closing(in_order(todo, work, pool, weigh, IN_FLIGHT)) as results,
-    ):
-        for item, first, rest in results:
-            with closing(rest):
-                yield item, chain(first, rest)
-
-
-def _first(pieces: Iterator[Piece]) -> list[Piece]:
-    """All of them, if their lines have few enough bytes."""
-    first: list[Piece] = []
-    size = 0
-    for piece in pieces:
-        first.append(piece)
-        size += len(piece.lines)
-        if size > AHEAD:
-            break
-    return first
-
-
-def _is_small(plan: StreamPlan, item: S3Object) -> bool:
-    """Raw copies too: they lie on the disk, and what is not yet handed over is bounded."""
-    return plan.transfer is not None or isinstance(plan.format, UnstructuredFormat) or item.size <= SMALL
-
-
 def _resume_of(stream: Stream, item: S3Object, mark: int) -> Resume | None:
     """Where the last sync was cut in this very version of the object."""
     resume = stream.resume
     return resume if resume is not None and (resume.key, resume.fingerprint) == (item.name, mark) else None
 
 
-def _pieces(stream: Stream, item: S3Object, marks: Mapping[str, int]) -> Generator[Piece, None, None]:
+def _pieces(
+    stream: Stream, job: Job, marks: Mapping[str, int], item: S3Object, fetched: Fetched | None
+) -> Generator[Piece, None, None]:
     resume = _resume_of(stream, item, marks[item.name])
     position, rows = (resume.position, resume.rows) if resume is not None else (None, 0)
-    job = Job(stream.bucket, stream.plan, stream.namespace, stream.progress)
-    return read_object(job, item, position, rows)
+    return read_object(job, item, position, rows, fetched)
 
 
 def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int) -> Iterator[Lines]:

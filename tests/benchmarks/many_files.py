@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from source_s3.ahead import FETCHERS
 from source_s3.config import Config
 from source_s3.ledger import Entry, Ledger, fingerprints
 from source_s3.plan import plans
-from source_s3.sync import THREADS
 from tests.benchmarks.connectors import OURS, peer, reading, run
 from tests.peak import measured
 from tests.servers.many_objects import PREFIX, Made
@@ -114,12 +114,12 @@ def bare_rate(endpoint: str) -> float:
 
     def get(first: int) -> None:
         connection = HTTPConnection(urlsplit(endpoint).netloc)
-        for number in range(first, BARE, THREADS):
+        for number in range(first, BARE, FETCHERS):
             connection.request("GET", f"/bench/{Made(number % TINY).key}")
             connection.getresponse().read()
         connection.close()
 
     began = time.perf_counter()
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(get, range(THREADS)))
+    with ThreadPoolExecutor(FETCHERS) as pool:
+        list(pool.map(get, range(FETCHERS)))
     return BARE / (time.perf_counter() - began)

@@ -41,7 +41,7 @@ WAYS = pytest.mark.parametrize(
 )
 
 
-def content(client: Any, bucket: Bucket, key: str, body: bytes, **way: bool) -> bytes:
+def content(client: Any, bucket: Bucket, key: str, body: bytes, **way: Any) -> bytes:
     found = stored(client, bucket, key, body)
     with open_contents(client, bucket.name, found, **way) as file:
         return file.read()
@@ -49,9 +49,7 @@ def content(client: Any, bucket: Bucket, key: str, body: bytes, **way: bool) -> 
 
 @WAYS
 @pytest.mark.parametrize("key", COMPRESSED)
-def test_an_object_is_decoded_as_its_extension_says(
-    client: Any, bucket: Bucket, key: str, way: dict[str, bool]
-) -> None:
+def test_an_object_is_decoded_as_its_extension_says(client: Any, bucket: Bucket, key: str, way: dict[str, Any]) -> None:
     assert content(client, bucket, key, COMPRESSED[key](TEXT), **way) == TEXT
     assert content(client, bucket, key, b"", **way) == b""
     assert content(client, bucket, key, COMPRESSED[key](b"x"), **way) == b"x"
@@ -149,7 +147,7 @@ STEPS = st.one_of(
     key=st.sampled_from(["a.gz", "a.zst", "hadoop.snappy"]),
 )
 def test_a_compressed_object_is_read_and_sought_like_a_file_in_memory(
-    bucket: Bucket, steps: list[tuple[str, int]], way: dict[str, bool], key: str
+    bucket: Bucket, steps: list[tuple[str, int]], way: dict[str, Any], key: str
 ) -> None:
     found = stored(bucket.client, bucket, key, COMPRESSED[key](TEXT))
     with io.BytesIO(TEXT) as expected, open_contents(bucket.client, bucket.name, found, **way) as file:
@@ -166,7 +164,7 @@ def test_a_compressed_object_is_read_and_sought_like_a_file_in_memory(
 @WAYS
 @pytest.mark.parametrize("fault", ["reset", "truncate"])
 def test_a_broken_connection_is_resumed_below_the_decoder(
-    client: Any, bucket: Bucket, proxy: FaultyS3, fault: Any, way: dict[str, bool]
+    client: Any, bucket: Bucket, proxy: FaultyS3, fault: Any, way: dict[str, Any]
 ) -> None:
     found = stored(client, bucket, "a.gz", gzip.compress(TEXT))
     proxy.rules.append(Rule(fault, after=300_000, path="a.gz", times=2))
@@ -177,7 +175,7 @@ def test_a_broken_connection_is_resumed_below_the_decoder(
 
 @WAYS
 def test_a_connection_that_always_breaks_is_a_transient_error_and_no_damage(
-    client: Any, bucket: Bucket, proxy: FaultyS3, way: dict[str, bool]
+    client: Any, bucket: Bucket, proxy: FaultyS3, way: dict[str, Any]
 ) -> None:
     found = stored(client, bucket, "a.gz", gzip.compress(TEXT))
     proxy.rules += [Rule("truncate", after=300_000, path="a.gz"), Rule("truncate", after=0, path="a.gz", times=None)]
