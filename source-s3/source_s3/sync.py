@@ -144,7 +144,7 @@ def _deliver_objects(stream: Stream, found: Survey) -> Iterator[Lines]:
     todo, marks, wait = found.todo, found.marks, partial(stream.leaving.each, words=stream.last_words)
     job = Job(stream.bucket, stream.plan, stream.namespace, stream.progress)
     # Closed by hand: the traceback of an error would keep its threads and files alive.
-    with closing(read_ahead_of(job, todo, partial(_pieces, stream, job, marks))) as read:
+    with closing(read_ahead_of(job, todo, partial(_pieces, stream, job, marks), partial(_was_cut, stream))) as read:
         for item, pieces in wait(read):
             yield from _deliver(stream, item, wait(pieces), marks[item.name])
             if stream.checkpoint.is_due():
@@ -163,6 +163,10 @@ def _resume_of(stream: Stream, item: S3Object, mark: int) -> Resume | None:
     """Where the last sync was cut in this very version of the object."""
     resume = stream.resume
     return resume if resume is not None and (resume.key, resume.fingerprint) == (item.name, mark) else None
+
+
+def _was_cut(stream: Stream, item: S3Object) -> bool:
+    return stream.resume is not None and stream.resume.key == item.name
 
 
 def _pieces(
