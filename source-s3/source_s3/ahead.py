@@ -6,16 +6,16 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from itertools import chain
 
-from source_s3.contents import Fetched, fetch_whole
+from source_s3.contents import SMALL, Fetched, fetch_whole
 from source_s3.decompress import compression_of
 from source_s3.objects import S3Object
 from source_s3.overlap import overlapped
-from source_s3.pieces import SMALL, Job, Piece
+from source_s3.pieces import Job, Piece
 from source_s3.plan import StreamPlan
 from source_s3.read.csv_text import UTF8
 from source_s3.read.options import CsvFormat, FromCsv, UnstructuredFormat
 
-FETCHERS = 16  # objects asked for at once: most of the time of a small one is its way there and back
+FETCHERS = 64  # objects asked for at once: most of the time of a small one is its way there and back
 ASKED, ASKED_BYTES = 128, 16 * 1024 * 1024  # objects that are asked for and not read yet, and what they may hold
 THREADS = 4  # objects read at once: on two cores more only wait for each other
 IN_FLIGHT = 64 * 1024 * 1024  # bytes of small objects, and of the lines they become

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from source_s3.decompress import Decoded, compression_of, decode
 from source_s3.object_file import ObjectFile, downloaded, fetch_object
 from source_s3.objects import S3Object
-from source_s3.raw_file import RawFile, buffered
-from source_s3.read_ahead import PIECE_BYTES, ReadAhead
+from source_s3.raw_file import RawFile, SeekableFile, buffered
+from source_s3.read_ahead import ReadAhead
 from source_s3.small_object import fetch_small
 from source_s3.spool import Spool
 from vector_ingest.errors import DataError
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 Fetched = Future[bytes | None]  # of `fetch_whole`, where that was begun ahead
+SMALL = 2 * 1024 * 1024  # bytes: asked for by one request, and read whole by one thread
 DECODED_AHEAD = 2  # batches: nothing that is decoded waits for the network
 DOCUMENT = 512 * 1024 * 1024  # bytes: a document that is decoded to more would take too much memory
 
 
 def fetch_whole(client: "S3Client", bucket: str, found: S3Object) -> bytes | None:
-    """None: it is not small, or must be decoded: it is fetched as it is read."""
-    if found.size > PIECE_BYTES or found.inside is not None or compression_of(found.name) is not None:
+    """The object as it is stored. None: it is not small, or lies in an archive: it is fetched as it is read."""
+    if found.size > SMALL or found.inside is not None:
         return None
     return _fetch(client, found.bucket or bucket, found)
 
@@ -50,27 +51,27 @@ def open_contents(
     decoded content has bytes. ConfigError: there is too little.
     DataError: the content is not what its name says, damaged, cut or encrypted.
     """
-    if read_ahead:
-        whole = fetched.result() if fetched is not None else fetch_whole(client, bucket, found)
-        if whole is not None:
-            return io.BytesIO(whole)  # one request, no thread to read ahead
-    raw = _raw(client, found.bucket or bucket, found, read_ahead=seeks or read_ahead)
+    whole = fetched.result() if fetched is not None else None
+    if whole is None and fetched is None and read_ahead:
+        whole = fetch_whole(client, bucket, found)
+    if whole is not None and compression_of(found.name) is None:
+        return io.BytesIO(whole)
+    raw = _raw(client, found.bucket or bucket, found, whole, read_ahead=seeks or read_ahead)
     if seeks and isinstance(raw, Decoded):
         with raw:
             spool = Spool(raw.name, raw.read)
         raw = spool.part(0, spool.size)
-    if seeks or not read_ahead:
+    if seeks or not read_ahead or whole is not None:  # a thread to read ahead costs more than a small object
         return buffered(raw)
     return buffered(ReadAhead(raw, DECODED_AHEAD) if isinstance(raw, Decoded) else ReadAhead(raw))
 
 
 def fetch_contents(client: "S3Client", bucket: str, found: S3Object, fetched: Fetched | None = None) -> bytes:
     """All of a small object. DataError as `open_contents`, and for what is decoded to more than DOCUMENT bytes."""
-    if fetched is not None and (whole := fetched.result()) is not None:
-        return whole
+    whole = fetched.result() if fetched is not None else None
     if found.inside is None and compression_of(found.name) is None:
-        return _fetch(client, found.bucket or bucket, found)
-    with open_contents(client, bucket, found, read_ahead=False) as file:
+        return whole if whole is not None else _fetch(client, found.bucket or bucket, found)
+    with open_contents(client, bucket, found, read_ahead=False, fetched=fetched) as file:
         content = file.read(DOCUMENT + 1)
     if len(content) > DOCUMENT:
         raise DataError("the file", f"expected a document of at most {DOCUMENT} bytes when decoded, found a longer one")
@@ -78,13 +79,33 @@ def fetch_contents(client: "S3Client", bucket: str, found: S3Object, fetched: Fe
 
 
 def _fetch(client: "S3Client", bucket: str, found: S3Object) -> bytes:
-    content = fetch_small(client, bucket, found) if found.size <= PIECE_BYTES else None
+    content = fetch_small(client, bucket, found) if found.size <= SMALL else None
     return content if content is not None else fetch_object(client, bucket, found)
 
 
-def _raw(client: "S3Client", bucket: str, found: S3Object, *, read_ahead: bool) -> RawFile:
+class _InMemory(SeekableFile):
+    """A whole object."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        super().__init__(len(content))
+        self.name, self._content = name, memoryview(content)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        end = self._size if size is None or size < 0 else self._position + size
+        data = bytes(self._content[self._position : end])
+        self._position += len(data)
+        return data
+
+    def stop(self) -> None:
+        """There is nothing to wait for."""
+
+
+def _raw(client: "S3Client", bucket: str, found: S3Object, whole: bytes | None, *, read_ahead: bool) -> RawFile:
     compression = compression_of(found.name)
-    if found.inside is not None:
+    raw: RawFile
+    if whole is not None:
+        raw = _InMemory(f"s3://{bucket}/{found.key}", whole)
+    elif found.inside is not None:
         raw = found.inside.open(client, bucket, read_ahead=read_ahead)
     else:
         raw = ObjectFile(client, bucket, found)

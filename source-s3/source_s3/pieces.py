@@ -21,7 +21,6 @@ from vector_ingest.errors import EXPLAINED, ConfigError, DataError
 from vector_ingest.messages import record_line
 
 Lines = bytes | memoryview
-SMALL = 2 * 1024 * 1024  # bytes: a table up to here is read whole by one thread
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from source_s3.contents import SMALL
 from source_s3.drift import Drift
 from source_s3.isolate import render_good
 from source_s3.objects import S3Object
 from source_s3.overlap import overlapped
 from source_s3.partitions import partitions_of
-from source_s3.pieces import SMALL, Job, Piece, address_of, facts, now
+from source_s3.pieces import Job, Piece, address_of, facts, now
 from source_s3.plan import StreamPlan
 from source_s3.read import Batch, Reading, table_reader
 from source_s3.read.options import UnstructuredFormat

@@ -1,4 +1,6 @@
-"""An S3 on 127.0.0.1 with very many tiny CSV objects: `python -m tests.servers.many_objects COUNT` prints its endpoint.
+"""An S3 on 127.0.0.1 with very many tiny CSV objects; prints its endpoint.
+
+`python -m tests.servers.many_objects COUNT [SECONDS]`; SECONDS: how long each answer is on its way.
 
 One bucket, whatever it is called, for reading only. Nothing is stored: an object's number makes its key, facts and
 body, so that the server costs as little as it can and what is measured is its client.
@@ -79,8 +81,8 @@ def _whole(status: bytes, body: bytes, facts: bytes = b"") -> bytes:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, answered: Callable[[str, dict[bytes, bytes]], bytes]) -> None:
-        self._answered = answered
+    def __init__(self, answered: Callable[[str, dict[bytes, bytes]], bytes], delay: float) -> None:
+        self._answered, self._delay = answered, delay
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -93,16 +95,20 @@ class _Connection(asyncio.Protocol):
             line, *rest = request.split(b"\r\n")
             fields = (field.partition(b":") for field in rest)
             headers = {name.lower(): value.strip() for name, _, value in fields}
-            self._transport.write(self._answered(line.split(b" ")[1].decode(), headers))
+            found = self._answered(line.split(b" ")[1].decode(), headers)
+            if self._delay:
+                asyncio.get_running_loop().call_later(self._delay, self._transport.write, found)
+            else:
+                self._transport.write(found)
 
 
-async def serve(count: int) -> None:
+async def serve(count: int, delay: float) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(lambda *asked: answer(count, *asked)), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: _Connection(lambda *asked: answer(count, *asked), delay), "127.0.0.1", 0)
     sys.stdout.write(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0))

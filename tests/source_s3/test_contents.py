@@ -36,6 +36,7 @@ from tests.source_s3.packed import COMPRESSED, by_arrow
 from vector_ingest.errors import ConfigError, DataError, TransientError
 
 TEXT = "".join(f"{number},{random.Random(number).random()}\n" for number in range(60_000)).encode()  # 1.5 MB
+LONG = random.Random(1).randbytes(2_500_000)  # that is not asked for as a whole, even compressed
 WAYS = pytest.mark.parametrize(
     "way", [{}, {"read_ahead": False}, {"seeks": True}], ids=["ahead", "as it is read", "on disk"]
 )
@@ -166,10 +167,10 @@ def test_a_compressed_object_is_read_and_sought_like_a_file_in_memory(
 def test_a_broken_connection_is_resumed_below_the_decoder(
     client: Any, bucket: Bucket, proxy: FaultyS3, fault: Any, way: dict[str, Any]
 ) -> None:
-    found = stored(client, bucket, "a.gz", gzip.compress(TEXT))
+    found = stored(client, bucket, "a.gz", gzip.compress(LONG, 1))
     proxy.rules.append(Rule(fault, after=300_000, path="a.gz", times=2))
     with open_contents(client, bucket.name, found, **way) as file:
-        assert file.read() == TEXT
+        assert file.read() == LONG
     assert len(proxy.seen("GET", "/a.gz$")) == 3
 
 
@@ -177,7 +178,7 @@ def test_a_broken_connection_is_resumed_below_the_decoder(
 def test_a_connection_that_always_breaks_is_a_transient_error_and_no_damage(
     client: Any, bucket: Bucket, proxy: FaultyS3, way: dict[str, Any]
 ) -> None:
-    found = stored(client, bucket, "a.gz", gzip.compress(TEXT))
+    found = stored(client, bucket, "a.gz", gzip.compress(LONG, 1))
     proxy.rules += [Rule("truncate", after=300_000, path="a.gz"), Rule("truncate", after=0, path="a.gz", times=None)]
     with (
         pytest.raises(TransientError, match="end at byte 300000"),
