@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import forks
+
 COMMANDS = Path(sys.executable).parent
+SECONDS = 120  # the most that a command may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,15 @@ def arguments(program: Path, folder: Path, command: str, config: object, catalog
 
 
 def run(line: Sequence[str], stdin: bytes = b"", **environment: str) -> Ended:
-    """`environment`: variables beside those of the tests."""
-    done = subprocess.run(
-        line, input=stdin, capture_output=True, check=False, timeout=120, env={**os.environ, **environment}
-    )
+    """In a fork that need not import anything (`forks`). `environment`: variables beside those of the tests."""
+    return _ended(forks.run(line, stdin, {**os.environ, **environment}, SECONDS))
+
+
+def run_program(line: Sequence[str], stdin: bytes = b"") -> Ended:
+    """In a process from its very start."""
+    return _ended(subprocess.run(line, input=stdin, capture_output=True, check=False, timeout=SECONDS))
+
+
+def _ended(done: subprocess.CompletedProcess[bytes]) -> Ended:
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     return Ended(done.returncode, messages, done.stderr.decode())

@@ -2,7 +2,6 @@
 
 import json
 import random
-import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ import pytest
 from tests.conftest import Database
 from tests.destination_commands import catalog, config, run, stream
 from tests.destination_pgvector.commands import command_line
+from tests.forks import Command
 from vector_ingest.messages import record_line, state_line, status_line
 
 DOCUMENTS, CHANGES, EVERY, KILLS = 4000, 9000, 100, 5
@@ -55,9 +55,7 @@ def kill_somewhere(line: Sequence[str], lines: Sequence[bytes], chance: random.R
     """Run until a few states came back, and a moment longer. Returns the states. stdin stays open: the kill hits."""
     wanted = chance.choice([0, 1, 1, 2, 30])
     states = []
-    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin
-        assert process.stdout
+    with Command(line) as process:
         feeder = threading.Thread(target=_feed, args=(process.stdin, b"\n".join(lines) + b"\n"))
         feeder.start()
         timer = threading.Timer(chance.uniform(0.5, 2.0) if wanted == 0 else 2.0, process.kill)

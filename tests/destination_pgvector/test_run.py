@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Database
-from tests.destination_commands import catalog, config, run, stream
+from tests.destination_commands import catalog, config, run, run_program, stream
 from tests.destination_pgvector.commands import PROGRAM, command_line
 from vector_ingest.messages import record_line, state_line, status_line
 
@@ -40,7 +40,7 @@ def contents(database: Database, table: str = "docs") -> list[str]:
 
 
 def test_spec_is_one_message_and_imports_nothing_heavy() -> None:
-    ended = run([str(PROGRAM), "spec"])
+    ended = run_program([str(PROGRAM), "spec"])
     assert ended.code == 0
     (spec,) = ended.of("SPEC")
     assert set(spec["supported_destination_sync_modes"]) == {"append", "overwrite", "append_dedup"}
@@ -65,7 +65,7 @@ def test_wrong_arguments_exit_with_2(line: list[str]) -> None:
 
 
 def test_check_succeeds_on_a_working_configuration_and_leaves_nothing(database: Database, tmp_path: Path) -> None:
-    ended = run(command_line(tmp_path, "check", config(database.indexing())))
+    ended = run_program(command_line(tmp_path, "check", config(database.indexing())))
     assert (ended.code, ended.of("CONNECTION_STATUS")) == (0, [{"status": "SUCCEEDED"}])
     with database.connect() as conn:
         assert conn.execute("SELECT count(*) FROM pg_extension WHERE extname = 'vector'").fetchone() == (0,)
@@ -151,18 +151,18 @@ def test_a_user_without_rights_is_told_which_one_is_missing(database: Database, 
 def test_three_syncs_store_change_and_delete_and_search_finds(database: Database, tmp_path: Path) -> None:
     options = config(database.indexing())
     write = command_line(tmp_path, "write", options, catalog(stream("Docs", "append_dedup")))
-    first = run(
+    first = run_program(
         write, lines(record(1, "the cat", _ab_source_file_url="a.md"), record(2, "a dog"), state(1), complete())
     )
     assert (first.code, [s["stream"]["stream_state"] for s in first.of("STATE")]) == (0, [{"n": 1}]), first
     assert first.of("STATE")[0]["destinationStats"] == {"recordCount": 2.0}
     assert contents(database) == ["text: the cat", "text: a dog"]
-    second = run(
+    second = run_program(
         write, lines(record(1, "the cat", _ab_source_file_url="a.md"), record(2, "a wolf"), state(2), complete())
     )
     assert second.code == 0
     assert any("1 unchanged, 1 documents written" in log["message"] for log in second.of("LOG"))
-    third = run(write, lines(record(2, "", _ab_cdc_deleted_at="2026-01-01"), state(3), complete()))
+    third = run_program(write, lines(record(2, "", _ab_cdc_deleted_at="2026-01-01"), state(3), complete()))
     assert third.code == 0
     assert contents(database) == ["text: the cat"]
     search = [str(PROGRAM), "search", "--config", str(tmp_path / "config.json"), "--stream", "Docs", "--json"]

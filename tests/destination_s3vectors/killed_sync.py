@@ -1,8 +1,6 @@
 """The command `write` as a process that is killed, and what is in the vector bucket afterwards."""
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +10,12 @@ from typing import Any
 
 from destination_s3vectors.emulator.server import Emulator
 from tests.conftest import VectorBucket
+from tests.destination_commands import run
+from tests.destination_s3vectors.commands import PROGRAM
 from tests.destination_s3vectors.contents import index_names, vectors_of
+from tests.forks import Command
 from vector_ingest.messages import record_line, status_line
 
-PROGRAM = Path(sys.executable).parent / "destination-s3vectors"
 KILLED = -9
 END = [status_line("Docs", None, "COMPLETE"), b""]
 PARAGRAPH = "word " * 20  # with a few words more, one chunk
@@ -43,8 +43,8 @@ class Sync:
 
     def finish(self, lines: Sequence[bytes]) -> None:
         """To its end, undisturbed by kills."""
-        done = subprocess.run(self.line(), input=b"\n".join([*lines, *END]), capture_output=True, check=False)
-        assert done.returncode == 0, done.stdout.decode()
+        done = run(self.line(), b"\n".join([*lines, *END]))
+        assert done.code == 0, done.messages
 
     def kill(
         self, portions: Sequence[Sequence[bytes]], pause: float, wait: Callable[[Sequence[int]], None]
@@ -55,7 +55,7 @@ class Sync:
         Without one the input ends after the last, so the sync ends too if it is not stopped.
         """
         states: list[int] = []
-        with subprocess.Popen(self.line(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        with Command(self.line()) as process:
             stop = threading.Event()
             threads = [
                 threading.Thread(target=_feed, args=(process, portions, pause, stop)),
@@ -119,10 +119,7 @@ def _facts(vector: Mapping[str, Any]) -> tuple[Any, Any]:
     return vector["data"], metadata
 
 
-def _feed(
-    process: subprocess.Popen[bytes], portions: Sequence[Sequence[bytes]], pause: float, stop: threading.Event
-) -> None:
-    assert process.stdin
+def _feed(process: Command, portions: Sequence[Sequence[bytes]], pause: float, stop: threading.Event) -> None:
     try:
         for portion in portions:
             process.stdin.write(b"\n".join(portion) + b"\n")
@@ -135,8 +132,7 @@ def _feed(
         pass
 
 
-def _listen(process: subprocess.Popen[bytes], states: list[int]) -> None:
-    assert process.stdout
+def _listen(process: Command, states: list[int]) -> None:
     for line in process.stdout:
         if line.endswith(b"\n") and (message := json.loads(line))["type"] == "STATE":
             states.append(message["state"]["stream"]["stream_state"]["lines"])  # noqa: PERF401 -- it is read meanwhile

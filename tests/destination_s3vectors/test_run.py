@@ -9,7 +9,7 @@ import pytest
 
 from destination_s3vectors.emulator.faults import Kind, Rule
 from tests.conftest import VectorBucket
-from tests.destination_commands import Ended, catalog, config, run, stream
+from tests.destination_commands import Ended, catalog, config, run, run_program, stream
 from tests.destination_s3vectors.commands import (
     COMPLETE,
     INDEX,
@@ -31,7 +31,7 @@ KEYS = {"auth_type": "iam_user", "aws_access_key_id": "test", "aws_secret_access
 
 
 def test_spec_is_one_message_and_imports_nothing_heavy() -> None:
-    ended = run([str(PROGRAM), "spec"])
+    ended = run_program([str(PROGRAM), "spec"])
     assert ended.code == 0
     (spec,) = ended.of("SPEC")
     assert set(spec["supported_destination_sync_modes"]) == {"append", "overwrite", "append_dedup"}
@@ -57,7 +57,7 @@ def test_wrong_arguments_exit_with_2(line: list[str]) -> None:
 
 
 def test_check_succeeds_on_a_working_configuration(vector_bucket: VectorBucket, tmp_path: Path) -> None:
-    ended = run(command_line(tmp_path, "check", config(vector_bucket.indexing())))
+    ended = run_program(command_line(tmp_path, "check", config(vector_bucket.indexing())))
     assert (ended.code, ended.of("CONNECTION_STATUS")) == (0, [{"status": "SUCCEEDED"}])
 
 
@@ -102,22 +102,22 @@ def test_a_right_that_is_missing_in_a_write_is_named(vector_bucket: VectorBucket
 def test_three_syncs_store_change_and_delete_and_search_finds(vector_bucket: VectorBucket, tmp_path: Path) -> None:
     write = command_line(tmp_path, "write", config(vector_bucket.indexing()), catalog(stream("docs", "append_dedup")))
     cat, dog = record(1, "the cat", _ab_source_file_url="a.md"), record(2, "a dog")
-    first = run(write, lines(cat, state(1), dog, state(2), COMPLETE))
+    first = run_program(write, lines(cat, state(1), dog, state(2), COMPLETE))
     assert (first.code, states(first)) == (0, [1, 2]), first
     assert [s["destinationStats"]["recordCount"] for s in first.of("STATE")] == [1.0, 1.0]
     assert stored(vector_bucket) == {"1": ["text: the cat"], "2": ["text: a dog"]}
     before = vectors_of(vector_bucket, INDEX)
 
-    again = run(write, lines(cat, dog, state(3), COMPLETE))
+    again = run_program(write, lines(cat, dog, state(3), COMPLETE))
     assert (again.code, states(again)) == (0, [3])
     assert logged(again, "2 unchanged, 0 documents written")
     assert vectors_of(vector_bucket, INDEX) == before
 
-    changed = run(write, lines(cat, record(2, "a wolf"), COMPLETE))
+    changed = run_program(write, lines(cat, record(2, "a wolf"), COMPLETE))
     assert changed.code == 0
     assert logged(changed, "1 unchanged, 1 documents written in 1 chunks, 0 deleted; 1 texts embedded")
 
-    deleted = run(write, lines(record(2, "", _ab_cdc_deleted_at="2026-01-01"), state(4), COMPLETE))
+    deleted = run_program(write, lines(record(2, "", _ab_cdc_deleted_at="2026-01-01"), state(4), COMPLETE))
     assert (deleted.code, states(deleted)) == (0, [4])
     assert stored(vector_bucket) == {"1": ["text: the cat"]}
 

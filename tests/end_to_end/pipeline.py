@@ -12,9 +12,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
 
+from tests.forks import Command
+
 COMMANDS = Path(sys.executable).parent
 Victim = Literal["source", "destination"]
-PAGE = 4096  # the smallest pipe: what has left the source has nearly reached the relay
+PAGE = 4096  # the smallest pipe: what has left the relay has nearly reached the destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class Kill:
 class Run:
     """How a sync went. `states` are the lines that came back whole, the last of each stream."""
 
-    source: subprocess.Popen[bytes]
-    destination: subprocess.Popen[bytes]
+    source: Command
+    destination: Command
     kill: Kill | None
     lines: int = 0
     returned: int = 0
@@ -56,7 +58,7 @@ class Run:
 
     def strike(self, after: str, count: int) -> None:
         if self.kill and (self.kill.after, self.kill.count) == (after, count):
-            victim: subprocess.Popen[bytes] = getattr(self, self.kill.victim)
+            victim: Command = getattr(self, self.kill.victim)
             victim.kill()  # does nothing to a process that has ended: its return code tells
             victim.wait()
 
@@ -85,8 +87,8 @@ def sync(
         "catalog.json",
     ]
     with (
-        subprocess.Popen(read, cwd=folder, stdout=subprocess.PIPE) as source,
-        subprocess.Popen(write, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as destination,
+        Command(read, folder=folder) as source,
+        Command(write, folder=folder) as destination,
     ):
         run = Run(source, destination, kill)
         try:
@@ -112,15 +114,13 @@ def discover(folder: Path, source_config: Mapping[str, Any]) -> list[dict[str, A
 
 
 def _relay(run: Run) -> None:
-    assert run.source.stdout
-    assert run.destination.stdin
-    fcntl.fcntl(run.source.stdout, fcntl.F_SETPIPE_SZ, PAGE)
     fcntl.fcntl(run.destination.stdin, fcntl.F_SETPIPE_SZ, PAGE)
     run.strike("line", 0)
     with suppress(BrokenPipeError), run.destination.stdin:
         for line in run.source.stdout:
             _note_error(run, line)
             run.destination.stdin.write(line)
+            run.destination.stdin.flush()
             run.lines += 1
             run.strike("line", run.lines)
     run.strike("eof", 0)
@@ -128,7 +128,6 @@ def _relay(run: Run) -> None:
 
 
 def _listen(run: Run) -> None:
-    assert run.destination.stdout
     for line in run.destination.stdout:
         if not line.endswith(b"\n"):
             break  # cut off by the kill

@@ -13,7 +13,7 @@ import pytest
 
 from demo.s3_server import SECRET_KEY
 from tests.conftest import Bucket
-from tests.destination_commands import run
+from tests.destination_commands import run, run_program
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.commands import PROGRAM, arguments, catalog, config, read, records, statuses
 
@@ -22,7 +22,7 @@ SECRET = "s3cret-in-the-config"
 
 
 def test_spec_is_one_message_and_imports_nothing_heavy() -> None:
-    ended = run([str(PROGRAM), "spec"])
+    ended = run_program([str(PROGRAM), "spec"])
     assert ended.code == 0
     (spec,) = ended.of("SPEC")
     assert spec["supportsIncremental"] is True
@@ -52,7 +52,7 @@ def test_check_succeeds_where_a_file_can_be_read(
     bucket: Bucket, tmp_path: Path, file_type: str, key: str, content: str
 ) -> None:
     bucket.put(key, content)
-    ended = run(arguments(tmp_path, "check", config(bucket, file_type=file_type)))
+    ended = run_program(arguments(tmp_path, "check", config(bucket, file_type=file_type)))
     assert (ended.code, ended.of("CONNECTION_STATUS")) == (0, [{"status": "SUCCEEDED"}])
 
 
@@ -110,7 +110,7 @@ def test_a_bad_configuration_ends_discover_and_read_with_a_config_error(
 
 @pytest.mark.parametrize("content", ["{", "[]", '"text"'])
 def test_a_configuration_that_is_no_json_object_is_a_config_error(tmp_path: Path, content: str) -> None:
-    ended = run(arguments(tmp_path, "discover", content))
+    ended = run_program(arguments(tmp_path, "discover", content))
     assert (ended.code, ended.error()["failure_type"]) == (1, "config_error")
     assert "config.json" in ended.error()["message"]
 
@@ -143,7 +143,7 @@ def test_a_stream_that_the_configuration_does_not_make_is_a_config_error(bucket:
 @pytest.mark.parametrize("states", ["{", "text", [{"type": "STREAM"}]], ids=str)
 def test_a_bad_state_is_a_config_error(bucket: Bucket, tmp_path: Path, states: Any) -> None:
     """More of them in test_sync.py."""
-    ended = run(arguments(tmp_path, "read", config(bucket), catalog(), states))
+    ended = run_program(arguments(tmp_path, "read", config(bucket), catalog(), states))
     assert (ended.code, ended.error()["failure_type"]) == (1, "config_error"), ended.error()
     assert "state" in ended.error()["message"]
 
