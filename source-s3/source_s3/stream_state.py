@@ -89,10 +89,13 @@ class StreamState:
             self.done.put(key, Entry(PENDING, max(known.rows, self.rows_before(key))))
         rows = max(rows, known.rows) if known is not None and known.fingerprint == fingerprint else rows
         self.pending.put(key, Entry(fingerprint, rows))
+        if self.resume is not None and self.resume.fingerprint != fingerprint:
+            self._leave_place(key)
 
     def begin_to_forget(self, key: str) -> None:
         """Its deletes are about to leave: if the object comes back as it was, it is read again."""
         self.done.put(key, Entry(PENDING, self.rows_before(key)))
+        self._leave_place(key)
 
     def rows_before(self, key: str) -> int:
         """The most rows that versions before the present one have left."""
@@ -108,13 +111,16 @@ class StreamState:
         self.done.put(key, entry)
         self._drop(self.pending, key)
         self.cursor = max(self.cursor or "", last_modified)
-        if self.resume is not None and self.resume.key == key:
-            self.resume = None
+        self._leave_place(key)
 
     def forget(self, key: str) -> None:
         """The object is gone, and its deletes have left."""
         self._drop(self.done, key)
         self._drop(self.pending, key)
+        self._leave_place(key)
+
+    def _leave_place(self, key: str) -> None:
+        """What lies before it may change now: if the version comes back that was cut there, it is read whole."""
         if self.resume is not None and self.resume.key == key:
             self.resume = None
 

@@ -215,3 +215,25 @@ def test_what_a_cut_sync_has_undone_is_done_again_when_the_old_version_is_back(
     assert not history.sync(Cut(records=1 if stream == "docs" else 3))
     world.place("back", key, old)
     assert history.sync(None)
+
+
+@pytest.mark.parametrize("cut", [Cut(records=3), None])
+@pytest.mark.parametrize("happened", ["overwritten", "deleted"])
+def test_a_place_to_go_on_from_is_forgotten_when_another_fate_of_the_object_has_begun(
+    server: TimedS3, tmp_path: Path, happened: str, cut: Cut | None
+) -> None:
+    """Cut inside of it, it was overwritten or deleted, which was cut too or not; then the first version was back."""
+    history = History(random.Random(1), tmp_path, server, f"place-{happened}-{cut is None}", "mirror")
+    world, key = history.world, KEYS["parquet"][0]
+    world.streams = ["parquet"]
+    long, other = world.version("parquet", (200, 1200)), world.version("parquet", (5, 9))
+    world.place("put", key, long)
+    assert not history.sync(Cut(state=2))
+    assert "resume" in history.states["parquet"]["stream"]["stream_state"]
+    if happened == "overwritten":
+        world.place("overwrite", key, other)
+    else:
+        world.remove("delete", key)
+    assert history.sync(cut) == (cut is None)
+    world.place("back", key, long)
+    assert history.sync(None)
