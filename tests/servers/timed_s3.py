@@ -5,7 +5,7 @@ ListObjectsV2 in pages, HEAD, and GET with Range and If-Match, as far as source-
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -30,6 +30,7 @@ class TimedS3:
 
     def __init__(self) -> None:
         self.buckets: dict[str, dict[str, Stored]] = {}
+        self.denied: dict[str, Collection[str]] = {}  # by bucket: keys that may be listed and not read
         self._server = _Server(self)
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -70,6 +71,8 @@ class _Handler(BaseHTTPRequestHandler):
         found = dict(self.server.s3.buckets.get(bucket, {}))
         if not key:
             self._list(found, {name: values[0] for name, values in parse_qs(url.query).items()})
+        elif key in self.server.s3.denied.get(bucket, ()):
+            self._answer(403, {}, b"<Error><Code>AccessDenied</Code></Error>")
         elif key not in found:
             self._answer(404, {}, b"<Error><Code>NoSuchKey</Code></Error>")
         elif self.headers.get("If-Match", "").strip('"') not in {"", found[key].etag}:

@@ -1,14 +1,14 @@
 """Random histories of a bucket, with syncs between that are killed at random moments: what was emitted is the bucket.
 
-kill -9 of the real command; the next one starts from a state that had come out whole. HISTORY_SEQUENCES is the number
-of histories, HISTORY_FIRST the seed of the first one.
+kill -9 of the command, of which most are forked; the next one starts from a state that had come out whole.
+HISTORY_SEQUENCES is the number of histories, HISTORY_FIRST the seed of the first one.
 """
 
 import json
 import os
 import random
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -19,11 +19,14 @@ import pytest
 from demo.s3_server import sign_in
 from tests.servers.timed_s3 import TimedS3
 from tests.source_s3.commands import arguments
-from tests.source_s3.history import FILE_TYPES, KEYS, Destination, Version, World
+from tests.source_s3.forked import Forks
+from tests.source_s3.history import DELETED_AT, FILE_TYPES, KEYS, MODIFIED, URL, Destination, Version, World
 
 FIRST, SEQUENCES = int(os.environ.get("HISTORY_FIRST", "0")), int(os.environ.get("HISTORY_SEQUENCES", "30"))
 CHANGES = 2  # between two syncs at most
 FINISHED = 2  # syncs of one history that are not cut
+FORKED = 0.9  # of the syncs of a random history; the others are the command as users start it
+LEAVE = {"type": "leave_for_later"}
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +35,13 @@ def server() -> Iterator[TimedS3]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    forks = Forks()
+    yield forks
+    forks.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +56,15 @@ class Cut:
 
 
 def random_cut(chance: random.Random) -> Cut:
-    match chance.randrange(6):
+    match chance.randrange(7):
         case 0:
             return Cut(lines=int(10 ** chance.uniform(0.5, 2)))
-        case 1 | 2:
-            return Cut(records=int(10 ** chance.uniform(0, 1.2)))
-        case 3:
+        case 1 | 2 | 3:
+            return Cut(records=int(10 ** chance.uniform(0, 1.1)))
+        case 4:
             return Cut(size=int(10 ** chance.uniform(2.5, 6)))
         case _:
-            return Cut(state=chance.randint(1, 8), beyond=chance.choice((-1, 0, 0, 1, 2, 5)))
+            return Cut(state=chance.choice((1, 1, 1, 2, 2, 3, 5, 8)), beyond=chance.choice((-1, 0, 1, 1, 2, 5)))
 
 
 @dataclass(slots=True)
@@ -66,6 +76,7 @@ class History:
     server: TimedS3
     name: str
     mode: str  # mirror: incremental with deletions; append: without; refresh: by generations, with deletions
+    forks: Forks | None = None  # where from most of its syncs are
     states: dict[str, Any] = field(default_factory=dict)
     generation: int = 1
     settled: dict[str, Version] | None = None  # the bucket as the last sync read it, if that was not cut
@@ -76,14 +87,18 @@ class History:
         streams = self.chance.sample(sorted(KEYS), self.chance.choice((1, 1, 1, 2, 4)))
         self.world = World(self.chance, self.server.buckets.setdefault(self.name, {}), streams)
         self.destination = Destination(self.world, self.mode != "append")
+        self.server.denied[self.name] = self.world.denied
 
     def run(self) -> None:
         finished = 0
         while finished < FINISHED:
-            if self.world.last and self.chance.random() < 0.5:
-                self.world.strike()
+            if self.world.last:
+                for _ in range(self.chance.choices((0, 1, 2), (2, 5, 2))[0]):
+                    self.world.strike()
             for _ in range(self.chance.randint(0, CHANGES) if self.states else CHANGES * len(self.world.streams)):
                 self.world.live()
+            if self.mode != "refresh":  # which would end as incomplete
+                self.world.deny()
             finished += self.sync(random_cut(self.chance) if self.chance.random() < 0.65 else None)
 
     def sync(self, cut: Cut | None) -> bool:
@@ -91,19 +106,21 @@ class History:
         self.world.told.append(f"sync, {cut or 'whole'}")
         lines, code = self._read(cut)
         records, states = parsed(lines)
-        names = {self.destination.apply(stream, data) for stream, data in records}
+        expect_order(records, self.world.present)
+        names = {self.destination.apply(stream, data): True for stream, data in records}
         if self.settled is not None and self.mode != "refresh":
-            self._expect_only_changes(names)
+            self._expect_only_changes({*names})
         for stream, came in states.items():  # the platform may have kept less than came
             self.states[stream] = came[-1] if code == 0 or self.chance.random() < 0.7 else self.chance.choice(came)
-        self.settled = None
+        self.settled, self.world.exposed = None, list(names)
         if code is None:
             self.world.told.append(f"cut after {len(lines)} lines, {sum(map(len, states.values()))} states")
             return False
         assert code == 0, (self.folder / "stderr").read_text() + b"\n".join(lines[-5:]).decode()
         self.destination.expect_the_bucket()
-        self.settled = dict(self.world.present)
+        self.settled = self.destination.settled()
         self.world.recent.clear()
+        self.world.exposed.clear()
         if self.mode == "refresh":
             self.generation += 1
             self.destination.clear()
@@ -120,9 +137,16 @@ class History:
         states = list(self.states.values()) or None
         line = arguments(self.folder, "read", self._config(), self._catalog(), states)
         every = self.chance.choice((["--state-interval", "0"], ["--state-interval", "0"], []))
+        errors = self.folder / "stderr"
+        if self.forks is not None and self.chance.random() < FORKED:
+            with self.forks.run([*line, *every], errors) as forked:
+                lines, was_cut = taken(forked.stdout, cut or Cut())
+                if was_cut:
+                    forked.kill()
+            return lines, None if was_cut else forked.code
         with (
-            (self.folder / "stderr").open("wb") as errors,
-            subprocess.Popen([*line, *every], stdout=subprocess.PIPE, stderr=errors) as process,
+            errors.open("wb") as stderr,
+            subprocess.Popen([*line, *every], stdout=subprocess.PIPE, stderr=stderr) as process,
         ):
             assert process.stdout is not None
             lines, was_cut = taken(process.stdout, cut or Cut())
@@ -133,7 +157,12 @@ class History:
 
     def _config(self) -> dict[str, Any]:
         streams = [
-            {"name": name, "globs": [f"{name}/**"], "format": {"filetype": FILE_TYPES[name]}}
+            {
+                "name": name,
+                "globs": [f"{name}/**"],
+                "format": {"filetype": FILE_TYPES[name]},
+                "unreadable_objects": LEAVE,
+            }
             for name in self.world.streams
         ]
         where = sign_in(self.server.endpoint, self.name)
@@ -179,11 +208,25 @@ def parsed(lines: list[bytes]) -> tuple[list[tuple[str, dict[str, Any]]], dict[s
     return records, states
 
 
+def expect_order(records: Sequence[tuple[str, Mapping[str, Any]]], present: Collection[str]) -> None:
+    """In each stream first the deletions of what is gone, then the objects by time and name."""
+    last: dict[str, tuple[str, str]] = {}
+    for stream, data in records:
+        if data.get(DELETED_AT) is None:
+            place = (data[MODIFIED], data[URL])
+            assert last.get(stream, place) <= place, f"{place} after {last[stream]}"
+            last[stream] = place
+        elif data[URL] not in present:
+            assert stream not in last, f"{data[URL]} is deleted after {last[stream]} was read"
+
+
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SEQUENCES))
-def test_what_was_emitted_is_the_bucket_after_any_history(server: TimedS3, tmp_path: Path, seed: int) -> None:
+def test_what_was_emitted_is_the_bucket_after_any_history(
+    server: TimedS3, forks: Forks, tmp_path: Path, seed: int
+) -> None:
     chance = random.Random(seed)
     mode = chance.choices(("mirror", "append", "refresh"), (7, 2, 2))[0]
-    history = History(chance, tmp_path, server, f"history-{seed}", mode)
+    history = History(chance, tmp_path, server, f"history-{seed}", mode, forks)
     try:
         history.run()
     except AssertionError as error:
@@ -194,6 +237,7 @@ def test_what_was_emitted_is_the_bucket_after_any_history(server: TimedS3, tmp_p
         raise
     finally:
         server.buckets.pop(history.name, None)
+        server.denied.pop(history.name, None)
 
 
 @pytest.mark.parametrize("stream", KEYS)
