@@ -74,6 +74,7 @@ class World:
         if key not in self.present:
             self.place("back", key, self.chance.choice(self.versions[key][-2:]))
             return
+        happen: Sequence[Callable[[str], None]]
         happen = [partial(self.remove, "struck"), self.same_size, self.touch, self.take_back]
         self.chance.choices(happen, (4, 4, 3, 3))[0](key)
 
@@ -108,9 +109,8 @@ class World:
 
     def take_back(self, key: str) -> None:
         """The version before, with the time it had; the only one there was: it goes."""
-        *_, before = self.versions[key][:-1] or [None]
-        if before is not None:
-            self.place("take back", key, before)
+        if before := self.versions[key][-2:-1]:
+            self.place("take back", key, *before)
         else:
             self.remove("struck", key)
 

@@ -10,6 +10,7 @@ import random
 import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -92,14 +93,17 @@ class History:
     def run(self) -> None:
         finished = 0
         while finished < FINISHED:
-            if self.world.last:
-                for _ in range(self.chance.choices((0, 1, 2), (2, 5, 2))[0]):
-                    self.world.strike()
-            for _ in range(self.chance.randint(0, CHANGES) if self.states else CHANGES * len(self.world.streams)):
-                self.world.live()
+            strikes = [self.world.strike] * self.chance.choices((0, 1, 2), (2, 5, 2))[0] if self.world.last else []
+            changes = self.chance.randint(0, CHANGES) if self.has_synced() else CHANGES * len(self.world.streams)
+            happen = [strikes, [self.world.live] * changes]
+            for change in chain(*(happen if self.chance.random() < 0.5 else reversed(happen))):
+                change()
             if self.mode != "refresh":  # which would end as incomplete
                 self.world.deny()
             finished += self.sync(random_cut(self.chance) if self.chance.random() < 0.65 else None)
+
+    def has_synced(self) -> bool:
+        return bool(self.states or self.world.exposed)
 
     def sync(self, cut: Cut | None) -> bool:
         """Whether it came to its end. Then the destination is the bucket."""
@@ -243,10 +247,10 @@ def test_what_was_emitted_is_the_bucket_after_any_history(
 @pytest.mark.parametrize("stream", KEYS)
 @pytest.mark.parametrize("happened", ["overwritten", "deleted"])
 def test_what_a_cut_sync_has_undone_is_done_again_when_the_old_version_is_back(
-    server: TimedS3, tmp_path: Path, stream: str, happened: str
+    server: TimedS3, forks: Forks, tmp_path: Path, stream: str, happened: str
 ) -> None:
     """A version, or the mark of a deletion, was removed by its id: the object is as it was, its time included."""
-    history = History(random.Random(1), tmp_path, server, f"back-{stream}-{happened}", "mirror")
+    history = History(random.Random(1), tmp_path, server, f"back-{stream}-{happened}", "mirror", forks)
     world, key = history.world, KEYS[stream][0]
     world.streams = [stream]
     old, new = world.version(stream, (3, 8)), world.version(stream, (5, 9))
@@ -264,10 +268,10 @@ def test_what_a_cut_sync_has_undone_is_done_again_when_the_old_version_is_back(
 @pytest.mark.parametrize("cut", [Cut(records=3), None])
 @pytest.mark.parametrize("happened", ["overwritten", "deleted"])
 def test_a_place_to_go_on_from_is_forgotten_when_another_fate_of_the_object_has_begun(
-    server: TimedS3, tmp_path: Path, happened: str, cut: Cut | None
+    server: TimedS3, forks: Forks, tmp_path: Path, happened: str, cut: Cut | None
 ) -> None:
     """Cut inside of it, it was overwritten or deleted, which was cut too or not; then the first version was back."""
-    history = History(random.Random(1), tmp_path, server, f"place-{happened}-{cut is None}", "mirror")
+    history = History(random.Random(1), tmp_path, server, f"place-{happened}-{cut is None}", "mirror", forks)
     world, key = history.world, KEYS["parquet"][0]
     world.streams = ["parquet"]
     long, other = world.version("parquet", (200, 1200)), world.version("parquet", (5, 9))
