@@ -18,9 +18,9 @@ import orjson
 import pytest
 
 from demo.s3_server import sign_in
+from tests.forks import Command
 from tests.servers.timed_s3 import TimedS3
 from tests.source_s3.commands import arguments
-from tests.source_s3.forked import Forks
 from tests.source_s3.history import DELETED_AT, FILE_TYPES, KEYS, MODIFIED, URL, Destination, Version, World
 
 FIRST, SEQUENCES = int(os.environ.get("HISTORY_FIRST", "0")), int(os.environ.get("HISTORY_SEQUENCES", "30"))
@@ -36,13 +36,6 @@ def server() -> Iterator[TimedS3]:
     server.start()
     yield server
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    forks = Forks()
-    yield forks
-    forks.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +70,6 @@ class History:
     server: TimedS3
     name: str
     mode: str  # mirror: incremental with deletions; append: without; refresh: by generations, with deletions
-    forks: Forks | None = None  # where from most of its syncs are
     states: dict[str, Any] = field(default_factory=dict)
     generation: int = 1
     settled: dict[str, Version] | None = None  # the bucket as the last sync read it, if that was not cut
@@ -142,22 +134,18 @@ class History:
         line = arguments(self.folder, "read", self._config(), self._catalog(), states)
         every = self.chance.choice((["--state-interval", "0"], ["--state-interval", "0"], []))
         errors = self.folder / "stderr"
-        if self.forks is not None and self.chance.random() < FORKED:
-            with self.forks.run([*line, *every], errors) as forked:
-                lines, was_cut = taken(forked.stdout, cut or Cut())
-                if was_cut:
-                    forked.kill()
-            return lines, None if was_cut else forked.code
-        with (
-            errors.open("wb") as stderr,
-            subprocess.Popen([*line, *every], stdout=subprocess.PIPE, stderr=stderr) as process,
-        ):
+        with errors.open("wb") as stderr, self._start([*line, *every], stderr) as process:
             assert process.stdout is not None
             lines, was_cut = taken(process.stdout, cut or Cut())
             if was_cut:
                 process.kill()
             code = process.wait(60)
             return lines, None if was_cut else code
+
+    def _start(self, line: Sequence[str], stderr: IO[bytes]) -> "Command | subprocess.Popen[bytes]":
+        if self.chance.random() < FORKED:
+            return Command(line, stderr.fileno())
+        return subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
 
     def _config(self) -> dict[str, Any]:
         streams = [
@@ -225,12 +213,10 @@ def expect_order(records: Sequence[tuple[str, Mapping[str, Any]]], present: Coll
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SEQUENCES))
-def test_what_was_emitted_is_the_bucket_after_any_history(
-    server: TimedS3, forks: Forks, tmp_path: Path, seed: int
-) -> None:
+def test_what_was_emitted_is_the_bucket_after_any_history(server: TimedS3, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     mode = chance.choices(("mirror", "append", "refresh"), (7, 2, 2))[0]
-    history = History(chance, tmp_path, server, f"history-{seed}", mode, forks)
+    history = History(chance, tmp_path, server, f"history-{seed}", mode)
     try:
         history.run()
     except AssertionError as error:
@@ -247,10 +233,10 @@ def test_what_was_emitted_is_the_bucket_after_any_history(
 @pytest.mark.parametrize("stream", KEYS)
 @pytest.mark.parametrize("happened", ["overwritten", "deleted"])
 def test_what_a_cut_sync_has_undone_is_done_again_when_the_old_version_is_back(
-    server: TimedS3, forks: Forks, tmp_path: Path, stream: str, happened: str
+    server: TimedS3, tmp_path: Path, stream: str, happened: str
 ) -> None:
     """A version, or the mark of a deletion, was removed by its id: the object is as it was, its time included."""
-    history = History(random.Random(1), tmp_path, server, f"back-{stream}-{happened}", "mirror", forks)
+    history = History(random.Random(1), tmp_path, server, f"back-{stream}-{happened}", "mirror")
     world, key = history.world, KEYS[stream][0]
     world.streams = [stream]
     old, new = world.version(stream, (3, 8)), world.version(stream, (5, 9))
@@ -268,10 +254,10 @@ def test_what_a_cut_sync_has_undone_is_done_again_when_the_old_version_is_back(
 @pytest.mark.parametrize("cut", [Cut(records=3), None])
 @pytest.mark.parametrize("happened", ["overwritten", "deleted"])
 def test_a_place_to_go_on_from_is_forgotten_when_another_fate_of_the_object_has_begun(
-    server: TimedS3, forks: Forks, tmp_path: Path, happened: str, cut: Cut | None
+    server: TimedS3, tmp_path: Path, happened: str, cut: Cut | None
 ) -> None:
     """Cut inside of it, it was overwritten or deleted, which was cut too or not; then the first version was back."""
-    history = History(random.Random(1), tmp_path, server, f"place-{happened}-{cut is None}", "mirror", forks)
+    history = History(random.Random(1), tmp_path, server, f"place-{happened}-{cut is None}", "mirror")
     world, key = history.world, KEYS["parquet"][0]
     world.streams = ["parquet"]
     long, other = world.version("parquet", (200, 1200)), world.version("parquet", (5, 9))
