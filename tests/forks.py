@@ -30,7 +30,7 @@ from tests.fork_server import BEFORE_IMPORTS, NUMBER, encoded
 
 # What Python and the libraries read when they start: too late for a fork. tests/test_forks.py finds what is missing.
 READ_AT_START = (
-    *("PYTHON", "_PYTHON", "LC_", "LANG", "LD_"),
+    *("PYTHON", "_PYTHON", "LC_", "LANG"),
     *("ARROW_", "CRAMJAM_", "NPY_", "NUMPY_", "OPENBLAS_", "PSYCOPG_", "PYDANTIC_"),
 )
 STARTED_WITH = dict(os.environ)

@@ -2,7 +2,8 @@
 
 All by `source-s3 read` as a process, on a server that stores nothing (tests/servers/many_objects.py). It is an error if
 a listing of 100,000 or 1,000,000 objects takes more time or memory than promised. Tiny files are stated beside
-Airbyte's source-s3 4.16.1 and the bare GETs of as many threads. MANY_FILES changes the number of tiny files.
+Airbyte's source-s3 4.16.1 and the bare GETs of as many threads; so is a second sync, which finds nothing new, and
+reading with answers that take as long as those of S3. MANY_FILES changes the number of tiny files.
 """
 
 import json
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from source_s3.ahead import FETCHERS
 from source_s3.config import Config
 from source_s3.ledger import Entry, Ledger, fingerprints
 from source_s3.plan import plans
-from tests.benchmarks.connectors import OURS, peer, reading, run
+from tests.benchmarks.connectors import ENVIRONMENT, OURS, RECORD, peer, reading, run
 from tests.peak import measured
 from tests.servers.many_objects import PREFIX, Made
 from vector_ingest.spec import parse_config
@@ -32,18 +34,19 @@ TINY = int(os.environ.get("MANY_FILES", "20000"))
 LIMITS = {100_000: (15.0, 300.0), 1_000_000: (150.0, 1024.0)}  # seconds and MiB, by objects
 BYTES_A_FILE = 16
 BARE = 5000  # GETs
+FAR, ON_ITS_WAY = 5000, 0.03  # files, and seconds that each answer takes: what S3 takes for a small object
 
 
 def main() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         found = {f"{count}_unchanged": unchanged(folder, count) for count in LIMITS}
-        return {**found, "tiny_files": tiny(folder)}
+        return {**found, "tiny_files": tiny(folder), "tiny_files_far_away": far(folder)}
 
 
 @contextmanager
-def serving(count: int) -> Iterator[str]:
-    command = [sys.executable, "-m", "tests.servers.many_objects", str(count)]
+def serving(count: int, delay: float = 0.0) -> Iterator[str]:
+    command = [sys.executable, "-m", "tests.servers.many_objects", str(count), str(delay)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         try:
@@ -93,10 +96,12 @@ def tiny(folder: Path) -> dict[str, Any]:
     with serving(TINY) as endpoint:
         bare = bare_rate(endpoint)
         ours = run([OURS, *reading(folder, endpoint, f"{PREFIX}*", "csv")], folder)
-        theirs = run([peer(), *reading(folder, endpoint, f"{PREFIX}*", "csv")], folder)  # slower the more there are
-    if not ours.records == theirs.records:
-        raise RuntimeError(f"expected as many records of both, found {ours.records} of ours and {theirs.records}")
-    ours_rate, their_rate = TINY / ours.seconds, TINY / theirs.seconds
+        first = synced(peer(), folder, endpoint)  # slower the more there are
+        second = synced(peer(), folder, endpoint, first.state)
+        mine = synced(OURS, folder, endpoint, synced(OURS, folder, endpoint).state)
+    if not ours.records == first.records:
+        raise RuntimeError(f"expected as many records of both, found {ours.records} of ours and {first.records}")
+    ours_rate, their_rate = TINY / ours.seconds, TINY / first.seconds
     return {
         "files": TINY,
         "our_files_per_second": round(ours_rate),
@@ -106,7 +111,51 @@ def tiny(folder: Path) -> dict[str, Any]:
         "goal": 8,
         "bare_gets_per_second": round(bare),
         "share_of_bare": round(ours_rate / bare, 2),
+        "our_second_sync_seconds": round(mine.seconds, 1),
+        "peer_second_sync_seconds": round(second.seconds, 1),
+        "peer_second_sync_records": second.records,
     }
+
+
+def far(folder: Path) -> dict[str, Any]:
+    with serving(FAR, ON_ITS_WAY) as endpoint:
+        arguments = reading(folder, endpoint, f"{PREFIX}*", "csv")
+        ours, theirs = run([OURS, *arguments], folder), run([peer(), *arguments], folder)
+    return {
+        "files": FAR,
+        "seconds_each_answer": ON_ITS_WAY,
+        "our_files_per_second": round(FAR / ours.seconds),
+        "peer_files_per_second": round(FAR / theirs.seconds),
+        "ratio": round(theirs.seconds / ours.seconds, 1),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """`state`: the last one of an incremental sync."""
+
+    seconds: float
+    records: int
+    state: dict[str, Any]
+
+
+def synced(program: Path, folder: Path, endpoint: str, state: dict[str, Any] | None = None) -> Synced:
+    arguments = reading(folder, endpoint, f"{PREFIX}*", "csv")
+    catalog = folder / "catalog.json"
+    catalog.write_text(catalog.read_text().replace("full_refresh", "incremental"))
+    if state is not None:
+        (folder / "state.json").write_text(json.dumps([state]))
+        arguments += ["--state", str(folder / "state.json")]
+    began = time.perf_counter()
+    with (folder / "out").open("wb+") as out:
+        subprocess.run([program, *arguments], stdout=out, check=True, env={**os.environ, **ENVIRONMENT})
+        seconds = time.perf_counter() - began
+        out.seek(0)
+        records, last = 0, b""
+        for line in out:
+            records += RECORD in line
+            last = line if b'"type":"STATE"' in line else last
+    return Synced(seconds, records, json.loads(last)["state"])
 
 
 def bare_rate(endpoint: str) -> float:
