@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from demo.s3_server import ACCESS_KEY, SECRET_KEY
+from source_s3.contents import SMALL
 from tests.conftest import Bucket
 from tests.destination_commands import Ended, run
 from tests.servers.certificates import authority
@@ -119,15 +120,15 @@ def test_a_role_with_its_external_id_is_assumed_by_the_machine_and_a_wrong_id_is
 def test_a_sync_that_lasts_longer_than_the_roles_session_goes_on(
     filled: Bucket, proxy: FaultyS3, tmp_path: Path
 ) -> None:
-    """The role's credentials are good for five seconds; 100 objects, 16 at a time, take seven."""
-    for number in range(12, 100):
-        filled.put(f"{number}.csv", f"id\n{number}\n")
+    """The role's credentials are good for five seconds; eight large objects, which are read in turn, take eight."""
+    for number in range(12, 20):
+        filled.put(f"{number}.csv", f"id\n{'x' * SMALL}\n")
     proxy.rules.append(Rule("delay", seconds=1, path=r"\.csv", times=None))
     role = make_role(filled.endpoint, "id", name="-for-5-seconds")
     form = {**KEYS, "auth_type": "iam_role", "role_arn": role, "external_id": "id"}
     settings = {**config(filled, credentials=form), "endpoint": proxy.endpoint}
     ended = read(tmp_path, settings, AWS_ENDPOINT_URL_STS=proxy.endpoint)
-    assert (ended.code, len(records(ended)), statuses(ended)[-1]) == (0, 100, "COMPLETE")
+    assert (ended.code, len(records(ended)), statuses(ended)[-1]) == (0, 20, "COMPLETE")
     assumed = [request for request in proxy.seen("POST") if b"Action=AssumeRole" in request.body]
     signers = {request.headers["x-amz-security-token"] for request in proxy.seen("GET")}
     assert len(signers) == len(assumed) >= 2
