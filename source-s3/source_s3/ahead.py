@@ -139,11 +139,11 @@ def _may_be_together(plan: StreamPlan) -> bool:
 
 
 def _is_tiny(asked: Asked) -> bool:
-    """It has come, and is worth the joining."""
+    """It has come as the text that it is, and is worth the joining."""
     item, fetched = asked
-    return (
-        fetched is not None and fetched.done() and item.size <= TINY and not fetched.exception() and _body(asked) != b""
-    )
+    if fetched is None or not fetched.done() or item.size > TINY or compression_of(item.name) is not None:
+        return False
+    return not fetched.exception() and _body(asked) != b""
 
 
 def _together(job: Job, group: Sequence[Asked]) -> Iterator[tuple[Asked, Sequence[Piece] | None]]:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from source_s3 import raw_copy
+from source_s3.ahead import FETCHERS
 from source_s3.bad_rows import prove_place
 from source_s3.config import Config
 from source_s3.contents import open_contents
@@ -35,8 +36,8 @@ from vector_ingest.aws import s3_client
 from vector_ingest.errors import ConfigError
 
 logger = logging.getLogger("airbyte")
-CONNECTIONS = 20  # kept open: for all that are asked for at once
 STREAMS, THREADS = 4, 8  # that are listed, and files whose heads are read, at once
+CONNECTIONS = FETCHERS + STREAMS  # kept open: for all that are asked for at once
 TRIED = 20  # archived files that a check tries, where a listing does not tell of the archive
 WHOLE: Properties = {"data": {"type": "object"}}
 DOCUMENT: Properties = {"document_key": TEXT, "content": TEXT, "_ab_source_file_parse_error": TEXT}

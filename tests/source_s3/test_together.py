@@ -22,6 +22,7 @@ from source_s3.schema import declared
 from source_s3.together import read_together
 from tests.conftest import Bucket
 from tests.source_s3.commands import catalog, config, read, records, statuses
+from tests.source_s3.packed import COMPRESSED
 from vector_ingest.spec import parse_config
 
 Told = tuple[list[dict[str, Any]], int, int]  # the records, how many there are said to be, the number of the last row
@@ -181,3 +182,14 @@ def test_with_deletions_the_rows_of_each_file_are_numbered_from_one(bucket: Buck
     first = read(tmp_path, settings, catalog())
     keys = sorted((row["_ab_source_file_url"], row["_ab_source_file_row"]) for row in records(first))
     assert keys == [(f"{number:02}.csv", row) for number in range(40) for row in (1, 2)]
+
+
+def test_compressed_files_are_decoded_whatever_their_bytes_look_like(bucket: Bucket, tmp_path: Path) -> None:
+    """Snappy without a frame stores a short text as it is, behind two letters: it could be taken for a header."""
+    name = "abcdefghijklmnopqrs"
+    for number in range(40):
+        body = COMPRESSED["raw.snappy"](f"id,name\n{number:02},{name}\n".encode())
+        assert body.startswith(b"\x1fxid,name\n")
+        bucket.put(f"{number:02}.csv.snappy", body)
+    found = records(read(tmp_path, config(bucket), catalog()))
+    assert sorted((row["id"], row["name"]) for row in found) == [(f"{number:02}", name) for number in range(40)]
