@@ -30,6 +30,8 @@ DOCUMENTS = sum(path.suffix in (".md", ".txt", ".html", ".pdf", ".docx") for pat
 def started(folder: Path, command: Sequence[str] = DEMO) -> Iterator[subprocess.Popen[str]]:
     """In a folder of its own (`.demo` goes there) and a process group of its own, as a shell would start it."""
     environment = {"PATH": os.defpath, "HOME": str(folder), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell runs in the background; it is inherited
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     demo = subprocess.Popen(
         command,
         cwd=folder,
