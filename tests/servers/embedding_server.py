@@ -1,52 +1,60 @@
-"""Embedding services on loopback, as their public documentation describes them, with faults on demand.
+"""Embedding services on loopback, as their public documentation describes them, with limits and faults on demand.
 
-    POST /v1/embeddings                                      OpenAI         Authorization: Bearer
-    POST /openai/deployments/{name}/embeddings?api-version=  Azure OpenAI   api-key
-    POST /v1/embed                                           Cohere         Authorization: Bearer
-
-The vector of a text is that of the fake provider, cut to the dimensions asked for.
+Each service is a module in `tests/servers/embedding` that names its documents. The vector of a text is that of the fake
+provider, cut to the dimensions asked for.
 """
 
-import base64
 import json
-import re
+import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from tests.servers.embedding.cohere import Cohere
+from tests.servers.embedding.faults import Fault, broken_body, broken_vectors
+from tests.servers.embedding.limits import Limits
+from tests.servers.embedding.openai import DEPLOYMENT, AzureOpenAI, OpenAI
+from tests.servers.embedding.wire import KEY, Asked, Matrix, RefusedError, Service, count_words
 from vector_ingest.embed.fake import FakeEmbedder
 
-KEY = "sk-loopback-4711-secret"
+__all__ = ["DEPLOYMENT", "DIMENSIONS", "KEY", "EmbeddingServer", "Fault", "Limits", "vectors_of"]
+
 DIMENSIONS = 1024  # Cohere's default model has no other
-DEPLOYMENT = "loopback-deployment"
-
-Broken = Literal["one vector short", "not a number", "other dimension", "cut off", "a page", "slow"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """How one request is answered. `status` is an HTTP status; `broken` a status of 200 with a bad answer."""
-
-    status: int = 200
-    retry_after: str | None = None
-    broken: Broken | None = None
-    body: str = '{"error": {"message": "loopback fault", "type": "fault", "code": null, "param": null}}'
+SERVICES: Sequence[Service] = (OpenAI(), AzureOpenAI(), Cohere())
+SLOW = 0.3  # seconds of an answer that is slow
 
 
 class EmbeddingServer:
-    """`faults` are used up one by one; `requests` holds the path and body of every request that was well-formed."""
+    """`faults` are used up one by one; `requests` holds the path and body of every request that was well-formed.
 
-    def __init__(self, faults: Sequence[Fault] = ()) -> None:
+    Whatever the order of requests: a text with `poison` in it is refused with 400, and one of more than
+    `tokens_per_text` words as too long. `latency` is in seconds.
+    """
+
+    def __init__(
+        self,
+        faults: Sequence[Fault] = (),
+        *,
+        limits: Limits | None = None,
+        poison: str | None = None,
+        tokens_per_text: int | None = None,
+        latency: float = 0.0,
+        fault: Callable[[int], Fault | None] = lambda _: None,
+    ) -> None:
+        """`fault`: that of the request with this number, from 0; the list goes before it."""
         self.faults = deque(faults)
+        self.limits = limits
+        self.poison, self.tokens_per_text, self.latency = poison, tokens_per_text, latency
         self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.connections = 0
+        self.in_flight = self.most_in_flight = 0
         self.lock = Lock()
+        self._fault = fault
+        self._asked = 0
         owner = self
 
         class Handler(_Handler):
@@ -70,142 +78,114 @@ class EmbeddingServer:
 
     def next_fault(self) -> Fault:
         with self.lock:
-            return self.faults.popleft() if self.faults else Fault()
+            self._asked += 1
+            if self.faults:
+                return self.faults.popleft()
+            return self._fault(self._asked - 1) or Fault()
+
+    def enter(self, by: int) -> None:
+        with self.lock:
+            self.in_flight += by
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+
+    def admit(self, texts: Sequence[str]) -> dict[str, str]:
+        """The headers that the limits add. RefusedError: above them."""
+        if self.limits is None:
+            return {}
+        with self.lock:
+            fits, headers = self.limits.take(sum(map(count_words, texts)))
+        if not fits:
+            raise _ThrottledError(headers)
+        return headers
+
+    def refuse(self, texts: Sequence[str]) -> None:
+        """RefusedError: a text that the model can't take."""
+        if self.poison is not None and any(self.poison in text for text in texts):
+            raise RefusedError(400, "'$.input' is invalid. Please check the API reference.")
+        longest = max(map(count_words, texts))
+        if self.tokens_per_text is not None and longest > self.tokens_per_text:
+            raise RefusedError(
+                400,
+                f"This model's maximum context length is {self.tokens_per_text} tokens, however you requested "
+                f"{longest} tokens. Please reduce your prompt.",
+            )
 
 
-def vectors_of(texts: Sequence[str], dimensions: int = DIMENSIONS) -> npt.NDArray[np.float32]:
+def vectors_of(texts: Sequence[str], dimensions: int = DIMENSIONS) -> Matrix:
     return FakeEmbedder().embed(texts)[0][:, :dimensions]
 
 
-class _RefusedError(Exception):
-    """Status and message of an answer."""
+class _ThrottledError(RefusedError):
+    def __init__(self, headers: dict[str, str]) -> None:
+        super().__init__(429, "Rate limit reached for requests or tokens per min.")
+        self.headers = headers
 
 
 class _Handler(BaseHTTPRequestHandler):
     server_state: EmbeddingServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # headers and body in one piece
+
+    def setup(self) -> None:
+        super().setup()
+        with self.server_state.lock:
+            self.server_state.connections += 1
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        fault = self.server_state.next_fault()
-        if fault.status != 200:
-            self._send(fault.status, fault.body.encode(), fault.retry_after)
-            return
+        self.server_state.enter(1)
         try:
-            texts, answer = self._route()(body)
-        except _RefusedError as refused:
-            status, message = refused.args
-            error = {"message": message, "type": "invalid_request_error", "code": None, "param": None}
-            self._send(status, json.dumps({"error": error, "message": message}).encode())
+            self._answer(body, self.server_state.next_fault())
+        finally:
+            self.server_state.enter(-1)
+
+    def _answer(self, body: dict[str, Any], fault: Fault) -> None:
+        if fault.broken == "reset":
+            self._reset()
             return
+        if fault.status != 200:
+            headers = {} if fault.retry_after is None else {fault.header: fault.retry_after}
+            self._send(fault.status, fault.body.encode(), headers)
+            return
+        path, _, query = self.path.partition("?")
+        service = next((service for service in SERVICES if service.takes(path, query)), SERVICES[0])
+        try:
+            asked, headers = self._take(service, path, query, body)
+        except RefusedError as refused:
+            told = refused.headers if isinstance(refused, _ThrottledError) else {}
+            self._send(refused.status, json.dumps(service.error(refused)).encode(), told)
+            return
+        vectors = broken_vectors(vectors_of(asked.texts, asked.dimensions or DIMENSIONS), fault.broken)
+        time.sleep(self.server_state.latency + (SLOW if fault.broken == "slow" else 0))
+        content = broken_body(json.dumps(asked.answer(vectors)).encode(), fault.broken)
+        self._send(200, content, headers, cut_off=fault.broken == "cut off")
+
+    def _take(self, service: Service, path: str, query: str, body: dict[str, Any]) -> tuple[Asked, dict[str, str]]:
+        if not service.takes(path, query):
+            raise RefusedError(404, f"no such path: {self.path}")
+        service.sign_in(self.headers)  # type: ignore[arg-type]  # a Message gives None for a header that is not there
+        asked = service.read(path, body)
+        headers = self.server_state.admit(asked.texts)
+        self.server_state.refuse(asked.texts)
         with self.server_state.lock:
             self.server_state.requests.append((self.path, body))
-        vectors = _broken(vectors_of(texts), fault.broken)
-        content = b"<html>Welcome</html>" if fault.broken == "a page" else json.dumps(answer(vectors)).encode()
-        if fault.broken == "slow":
-            time.sleep(0.3)
-        self._send(200, content, cut_off=fault.broken == "cut off")
+        return asked, headers
 
-    def _route(self) -> Callable[[dict[str, Any]], tuple[list[str], Callable[[Any], dict[str, Any]]]]:
-        path, _, query = self.path.partition("?")
-        if path == "/v1/embed":
-            self._check_key("Authorization", f"Bearer {KEY}")
-            return _cohere
-        if path == "/v1/embeddings":
-            self._check_key("Authorization", f"Bearer {KEY}")
-            return _openai
-        if path == f"/openai/deployments/{DEPLOYMENT}/embeddings" and re.fullmatch(
-            r"api-version=\d{4}-\d\d-\d\d", query
-        ):
-            self._check_key("api-key", KEY)
-            return _openai
-        raise _RefusedError(404, f"no such path: {self.path}")
+    def _reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
 
-    def _check_key(self, header: str, expected: str) -> None:
-        if self.headers[header] != expected:
-            # OpenAI repeats the key in its message, and so does this one, in full.
-            raise _RefusedError(401, f"Incorrect API key provided: {self.headers[header]}")
-
-    def _send(self, status: int, content: bytes, retry_after: str | None = None, *, cut_off: bool = False) -> None:
+    def _send(self, status: int, content: bytes, headers: dict[str, str], *, cut_off: bool = False) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "text/html" if content.startswith(b"<") else "application/json")
         self.send_header("Content-Length", str(len(content)))
-        if retry_after is not None:
-            self.send_header("Retry-After", retry_after)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if cut_off else content)
         self.close_connection = cut_off
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the name is the standard library's
         """Say nothing: stderr is the tests'."""
-
-
-def _openai(body: dict[str, Any]) -> tuple[list[str], Callable[[Any], dict[str, Any]]]:
-    """https://platform.openai.com/docs/api-reference/embeddings/create"""
-    unknown = set(body) - {"model", "input", "encoding_format", "dimensions", "user"}
-    texts = _texts(body, "input", 2048, unknown)
-    if not isinstance(body.get("model"), str) or body.get("encoding_format", "float") not in {"float", "base64"}:
-        raise _RefusedError(400, "model or encoding_format is wrong")
-
-    def answer(vectors: Sequence[npt.NDArray[np.float32]]) -> dict[str, Any]:
-        as_base64 = body.get("encoding_format") == "base64"
-        data = [
-            {
-                "object": "embedding",
-                "index": index,
-                "embedding": base64.b64encode(vector.tobytes()).decode() if as_base64 else vector.tolist(),
-            }
-            for index, vector in enumerate(vectors)
-        ]
-        tokens = sum(len(text.split()) for text in texts)
-        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        # The order of the list is not promised: the index is.
-        return {"object": "list", "data": data[::-1], "model": body["model"], "usage": usage}
-
-    return texts, answer
-
-
-def _cohere(body: dict[str, Any]) -> tuple[list[str], Callable[[Any], dict[str, Any]]]:
-    """https://docs.cohere.com/v1/reference/embed"""
-    unknown = set(body) - {"model", "texts", "truncate", "input_type", "embedding_types"}
-    texts = _texts(body, "texts", 96, unknown)
-    old = str(body.get("model")).endswith("-v2.0")
-    if body.get("truncate", "END") not in {"NONE", "START", "END"} or (not old and "input_type" not in body):
-        raise _RefusedError(400, "truncate or input_type is wrong")
-
-    def answer(vectors: Sequence[npt.NDArray[np.float32]]) -> dict[str, Any]:
-        tokens = sum(len(text.split()) for text in texts)
-        return {
-            "id": "0",
-            "response_type": "embeddings_floats",
-            "texts": texts,
-            "embeddings": [vector.tolist() for vector in vectors],
-            "meta": {"api_version": {"version": "1"}, "billed_units": {"input_tokens": tokens}},
-        }
-
-    return texts, answer
-
-
-def _texts(body: dict[str, Any], name: str, most: int, unknown: set[str]) -> list[str]:
-    texts = body.get(name)
-    if unknown:
-        raise _RefusedError(400, f"unknown parameters: {sorted(unknown)}")
-    if not isinstance(texts, list) or not 1 <= len(texts) <= most or not all(isinstance(text, str) for text in texts):
-        raise _RefusedError(400, f"{name} must be a list of 1 to {most} strings")
-    if "" in texts:
-        raise _RefusedError(400, f"{name} can't hold an empty string")
-    return list(texts)
-
-
-def _broken(vectors: npt.NDArray[np.float32], broken: Broken | None) -> npt.NDArray[np.float32]:
-    match broken:
-        case "one vector short":
-            return vectors[:-1]
-        case "not a number":
-            spoilt = vectors.copy()
-            spoilt[-1, 5] = np.nan
-            return spoilt
-        case "other dimension":
-            return vectors[:, :-1]
-        case _:
-            return vectors

@@ -1,0 +1,96 @@
+"""Limits per minute, kept as the services say that they keep them: a bucket that fills continuously.
+
+https://platform.openai.com/docs/guides/rate-limits
+https://learn.microsoft.com/azure/ai-services/openai/how-to/quota
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Bucket:
+    """`size` is the limit of a minute; what was taken comes back evenly."""
+
+    size: float
+    level: float
+    at: float
+
+    def refill(self, now: float, minute: float) -> None:
+        self.level = min(self.size, self.level + (now - self.at) * self.size / minute)
+        self.at = now
+
+    def seconds_until(self, wanted: float, minute: float) -> float:
+        return max(0.0, (min(wanted, self.size) - self.level) * minute / self.size)
+
+
+class Limits:
+    """Not for many threads at once: the server locks."""
+
+    def __init__(
+        self,
+        tokens: float | None = None,
+        requests: float | None = None,
+        *,
+        minute: float = 60.0,
+        begin: float = 1.0,
+        headers: bool = True,
+        retry_after: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`minute`: how many seconds a minute has here. `begin`: how full the buckets are, from 0 to 1.
+
+        `headers`, `retry_after`: whether the answers have them.
+        """
+        self.minute, self._clock = minute, clock
+        self._headers, self._retry_after = headers, retry_after
+        self.accepted_tokens = 0
+        self.accepted: list[tuple[float, int]] = []  # when, and how many tokens
+        self.refused = 0
+        self._buckets: dict[str, Bucket] = {}
+        for kind, size in (("tokens", tokens), ("requests", requests)):
+            if size is not None:
+                self._buckets[kind] = Bucket(size, size * begin, clock())
+
+    def change(self, kind: str, size: float) -> None:
+        """In mid-run. What is in the bucket stays, as far as it fits."""
+        bucket = self._buckets[kind]
+        bucket.refill(self._clock(), self.minute)
+        bucket.size, bucket.level = size, min(bucket.level, size)
+
+    def take(self, tokens: int) -> tuple[bool, dict[str, str]]:
+        """Whether the request may pass, and the headers of its answer."""
+        now = self._clock()
+        wanted = {"tokens": tokens, "requests": 1}
+        for bucket in self._buckets.values():
+            bucket.refill(now, self.minute)
+        wait = max((b.seconds_until(wanted[kind], self.minute) for kind, b in self._buckets.items()), default=0.0)
+        fits = all(bucket.level >= wanted[kind] for kind, bucket in self._buckets.items())
+        if fits:
+            for kind, bucket in self._buckets.items():
+                bucket.level -= wanted[kind]
+            self.accepted_tokens += tokens
+            self.accepted.append((now, tokens))
+        else:
+            self.refused += 1
+        return fits, self._told(None if fits else wait)
+
+    def _told(self, wait: float | None) -> dict[str, str]:
+        told: dict[str, str] = {}
+        for kind, bucket in self._buckets.items() if self._headers else ():
+            told[f"x-ratelimit-limit-{kind}"] = str(int(bucket.size))
+            told[f"x-ratelimit-remaining-{kind}"] = str(int(bucket.level))
+            told[f"x-ratelimit-reset-{kind}"] = _duration(bucket.seconds_until(bucket.size, self.minute))
+        if wait is not None and self._retry_after:
+            told["retry-after-ms"] = str(int(wait * 1000) + 1)
+            told["retry-after"] = str(int(wait) + 1)
+        return told
+
+
+def _duration(seconds: float) -> str:
+    """As OpenAI writes it: `12ms`, `1.2s`, `6m0s`."""
+    if seconds < 1:
+        return f"{round(seconds * 1000)}ms"
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes)}m{rest:.3g}s" if minutes else f"{rest:.3f}s"
