@@ -14,7 +14,37 @@ def _order(number: int, **more: Any) -> dict[str, Any]:
     return {"order": number, **more}
 
 
-class OpenAI(BaseModel):
+class Metered(BaseModel):
+    """What every service that is paid and limited by use has in its section."""
+
+    requests_per_minute: int | None = Field(
+        default=None,
+        ge=1,
+        title="Requests per minute",
+        description="No more requests than this are sent. Unset: what the service says of its limits, if it does.",
+        examples=[500, 3000],
+        json_schema_extra=_order(21),
+    )
+    tokens_per_minute: int | None = Field(
+        default=None,
+        ge=1,
+        title="Tokens per minute",
+        description="No more tokens than this are sent. Unset: what the service says of its limits, if it does. Less "
+        "than the account's limit leaves room for others who use it.",
+        examples=[1_000_000],
+        json_schema_extra=_order(22),
+    )
+    price_per_million_tokens: float | None = Field(
+        default=None,
+        ge=0,
+        title="Price of a million tokens",
+        description="Only to tell at the end of a sync what it cost, in the currency that you think of.",
+        examples=[0.02, 0.13],
+        json_schema_extra=_order(23),
+    )
+
+
+class OpenAI(Metered):
     model_config = _about("OpenAI", "Vectors from OpenAI's API.")
     mode: Literal["openai"] = "openai"
     openai_key: SecretStr = Field(title="OpenAI API key", json_schema_extra=_order(1))
@@ -42,7 +72,7 @@ class OpenAI(BaseModel):
     )
 
 
-class AzureOpenAI(BaseModel):
+class AzureOpenAI(Metered):
     model_config = _about("Azure OpenAI", "Vectors from a deployment of an OpenAI model in Azure.")
     mode: Literal["azure_openai"] = "azure_openai"
     openai_key: SecretStr = Field(
@@ -78,7 +108,7 @@ class AzureOpenAI(BaseModel):
     )
 
 
-class OpenAICompatible(BaseModel):
+class OpenAICompatible(Metered):
     model_config = _about("OpenAI-compatible", "Vectors from any service that speaks OpenAI's embeddings API.")
     mode: Literal["openai_compatible"] = "openai_compatible"
     api_key: SecretStr = Field(
@@ -109,7 +139,7 @@ class OpenAICompatible(BaseModel):
     )
 
 
-class Cohere(BaseModel):
+class Cohere(Metered):
     model_config = _about("Cohere", "Vectors from Cohere's API.")
     mode: Literal["cohere"] = "cohere"
     cohere_key: SecretStr = Field(title="Cohere API key", json_schema_extra=_order(1))
