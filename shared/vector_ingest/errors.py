@@ -18,20 +18,28 @@ class ConfigError(Exception):
 
 
 class TransientError(Exception):
-    """The same call may succeed later: `retry_after` says in how many seconds, where the service has said so."""
+    """The same call may succeed later: `retry_after` says in how many seconds, where the service has said so.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    `throttled`: it was refused because there were too many, and nothing is wrong with the service.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None, *, throttled: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.throttled = throttled
 
 
 class DataError(Exception):
-    """One document or record can't be processed; `where` names it (object and line, stream and key)."""
+    """One document or record can't be processed; `where` names it (object and line, stream and key).
 
-    def __init__(self, where: str, reason: str) -> None:
+    `too_long`: less of it could be.
+    """
+
+    def __init__(self, where: str, reason: str, *, too_long: bool = False) -> None:
         super().__init__(f"{where}: {reason}")
         self.where = where
         self.reason = reason
+        self.too_long = too_long
 
 
 class ReportedError(Exception):

@@ -26,14 +26,33 @@ class Limits:
     texts: int
     tokens: int | None  # of all texts of a request together
     tokens_per_text: int | None
+    at_once: int = 32  # requests in flight: fewer where the work is done in this process
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an answer says of one limit: its size a minute, what is left of it, the seconds until it is whole again."""
+
+    limit: float
+    remaining: float
+    reset: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Allowances:
+    """Those of requests and tokens, as far as the provider tells them."""
+
+    requests: Allowance | None = None
+    tokens: Allowance | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a request cost, as the provider reported it, else as counted here."""
+    """What a request cost, as the provider reported it, else as counted here; and what it leaves."""
 
     tokens: int
     requests: int
+    allowances: Allowances | None = None
 
 
 class Embedder(Protocol):

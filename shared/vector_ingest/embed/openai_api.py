@@ -3,17 +3,23 @@
 https://platform.openai.com/docs/api-reference/embeddings/create
 """
 
-from collections.abc import Sequence
+import json
+from binascii import a2b_base64
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import httpx2
 import numpy as np
 import openai
-from numpy.typing import ArrayLike
-from openai.types import CreateEmbeddingResponse
+import orjson
 
 from vector_ingest.embed import Usage
-from vector_ingest.embed.vectors import Vectors, checked, excerpt
+from vector_ingest.embed.rate_headers import allowances_of, retry_after
+from vector_ingest.embed.vectors import Vectors, checked, excerpt, is_too_long
 from vector_ingest.errors import ConfigError, DataError, TransientError
+from vector_ingest.patience import limit
+
+__all__ = ["TIMEOUT", "embed", "retry_after"]
 
 TIMEOUT = 60.0  # seconds; 2,048 texts take about 10
 # Parameters of the request that come from the configuration, not from a text.
@@ -33,32 +39,53 @@ def embed(
     if not texts:
         return np.empty((0, dimensions), np.float32), Usage(tokens=0, requests=0)
     provider = f"The embeddings API at {client.base_url.host} (model {model})"
+    body = {"input": texts, "model": model, "encoding_format": encoding}
     try:
-        answer: object = client.embeddings.create(
-            input=list(texts),
-            model=model,
-            encoding_format=encoding,
-            dimensions=dimensions if shorten else openai.omit,
-        )
+        response = _post(client, orjson.dumps({**body, "dimensions": dimensions} if shorten else body))
     except openai.APIError as error:
         raise _ours(error, provider, client.api_key, texts) from (None if _names_key(error) else error)
-    except ValueError as error:  # an answer that is not JSON, or was cut off
-        raise TransientError(f"{provider} sent an answer that can't be read: {type(error).__name__}") from error
-    if not isinstance(answer, CreateEmbeddingResponse):  # a page of a proxy, with status 200
-        raise TransientError(f"{provider} sent an answer that can't be read: no JSON")
-    found = sorted(answer.data or [], key=lambda item: item.index)
-    vectors = checked([_numbers(item.embedding) for item in found], texts, dimensions, provider)
-    # Some services leave the usage out, though the client's types say that it is always there.
-    return vectors, Usage(tokens=getattr(answer.usage, "prompt_tokens", 0), requests=1)
+    vectors, tokens = _read(response.content, texts, dimensions, provider)
+    return vectors, Usage(tokens, requests=1, allowances=allowances_of(response.headers))
 
 
-def _numbers(vector: Any) -> ArrayLike:
+def _post(client: openai.OpenAI, body: bytes) -> httpx2.Response:
+    # `client.embeddings.create` looks at every text and every number in Python: with this, a quarter of the work is left.
+    headers = {"Content-Type": "application/json"}
+    options: Any = {"headers": headers, "timeout": _timeout()}
+    return client.post("/embeddings", cast_to=httpx2.Response, content=body, options=options)
+
+
+def _timeout() -> int:
+    return limit("EMBEDDING_TIMEOUT", int(TIMEOUT))
+
+
+def _read(content: bytes, texts: Sequence[str], dimensions: int, provider: str) -> tuple[Vectors, int]:
+    try:
+        answer = _parsed(content)
+        found: list[Any] = [None] * len(answer["data"])
+        for item in answer["data"]:
+            found[item["index"]] = _numbers(item["embedding"])
+        # Some services leave the usage out.
+        tokens = int((answer.get("usage") or {}).get("prompt_tokens") or 0)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        start = content[:60].decode(errors="replace")
+        raise TransientError(
+            f"{provider} sent an answer that can't be read ({len(content):,} bytes, it begins with {start!r}): "
+            "expected JSON with `data`, a list of `index` and `embedding`"
+        ) from error
+    return checked(found, texts, dimensions, provider), tokens
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return json.loads(content)  # it knows NaN, which some services write: that is a fault of one text, told as such
+
+
+def _numbers(vector: str | list[float]) -> Vectors:
     """Base64 of float32 in little-endian order; or a list, from services that don't know base64."""
-    import base64
-
-    if isinstance(vector, str):
-        return np.frombuffer(base64.b64decode(vector), "<f4")
-    return np.asarray(vector, np.float32)
+    return np.frombuffer(a2b_base64(vector), "<f4") if isinstance(vector, str) else np.array(vector, np.float32)
 
 
 def _names_key(error: openai.APIError) -> bool:
@@ -80,10 +107,14 @@ def _ours(error: openai.APIError, provider: str, key: str, texts: Sequence[str])
             return ConfigError(f"{provider} refuses the parameter {error.param}: {said}")
         case openai.APIStatusError(status_code=400 | 413 | 422):
             where = excerpt(texts[0]) if len(texts) == 1 else f"one of {len(texts)} texts; {excerpt(texts[0])} is first"
-            return DataError(where, f"{provider} refuses it: {said}")
+            return DataError(where, f"{provider} refuses it: {said}", too_long=is_too_long(said))
         case openai.APIStatusError():
-            after = retry_after(error.response.headers)
-            return TransientError(f"{provider} answers with status {error.status_code}: {said}", after)
+            headers: Mapping[str, str] = error.response.headers
+            throttled = error.status_code == 429
+            message = f"{provider} answers with status {error.status_code}: {said}"
+            return TransientError(message, retry_after(headers), throttled=throttled)
+        case openai.APITimeoutError():
+            return TransientError(f"{provider} did not answer within {_timeout()} seconds")
         case _:
             return TransientError(f"{provider} can't be reached: {said}")
 
@@ -91,13 +122,3 @@ def _ours(error: openai.APIError, provider: str, key: str, texts: Sequence[str])
 def _said(error: openai.APIError, key: str) -> str:
     said = error.message[:500]
     return said.replace(key, "…") if key else said
-
-
-def retry_after(headers: Any) -> float | None:
-    """Seconds, from `retry-after-ms` or `retry-after`. The form with a date is not used by these services."""
-    for name, factor in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return float(headers[name]) * factor
-        except (KeyError, ValueError):
-            continue
-    return None
