@@ -1,10 +1,10 @@
 """The form of the destination. Property names are those of Airbyte's own destination-pgvector; the rest is optional."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from vector_ingest.destination_config import DestinationConfig, groups
+from vector_ingest.destination_config import DestinationConfig, Skip, Stop, groups, skipped
 
 GROUPS = groups("PostgreSQL")
 
@@ -110,9 +110,29 @@ class Indexing(BaseModel):
     )
 
 
+Refusals = Annotated[Stop | Skip, Field(discriminator="type")]
+
+
 class Config(DestinationConfig):
     model_config = ConfigDict(title="Destination pgvector")
     indexing: Indexing = Field(
         description="The PostgreSQL server with pgvector that stores the vectors.",
         json_schema_extra={"group": "indexing", "order": 1},
     )
+    refused_records: Refusals = Field(
+        default=Stop(),
+        title="Refused records",
+        description="What becomes of a record that can't be stored.",
+        json_schema_extra={"group": "advanced", "order": 2},
+    )
+
+    @field_validator("refused_records", mode="before")
+    @classmethod
+    def _has_no_quarantine(cls, choice: Any) -> Any:
+        if isinstance(choice, dict) and choice.get("type") == "quarantine":
+            raise ValueError("this destination has no place to keep refused records in: choose `stop` or `skip`")
+        return choice
+
+    @property
+    def most_skipped(self) -> int:
+        return skipped(self.refused_records)

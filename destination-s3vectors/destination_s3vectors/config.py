@@ -8,7 +8,7 @@ from destination_s3vectors import limits
 from destination_s3vectors.metadata import USERS_NON_FILTERABLE
 from destination_s3vectors.names import location_of
 from vector_ingest.aws import DefaultCredentials, IamRole, IamUser
-from vector_ingest.destination_config import DestinationConfig, groups
+from vector_ingest.destination_config import DestinationConfig, Skip, Stop, groups, skipped
 from vector_ingest.errors import ConfigError
 
 GROUPS = groups("Amazon S3 Vectors")
@@ -169,14 +169,6 @@ class Metadata(BaseModel):
     )
 
 
-class Stop(BaseModel):
-    model_config = ConfigDict(
-        title="Stop the sync",
-        json_schema_extra={"description": "The error names the record and the reason. What came before it is stored."},
-    )
-    type: Literal["stop"] = "stop"
-
-
 class Quarantine(BaseModel):
     model_config = ConfigDict(
         title="Keep it aside",
@@ -195,7 +187,7 @@ class Quarantine(BaseModel):
     )
 
 
-Refusals = Annotated[Stop | Quarantine, Field(discriminator="type")]
+Refusals = Annotated[Stop | Skip | Quarantine, Field(discriminator="type")]
 
 
 class Config(DestinationConfig):
@@ -223,3 +215,7 @@ class Config(DestinationConfig):
         "share of the stream's documents, it deletes nothing and fails.",
         json_schema_extra={"group": "advanced", "order": 3},
     )
+
+    @property
+    def most_skipped(self) -> int:
+        return skipped(self.refused_records)

@@ -1,9 +1,38 @@
 """What the form of every destination has."""
 
-from pydantic import BaseModel, Field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from vector_ingest.embed.options import EmbeddingConfig
 from vector_ingest.processing import ProcessingConfig
+from vector_ingest.too_long import TooLong
+
+
+class Stop(BaseModel):
+    model_config = ConfigDict(
+        title="Stop the sync",
+        json_schema_extra={"description": "The error names the record and the reason. What came before it is stored."},
+    )
+    type: Literal["stop"] = "stop"
+
+
+class Skip(BaseModel):
+    model_config = ConfigDict(
+        title="Pass over it",
+        json_schema_extra={
+            "description": "The log names the record and the reason, and it is counted as failed. What the store has "
+            "of the document stays as it is."
+        },
+    )
+    type: Literal["skip"] = "skip"
+    most: int = Field(
+        default=100,
+        ge=1,
+        title="At most",
+        description="More refused records than this in one sync stop it.",
+        json_schema_extra={"order": 1},
+    )
 
 
 class DestinationConfig(BaseModel):
@@ -19,6 +48,25 @@ class DestinationConfig(BaseModel):
         description="Store only the vector and the metadata, without the text that was embedded.",
         json_schema_extra={"group": "advanced", "order": 1},
     )
+
+    too_long_texts: TooLong = Field(
+        default="split",
+        title="Texts that are too long for the model",
+        description="Chunks are cut to what the model reads; where its count differs from ours, it may still find one "
+        "too long. `split` makes two of it, `truncate` embeds its beginning and says so in the metadata "
+        "(`_ab_truncated_chunks`), `refuse` treats its record as one that can't be stored.",
+        json_schema_extra={"group": "advanced", "order": 4},
+    )
+
+    @property
+    def most_skipped(self) -> int:
+        """Refused records that a sync passes over."""
+        return 0
+
+
+def skipped(choice: BaseModel) -> int:
+    """For `most_skipped`, of what the form says of refused records."""
+    return choice.most if isinstance(choice, Skip) else 0
 
 
 def groups(store: str) -> dict[str, str]:

@@ -8,7 +8,10 @@
 A message names the object, what was expected, what was found, and the remedy. It never holds a secret.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from vector_ingest.embed import Allowances
 
 FailureType = Literal["config_error", "transient_error", "system_error"]
 
@@ -20,13 +23,22 @@ class ConfigError(Exception):
 class TransientError(Exception):
     """The same call may succeed later: `retry_after` says in how many seconds, where the service has said so.
 
-    `throttled`: it was refused because there were too many, and nothing is wrong with the service.
+    `throttled`: it was refused because there were too many, and nothing is wrong with the service; `allowances`: what
+    it said then of its limits.
     """
 
-    def __init__(self, message: str, retry_after: float | None = None, *, throttled: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        retry_after: float | None = None,
+        *,
+        throttled: bool = False,
+        allowances: "Allowances | None" = None,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.throttled = throttled
+        self.allowances = allowances
 
 
 class DataError(Exception):

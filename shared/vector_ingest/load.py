@@ -2,7 +2,7 @@
 
     reader thread: stdin -> blocks of lines -> bounded queue
     main thread:   lines -> documents -> batches; a window of batches and states in the order they came
-    pool:          load_batch = known -> split -> reuse -> embed -> replace
+    pool:          load_batch = known -> split -> embed (packer.py) -> replace
     main thread:   pops what is finished at the head of the window: a failure ends the load, a state goes to stdout
 
 So a state leaves only when all before it is durable, and in order, with many batches in flight.
@@ -24,13 +24,13 @@ from vector_ingest.load_batch import TIMES_LINE, Steps, compose_document, load_b
 from vector_ingest.messages import Failure, Record, State, Status, echo_line, parse
 from vector_ingest.quarantine import Rejected, id_of_line
 from vector_ingest.report import Counts, Report, logger
-from vector_ingest.reuse import VectorCache
 
 # 16 MiB is where COPY stops getting faster, and 2,000 texts of 1,536 dimensions: enough to fill several requests.
 BATCH = 16 * 1024 * 1024
 # In flight at most, by estimate: with interpreter and libraries a process stays under 400 MiB.
 WINDOW = 128 * 1024 * 1024
-THREADS = 4  # each holds one connection; requests to the model have their own concurrency (pace.py)
+# Most of them wait for the model: the few texts of each of many small batches then fill one request together.
+THREADS = 32
 WAKE = 0.5  # seconds: how long an acknowledgement may wait while nothing comes in
 PATIENCE = 1.0  # seconds that a state may wait for its batch to fill
 
@@ -85,7 +85,6 @@ class Load:
         self._routes = {_key(target.stream): Route(target, identity_of(target.stream)) for target in targets}
         self._emit = emit
         self._report = report
-        self._cache = VectorCache(steps.dimensions)
         self._window: Window[Loaded | Acknowledged] = Window(pool, WINDOW)
         self._open: dict[Key, Batch] = {}
         self._waiting: list[Acknowledged] = []  # states that came after the open batches began
@@ -107,6 +106,9 @@ class Load:
             self._flush()
             while len(self._window):
                 self._settle(wait=True)
+        except BaseException as error:
+            self._steps.model.stop(error)  # else those that wait for the model would do so to the end
+            raise
         finally:
             self._window.cancel()
         if failure:
@@ -162,7 +164,7 @@ class Load:
         try:
             document, replaced = compose_document(self._steps, record, route.stream, route.identify, line)
         except DataError as error:
-            if not self._steps.keeps_refused:
+            if not self._steps.refusals.most:
                 raise
             self._set_aside(key, route, record, line, error)
             return
@@ -180,15 +182,11 @@ class Load:
             identity = route.identify(record.data)
         except DataError:
             identity = id_of_line(line)
-        rejected, quarantine = Rejected(route.stream, identity, str(error), line), self._steps.quarantine
-        assert quarantine is not None
+        rejected = Rejected(route.stream, identity, str(error), line)
         self._flush()
-
-        def keep() -> Counts:
-            quarantine.keep([rejected])
-            return Counts(failed=1)
-
-        self._submit(key, frozenset([identity]), TIMES_LINE * len(line), keep)
+        self._submit(
+            key, frozenset([identity]), TIMES_LINE * len(line), partial(self._steps.refusals.set_aside, rejected)
+        )
 
     def _take_state(self, state: State) -> None:
         if state.stream is None:
@@ -202,10 +200,9 @@ class Load:
 
     def _flush(self) -> None:
         """Submit the open batches, and line the states up behind them."""
-        steps, cache = self._steps, self._cache
         for key, batch in self._open.items():
             target, documents = self._routes[key].target, list(batch.documents.values())
-            work = partial(load_batch, steps, cache, target, documents)
+            work = partial(load_batch, self._steps, target, documents)
             self._submit(key, frozenset(batch.documents), batch.weight, work)
         self._open = {}
         for state in self._waiting:
@@ -228,20 +225,11 @@ class Load:
             if isinstance(done, Loaded):
                 self._in_flight[done.key] -= done.ids
                 self._report.of(_name(done.key)).add(done.counts)
-                self._stop_at_too_many()
+                self._steps.refusals.stop_at_too_many(self._report.total().failed)
             elif self._is_held(done.state):
                 self._held.append(done)
             else:
                 self._emit(echo_line(done.state, done.records))
-
-    def _stop_at_too_many(self) -> None:
-        quarantine, failed = self._steps.quarantine, self._report.total().failed
-        if quarantine is not None and failed > quarantine.most:
-            raise DataError(
-                f"{failed:,} records of this sync",
-                f"they could not be stored, and at most {quarantine.most:,} may be. Why is kept with them in "
-                f"{quarantine.place}. Mend the data or the configuration, or allow more",
-            )
 
     def _is_held(self, state: State) -> bool:
         """A rerun of a full overwrite without generations begins anew: its states must wait for the switch."""

@@ -1,22 +1,43 @@
 """One batch of documents made durable: what the pool runs, and what workers elsewhere can run."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from threading import Semaphore
+from typing import Protocol
 
 from vector_ingest.compose import Fields, compose, compose_with_vector, content_hash, tenant_of
-from vector_ingest.document import Chunk, Document, Refused, Stream, Target
+from vector_ingest.document import Chunk, Document, Stream, Target
 from vector_ingest.embed.options import FromField
-from vector_ingest.errors import DataError
 from vector_ingest.identity import Identify, has_stable_ids
 from vector_ingest.messages import Record
-from vector_ingest.quarantine import Quarantine, Rejected
+from vector_ingest.packer import Asked
+from vector_ingest.refused import Refusals
 from vector_ingest.report import Counts
-from vector_ingest.reuse import Embed, VectorCache, add_vectors, unchanged
+from vector_ingest.requests import Given
+from vector_ingest.reuse import Pieces, unchanged, wanted, with_vectors
 from vector_ingest.store import VectorStore
+from vector_ingest.too_long import TRUNCATED, TooLong, split, truncate
 
 PER_DOCUMENT = 2048  # bytes of Python objects: document, chunk, metadata, their dicts
 BYTES_PER_TOKEN = 3  # of the text of a chunk: English has four, less the gaps that chunks leave
 TIMES_LINE = 3  # a line is in memory as text, as metadata and in the buffer for the store
+
+
+AT_WORK = 4  # threads at a time that cut and store: each holds a connection, and Python runs one of them
+
+
+class Model(Protocol):
+    """What makes vectors of texts: the packer."""
+
+    def bringing(self) -> AbstractContextManager[None]:
+        """While this lasts, texts may come."""
+
+    def ask(self, texts: Mapping[bytes, str]) -> Asked:
+        """Hand in texts by digest."""
+
+    def stop(self, error: BaseException) -> None:
+        """Whoever waits for texts is told `error`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +47,14 @@ class Steps:
     store: VectorStore
     fields: Fields
     split: Callable[[str], Sequence[Chunk]]
-    embed: Embed
+    model: Model
     dimensions: int
     chunk_size: int  # tokens
     brought: FromField | None = None
     tenant_field: str | None = None  # a dotted path: where tenants are kept apart
-    quarantine: Quarantine | None = None
-
-    @property
-    def keeps_refused(self) -> bool:
-        return self.quarantine is not None and self.quarantine.most > 0
+    refusals: Refusals = field(default_factory=Refusals)
+    too_long: TooLong = "split"
+    at_work: Semaphore = field(default_factory=lambda: Semaphore(AT_WORK))
 
 
 def compose_document(
@@ -47,8 +66,8 @@ def compose_document(
         document, replaced = compose(record, stream, identify, steps.fields)
     else:
         document, replaced = compose_with_vector(record, stream, identify, steps.fields, steps.brought)
-    if tenant is not None or steps.keeps_refused:
-        document = replace(document, tenant=tenant, line=line if steps.keeps_refused else b"")
+    if tenant is not None or steps.refusals.keeps:
+        document = replace(document, tenant=tenant, line=line if steps.refusals.keeps else b"")
     return document, replaced
 
 
@@ -61,39 +80,61 @@ def weigh(steps: Steps, document: Document, record: Record) -> int:
     return TIMES_LINE * text + len(document.line) + (PER_DOCUMENT + 4 * steps.dimensions) * chunks
 
 
-def load_batch(steps: Steps, cache: VectorCache, target: Target, documents: Sequence[Document]) -> Counts:
+def load_batch(steps: Steps, target: Target, documents: Sequence[Document]) -> Counts:
     """Make these documents durable. Ids are unique, and in no other batch in flight."""
     kept = [document for document in documents if not document.deleted]
     gone = [document for document in documents if document.deleted]
-    known = steps.store.known(target, kept) if has_stable_ids(target.stream) else {}
-    changed = [document for document in kept if not unchanged(document, known)]
-    pieces = [(document, _split(document, steps)) for document in changed]
-    result = add_vectors(pieces, known, cache, steps.embed)
-    refused = steps.store.replace(target, result.documents) if changed else []
-    deleted = steps.store.delete(target, gone) if gone else 0
-    _account_for(steps, target, refused, documents)
+    with steps.at_work, steps.model.bringing():
+        known = steps.store.known(target, kept) if has_stable_ids(target.stream) else {}
+        changed = [document for document in kept if not unchanged(document, known)]
+        pieces: Pieces = [(document, _split(document, steps)) for document in changed]
+        asked = steps.model.ask(wanted(pieces, known))
+    pieces, given = _until_they_fit(steps, pieces, asked.result())
+    embedded, refused = with_vectors(pieces, given.vectors, given.refused)
+    with steps.at_work:
+        if embedded:
+            refused = [*refused, *steps.store.replace(target, embedded)]
+        deleted = steps.store.delete(target, gone) if gone else 0
+        steps.refusals.account_for(target.stream, refused, documents)
+    chunks = sum(len(chunks) for document, chunks in pieces if document.vector is None)
     return Counts(
         unchanged=len(kept) - len(changed),
         written=len(changed) - len(refused),
         deleted=deleted,
         failed=len(refused),
-        chunks=sum(len(chunks) for _, chunks in pieces),
-        embedded=result.embedded,
-        reused=result.reused,
-        tokens=result.usage.tokens,
+        chunks=sum(len(each.chunks) for each in embedded),
+        embedded=given.embedded,
+        reused=chunks - given.embedded - len(given.refused),
+        tokens=given.tokens,
+        refused_texts=len(given.refused),
+        truncated_texts=sum(len(each.document.metadata.get(TRUNCATED, ())) for each in embedded),
     )
 
 
-def _account_for(steps: Steps, target: Target, refused: Sequence[Refused], documents: Sequence[Document]) -> None:
-    """Refused documents are kept aside, or end the sync; what was kept of the others is out of date."""
-    stream = target.stream
-    if refused and not steps.keeps_refused:
-        raise DataError(f"document `{refused[0].document_id}` of stream `{stream.name}`", refused[0].reason)
-    if steps.quarantine is not None:
-        lines = {document.id: document.line for document in documents}
-        reasons = {each.document_id: each.reason for each in refused}
-        steps.quarantine.keep([Rejected(stream, identity, why, lines[identity]) for identity, why in reasons.items()])
-        steps.quarantine.forget(stream, [identity for identity in lines if identity not in reasons])
+def _until_they_fit(steps: Steps, pieces: Pieces, given: Given) -> tuple[Pieces, Given]:
+    """Chunks that the model found too long are cut or shortened, and asked for again, as long as that helps."""
+    shortened: dict[bytes, str] = {}
+    while long := frozenset(digest for digest, error in given.refused.items() if error.too_long):
+        if steps.too_long == "refuse":
+            break
+        before = {chunk.hash for _, chunks in pieces for chunk in chunks}
+        if steps.too_long == "split":
+            pieces, again = split(pieces, long), None
+        else:
+            pieces, again = truncate(pieces, long, shortened)
+            shortened |= again
+        texts = {chunk.hash: chunk.text for _, chunks in pieces for chunk in chunks if chunk.hash not in before}
+        if not texts:  # one letter, and too long: nothing is left to cut
+            break
+        still = {digest: error for digest, error in given.refused.items() if digest not in long}
+        more = steps.model.ask(again or texts).result()
+        given = Given(
+            {**given.vectors, **more.vectors},
+            {**still, **more.refused},
+            given.embedded + more.embedded,
+            given.tokens + more.tokens,
+        )
+    return pieces, given
 
 
 def _split(document: Document, steps: Steps) -> Sequence[Chunk]:

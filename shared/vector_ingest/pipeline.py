@@ -1,6 +1,7 @@
 """The configuration made into the parts of a load (model, splitter, store), and what the commands do with them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,16 +12,18 @@ import numpy as np
 from vector_ingest.catalog import streams_of
 from vector_ingest.chunk import Splitter, splitter_from
 from vector_ingest.destination_config import DestinationConfig
-from vector_ingest.document import Stream, Vector
+from vector_ingest.document import Stream, Target, Vector
 from vector_ingest.embed import Embedder, embedder_from
-from vector_ingest.embed.options import FromField
+from vector_ingest.embed.options import FromField, Metered
 from vector_ingest.errors import ConfigError
 from vector_ingest.fields import document_of
 from vector_ingest.lines import Lines, RawInput, read_lines
 from vector_ingest.load import THREADS, WAKE, Load
 from vector_ingest.load_batch import Steps
-from vector_ingest.pace import Paced
+from vector_ingest.packer import Packer
 from vector_ingest.quarantine import Quarantine, Rejected, for_replay
+from vector_ingest.rate import Rate
+from vector_ingest.refused import Refusals
 from vector_ingest.report import Report
 from vector_ingest.search import Found, Scope, Searchable, search
 from vector_ingest.spec import parse_config
@@ -57,18 +60,35 @@ class Parts(Generic[Config]):
     splitter: Splitter
     store: Store
 
-    def steps(self) -> Steps:
+    def load(
+        self, targets: Sequence[Target], emit: Callable[[bytes], None], report: Report, blocks: Iterable[Lines | None]
+    ) -> None:
+        """Load these lines; `emit` gets each state when all before it is durable."""
+        with self._packer() as packer, ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
+            embedding = self.config.embedding
+            price = embedding.price_per_million_tokens if isinstance(embedding, Metered) else None
+            report.about_model = lambda: packer.tally.told(price)
+            Load(self._steps(packer), targets, emit, pool, report).run(blocks)
+
+    def _packer(self) -> Packer:
+        embedding, now = self.config.embedding, time.monotonic()
+        if not isinstance(embedding, Metered):
+            return Packer(self.embedder)
+        return Packer(self.embedder, Rate(embedding.requests_per_minute, embedding.tokens_per_minute, now=now))
+
+    def _steps(self, packer: Packer) -> Steps:
         processing, embedding = self.config.processing, self.config.embedding
         return Steps(
             store=self.store,
             fields=lambda data, where: document_of(data, processing, where),
             split=self.splitter.split,
-            embed=Paced(self.embedder).embed,
+            model=packer,
             dimensions=self.embedder.dimensions,
             chunk_size=processing.chunk_size,
             brought=embedding if isinstance(embedding, FromField) else None,
             tenant_field=self.store.tenant_field,
-            quarantine=self.store.quarantine,
+            refusals=Refusals(self.store.quarantine, self.config.most_skipped),
+            too_long=self.config.too_long_texts,
         )
 
 
@@ -104,8 +124,7 @@ def write_lines(
     """Load what comes on `stdin`; `emit` gets each state when all before it is durable."""
     with parts_from(connector, raw) as parts:
         targets = [parts.store.prepare(stream) for stream in streams_of(catalog)]
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
-            Load(parts.steps(), targets, emit, pool, Report()).run(read_lines(stdin, WAKE))
+        parts.load(targets, emit, Report(), read_lines(stdin, WAKE))
 
 
 def replay(connector: Connector[Config], raw: Mapping[str, Any], dry: bool) -> str:
@@ -128,8 +147,7 @@ def replay(connector: Connector[Config], raw: Mapping[str, Any], dry: bool) -> s
 
 def _load_again(parts: Parts[Config], kept: Sequence[Rejected], report: Report) -> None:
     targets = [parts.store.prepare(for_replay(stream)) for stream in _streams_of(kept)]
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="load") as pool:
-        Load(parts.steps(), targets, lambda _: None, pool, report).run(Lines([entry.line]) for entry in kept)
+    parts.load(targets, lambda _: None, report, (Lines([entry.line]) for entry in kept))
 
 
 def _streams_of(kept: Sequence[Rejected]) -> Sequence[Stream]:

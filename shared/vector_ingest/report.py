@@ -22,6 +22,8 @@ class Counts:
     embedded: int = 0  # texts that went to the model
     reused: int = 0  # chunks whose vector was known
     tokens: int = 0
+    refused_texts: int = 0  # by the model; their documents are among the failed
+    truncated_texts: int = 0  # chunks of which the model got the beginning
     characters_replaced: int = 0
 
     def add(self, more: "Counts") -> None:
@@ -36,6 +38,10 @@ class Counts:
         )
         if self.failed:
             text += f"; {self.failed:,} records failed"
+        if self.refused_texts:
+            text += f"; {self.refused_texts:,} texts refused by the model"
+        if self.truncated_texts:
+            text += f"; {self.truncated_texts:,} texts truncated for the model"
         if self.characters_replaced:
             text += f"; {self.characters_replaced:,} characters that can't be stored (NUL, lone surrogates) replaced"
         return text
@@ -43,10 +49,11 @@ class Counts:
 
 @dataclass(slots=True)
 class Report:
-    """Used by the main thread only. `clock` gives seconds."""
+    """Used by the main thread only. `clock` gives seconds; `about_model` what is to be said of the requests to it."""
 
     clock: Callable[[], float] = time.monotonic
     streams: dict[str, Counts] = field(default_factory=dict)
+    about_model: Callable[[], str] = lambda: ""
     _begun: float = 0.0
     _told: float = 0.0
     _told_chunks: int = 0
@@ -78,6 +85,7 @@ class Report:
 
     def summary(self) -> None:
         seconds = self.clock() - self._begun
-        logger.info("Loaded in %.1f s: %s.", seconds, self.total())
+        model = self.about_model()
+        logger.info("Loaded in %.1f s: %s%s.", seconds, self.total(), f"; {model}" if model else "")
         for name, counts in self.streams.items():
             logger.info("Stream %s: %s.", name, counts)

@@ -13,7 +13,7 @@ from tests.servers.embedding_server import DEPLOYMENT, DIMENSIONS, KEY, Embeddin
 from vector_ingest.embed import Embedder, Usage, embedder_from
 from vector_ingest.embed.options import EmbeddingConfig
 from vector_ingest.errors import ConfigError, DataError, TransientError
-from vector_ingest.pace import Paced
+from vector_ingest.packer import Packer
 from vector_ingest.spec import parse_config
 
 OVER_HTTP = ["openai", "azure_openai", "openai_compatible", "cohere"]
@@ -199,9 +199,10 @@ def test_faults_on_the_way_lose_nothing(service: Service, mode: str) -> None:
         Fault(broken="slow"),
     ]
     texts = [f"text {number}" for number in range(200)]
-    vectors, usage = Paced(service.embedder(mode), sleep=lambda _: None).embed(texts)
-    assert np.array_equal(vectors, vectors_of(texts))
-    assert usage.tokens == 400
+    with Packer(service.embedder(mode)) as packer:
+        vectors = packer.ask({text.encode(): text for text in texts}).result().vectors
+    assert np.array_equal([vectors[text.encode()] for text in texts], vectors_of(texts))
+    assert packer.tally.tokens == 400
     assert not service.server.faults
 
 
@@ -223,7 +224,8 @@ def test_a_parameter_that_the_model_refuses_is_no_fault_of_the_text(service: Ser
     ("mode", "most"), [("openai", 2048), ("azure_openai", 2048), ("openai_compatible", 32), ("cohere", 96)]
 )
 def test_requests_hold_as_many_texts_as_the_service_takes(service: Service, mode: str, most: int) -> None:
-    Paced(service.embedder(mode)).embed([f"t{number}" for number in range(most + 1)])
+    with Packer(service.embedder(mode)) as packer:
+        packer.ask({b"%d" % number: f"t{number}" for number in range(most + 1)}).result()
     sizes = [len(body.get("input") or body["texts"]) for _, body in service.server.requests]
     assert sizes == [most, 1]
 

@@ -49,7 +49,7 @@ def embed(
 
 
 def _post(client: openai.OpenAI, body: bytes) -> httpx2.Response:
-    # `client.embeddings.create` looks at every text and every number in Python: with this, a quarter of the work is left.
+    # `client.embeddings.create` looks at every text and number in Python: this is a quarter of its work.
     headers = {"Content-Type": "application/json"}
     options: Any = {"headers": headers, "timeout": _timeout()}
     return client.post("/embeddings", cast_to=httpx2.Response, content=body, options=options)
@@ -110,9 +110,12 @@ def _ours(error: openai.APIError, provider: str, key: str, texts: Sequence[str])
             return DataError(where, f"{provider} refuses it: {said}", too_long=is_too_long(said))
         case openai.APIStatusError():
             headers: Mapping[str, str] = error.response.headers
-            throttled = error.status_code == 429
-            message = f"{provider} answers with status {error.status_code}: {said}"
-            return TransientError(message, retry_after(headers), throttled=throttled)
+            return TransientError(
+                f"{provider} answers with status {error.status_code}: {said}",
+                retry_after(headers),
+                throttled=error.status_code == 429,
+                allowances=allowances_of(headers),
+            )
         case openai.APITimeoutError():
             return TransientError(f"{provider} did not answer within {_timeout()} seconds")
         case _:

@@ -1,4 +1,5 @@
-"""Limits per minute, kept as the services say that they keep them: a bucket that fills continuously.
+"""Limits per minute, kept as the services say that they keep them: a bucket that fills continuously (OpenAI), or a
+count that begins anew each minute (Azure's tokens).
 
 https://platform.openai.com/docs/guides/rate-limits
 https://learn.microsoft.com/azure/ai-services/openai/how-to/quota
@@ -11,17 +12,27 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Bucket:
-    """`size` is the limit of a minute; what was taken comes back evenly."""
+    """`size` is the limit of a minute; what was taken comes back evenly, or all at once when the minute is over."""
 
     size: float
     level: float
     at: float
+    by_window: bool = False
+    begun: float = 0.0
 
     def refill(self, now: float, minute: float) -> None:
+        if self.by_window:
+            minutes = (now - self.begun) // minute
+            if minutes > 0:
+                self.level, self.begun = self.size, self.begun + minutes * minute
+            self.at = now
+            return
         self.level = min(self.size, self.level + (now - self.at) * self.size / minute)
         self.at = now
 
     def seconds_until(self, wanted: float, minute: float) -> float:
+        if self.by_window:
+            return self.begun + minute - self.at
         return max(0.0, (min(wanted, self.size) - self.level) * minute / self.size)
 
 
@@ -37,11 +48,12 @@ class Limits:
         begin: float = 1.0,
         headers: bool = True,
         retry_after: bool = True,
+        by_window: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`minute`: how many seconds a minute has here. `begin`: how full the buckets are, from 0 to 1.
 
-        `headers`, `retry_after`: whether the answers have them.
+        `headers`, `retry_after`: whether the answers have them. `by_window`: all comes back when a minute is over.
         """
         self.minute, self._clock = minute, clock
         self._headers, self._retry_after = headers, retry_after
@@ -51,7 +63,7 @@ class Limits:
         self._buckets: dict[str, Bucket] = {}
         for kind, size in (("tokens", tokens), ("requests", requests)):
             if size is not None:
-                self._buckets[kind] = Bucket(size, size * begin, clock())
+                self._buckets[kind] = Bucket(size, size * begin, clock(), by_window, clock())
 
     def change(self, kind: str, size: float) -> None:
         """In mid-run. What is in the bucket stays, as far as it fits."""
