@@ -19,7 +19,7 @@ from vector_ingest.messages import LogHandler, Output, dumps, error_line
 from vector_ingest.redact import redactor
 
 PIPE_BYTES = 1024 * 1024  # the most that /proc/sys/fs/pipe-max-size allows by default
-QUIET = ("httpx", "botocore", "urllib3")  # a line for each request they make
+QUIET = ("httpx", "httpx2", "botocore", "urllib3")  # a line for each request they make
 
 
 def execute(

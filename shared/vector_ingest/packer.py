@@ -40,6 +40,7 @@ class Asked:
         """When all are there. Raises what ended the packer's work."""
         if self._waiting.missing:
             self._waiting.done.wait()
+        if self._waiting.missing:
             self._packer.raise_failure()
         texts = [*self._mine, *self._others]
         return Given(

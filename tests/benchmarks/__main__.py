@@ -12,6 +12,7 @@ BENCHMARKS = [
     "load_pgvector",
     "put_s3vectors",
     "load_s3vectors",
+    "embed_client",
     "memory",
 ]
 

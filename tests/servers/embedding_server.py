@@ -44,8 +44,12 @@ class EmbeddingServer:
         tokens_per_text: int | None = None,
         latency: float = 0.0,
         fault: Callable[[int], Fault | None] = lambda _: None,
+        count: Callable[[str], int] = count_words,
+        models: Sequence[str] | None = None,
     ) -> None:
-        """`fault`: that of the request with this number, from 0; the list goes before it."""
+        """`fault`: that of the request with this number, from 0; the list goes before it. `count`: a text's tokens.
+        `models`: those that there are, where a request names one.
+        """
         self.faults = deque(faults)
         self.limits = limits
         self.poison, self.tokens_per_text, self.latency = poison, tokens_per_text, latency
@@ -53,7 +57,7 @@ class EmbeddingServer:
         self.connections = 0
         self.in_flight = self.most_in_flight = 0
         self.lock = Lock()
-        self._fault = fault
+        self._fault, self._count, self._models = fault, count, models
         self._asked = 0
         owner = self
 
@@ -93,13 +97,17 @@ class EmbeddingServer:
         if self.limits is None:
             return {}
         with self.lock:
-            fits, headers = self.limits.take(sum(map(count_words, texts)))
+            fits, headers = self.limits.take(sum(map(self._count, texts)))
         if not fits:
             raise _ThrottledError(headers)
         return headers
 
-    def refuse(self, texts: Sequence[str]) -> None:
-        """RefusedError: a text that the model can't take."""
+    def refuse(self, body: dict[str, Any], texts: Sequence[str]) -> None:
+        """RefusedError: no such model, or a text that it can't take."""
+        model = body.get("model")
+        if self._models is not None and model not in self._models:
+            message = f"The model `{model}` does not exist or you do not have access to it."
+            raise RefusedError(404, message, code="model_not_found")
         if self.poison is not None and any(self.poison in text for text in texts):
             raise RefusedError(400, "'$.input' is invalid. Please check the API reference.")
         longest = max(map(count_words, texts))
@@ -167,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         service.sign_in(self.headers)  # type: ignore[arg-type]  # a Message gives None for a header that is not there
         asked = service.read(path, body)
         headers = self.server_state.admit(asked.texts)
-        self.server_state.refuse(asked.texts)
+        self.server_state.refuse(body, asked.texts)
         with self.server_state.lock:
             self.server_state.requests.append((self.path, body))
         return asked, headers

@@ -15,7 +15,7 @@ _TABLE = 1 << 20  # two places in it give 2^40 vectors
 class FakeEmbedder:
     fingerprint = "fake/1536"
     dimensions = 1536
-    limits = Limits(texts=512, tokens=None, tokens_per_text=8191)  # 512 vectors: 3 MiB
+    limits = Limits(texts=512, tokens=None, tokens_per_text=8191, at_once=4)  # 512 vectors: 3 MiB
 
     def embed(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], Usage]:
         digests = b"".join(blake2b(text.encode(), digest_size=8).digest() for text in texts)

@@ -99,6 +99,10 @@ def _ours(error: openai.APIError, provider: str, key: str, texts: Sequence[str])
         case openai.AuthenticationError() | openai.PermissionDeniedError():
             status = error.status_code
             return ConfigError(f"{provider} refuses the key (status {status}): check it, and its rights to the model")
+        case openai.NotFoundError(code="model_not_found"):
+            return ConfigError(f"{provider} does not know the model, or the key has no right to it: check it. {said}")
+        case openai.NotFoundError(code="DeploymentNotFound"):
+            return ConfigError(f"{provider} has no such deployment: check `embedding.deployment`. {said}")
         case openai.NotFoundError():
             return ConfigError(f"{provider} is not there (status 404): check base URL, model or deployment. {said}")
         case openai.RateLimitError(code="insufficient_quota"):

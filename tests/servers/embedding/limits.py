@@ -71,6 +71,13 @@ class Limits:
         bucket.refill(self._clock(), self.minute)
         bucket.size, bucket.level = size, min(bucket.level, size)
 
+    def used_after(self, share: float) -> tuple[int, float]:
+        """Tokens that were taken after this share of the time, and in how many seconds."""
+        begin, end = self.accepted[0][0], self.accepted[-1][0]
+        since = begin + share * (end - begin)
+        steady = [(at, tokens) for at, tokens in self.accepted if at >= since]
+        return sum(tokens for _, tokens in steady[1:]), steady[-1][0] - steady[0][0]
+
     def take(self, tokens: int) -> tuple[bool, dict[str, str]]:
         """Whether the request may pass, and the headers of its answer."""
         now = self._clock()

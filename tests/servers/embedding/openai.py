@@ -84,5 +84,5 @@ def read(body: dict[str, Any]) -> Asked:
 
 def error(refused: RefusedError) -> dict[str, Any]:
     kind = "requests" if refused.status == 429 else "invalid_request_error"
-    code = "rate_limit_exceeded" if refused.status == 429 else None
+    code = "rate_limit_exceeded" if refused.status == 429 else refused.code
     return {"error": {"message": str(refused), "type": kind, "code": code, "param": refused.param}}

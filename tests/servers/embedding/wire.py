@@ -15,10 +15,10 @@ Matrix = npt.NDArray[np.float32]
 class RefusedError(Exception):
     """The status of an answer, and what its body says."""
 
-    def __init__(self, status: int, message: str, *, param: str | None = None) -> None:
+    def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.param = param
+        self.param, self.code = param, code
 
 
 @dataclass(frozen=True, slots=True)
