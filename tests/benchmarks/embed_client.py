@@ -25,7 +25,7 @@ from vector_ingest.packer import Packer
 
 TEXTS, DIMENSIONS, TURNS = 600, 1536, 9
 MODEL = "text-embedding-3-small"
-WORDS = "the keeper writes down what was taken by whom and how much of it is left in the jar".split()
+WORDS = ["the", "keeper", "writes", "down", "what", "was", "taken", "by", "whom", "and", "how", "much", "is", "left"]
 
 
 def main() -> dict[str, Any]:

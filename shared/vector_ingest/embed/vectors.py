@@ -10,10 +10,12 @@ from vector_ingest.errors import ConfigError, DataError, TransientError
 
 Vectors = npt.NDArray[np.float32]
 
-# "maximum context length is 8192 tokens" (OpenAI, vLLM), "must have less than 512 tokens" (text-embeddings-inference),
-# "input length exceeds maximum context length" (Ollama), "too many tokens" (Cohere), "Too many input tokens" (Bedrock)
+# As said by OpenAI and vLLM: "maximum context length is 8192 tokens", text-embeddings-inference "must have less than
+# 512 tokens", Ollama "input length exceeds maximum context length", Cohere "too many tokens", Bedrock "Too many input
+# tokens", Voyage "does not fit into the model's context window", Cohere in Bedrock "expected maxLength: 2048".
 _TOO_LONG = re.compile(
-    r"context length|less than \d+ tokens|input length|too many (input )?tokens|too long", re.IGNORECASE
+    r"context (length|window)|maxLength|less than \d+ tokens|input length|too many (input )?tokens|too long",
+    re.IGNORECASE,
 )
 
 
