@@ -75,7 +75,7 @@ def _part(chunk: Chunk, text: str, start: int) -> Chunk:
 def _cut(text: str, share: float) -> int | None:
     """Where to cut, near this share of the text: before a word, else between two graphemes. None: it is but one."""
     aim = int(len(text) * share)
-    space = regex.search(r"(?r)\S(?=\s+[^\s\p{M}\u200d])", text, endpos=aim + 1)
+    space = regex.search(r"(?r)\S(?=\s+[^\s\p{M}\u200d])", text, endpos=aim + 2)
     if space and space.end() >= aim // 2 and text[space.end() :].strip():
         return int(space.end())
     ends = [match.end() for match in regex.finditer(r"\X", text, endpos=min(len(text), aim + 256))]

@@ -36,14 +36,16 @@ PROCESSING = ProcessingConfig(chunk_size=20, text_fields=["text"], metadata_fiel
 
 @dataclass(slots=True)
 class Model:
-    """Counts what it is asked for. A text with `poison` in it is refused."""
+    """Counts what it is asked for. A text with `poison` in it is refused; `answer` may wait or raise first."""
 
     texts: list[str] = field(default_factory=list)
+    answer: Callable[[], None] = lambda: None
     fingerprint: str = "m"
     dimensions: int = 2
     limits: Limits = field(default_factory=lambda: Limits(texts=100, tokens=None, tokens_per_text=None))
 
     def embed(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], Usage]:
+        self.answer()
         if any("poison" in text for text in texts):
             raise DataError("a text", "it is poison")
         self.texts += texts
