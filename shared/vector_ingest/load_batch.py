@@ -1,5 +1,6 @@
 """One batch of documents made durable: what the pool runs, and what workers elsewhere can run."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -7,7 +8,7 @@ from threading import Semaphore
 from typing import Protocol
 
 from vector_ingest.compose import Fields, compose, compose_with_vector, content_hash, tenant_of
-from vector_ingest.document import Chunk, Document, Stream, Target
+from vector_ingest.document import Chunk, Document, Known, Stream, Target
 from vector_ingest.embed.options import FromField
 from vector_ingest.identity import Identify, has_stable_ids
 from vector_ingest.messages import Record
@@ -89,7 +90,7 @@ def load_batch(steps: Steps, target: Target, documents: Sequence[Document]) -> C
         changed = [document for document in kept if not unchanged(document, known)]
         pieces: Pieces = [(document, _split(document, steps)) for document in changed]
         asked = steps.model.ask(wanted(pieces, known))
-    pieces, given = _until_they_fit(steps, pieces, asked.result())
+    pieces, given = _until_they_fit(steps, pieces, known, asked.result())
     embedded, refused = with_vectors(pieces, given.vectors, given.refused)
     with steps.at_work:
         if embedded:
@@ -111,29 +112,28 @@ def load_batch(steps: Steps, target: Target, documents: Sequence[Document]) -> C
     )
 
 
-def _until_they_fit(steps: Steps, pieces: Pieces, given: Given) -> tuple[Pieces, Given]:
+def _until_they_fit(steps: Steps, pieces: Pieces, known: Mapping[str, Known], given: Given) -> tuple[Pieces, Given]:
     """Chunks that the model found too long are cut or shortened, and asked for again, as long as that helps."""
     shortened: dict[bytes, str] = {}
     while long := frozenset(digest for digest, error in given.refused.items() if error.too_long):
         if steps.too_long == "refuse":
             break
-        before = {chunk.hash for _, chunks in pieces for chunk in chunks}
         if steps.too_long == "split":
-            pieces, again = split(pieces, long), None
+            pieces = split(pieces, long)
         else:
-            pieces, again = truncate(pieces, long, shortened)
-            shortened |= again
-        texts = {chunk.hash: chunk.text for _, chunks in pieces for chunk in chunks if chunk.hash not in before}
-        if not texts:  # one letter, and too long: nothing is left to cut
+            pieces, shorter = truncate(pieces, long, shortened)
+            shortened |= shorter
+        texts = wanted(pieces, known)
+        refused = {digest: error for digest, error in given.refused.items() if digest in texts}
+        given = dataclasses.replace(given, refused=refused)
+        missing = {
+            digest: shortened.get(digest, text)
+            for digest, text in texts.items()
+            if digest not in given.vectors and digest not in refused
+        }
+        if not missing:  # what is still refused is a single letter
             break
-        still = {digest: error for digest, error in given.refused.items() if digest not in long}
-        more = steps.model.ask(again or texts).result()
-        given = Given(
-            {**given.vectors, **more.vectors},
-            {**still, **more.refused},
-            given.embedded + more.embedded,
-            given.tokens + more.tokens,
-        )
+        given = given.plus(steps.model.ask(missing).result())
     return pieces, given
 
 

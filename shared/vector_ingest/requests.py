@@ -74,6 +74,14 @@ class Given:
     embedded: int = 0
     tokens: int = 0
 
+    def plus(self, more: "Given") -> "Given":
+        return Given(
+            {**self.vectors, **more.vectors},
+            {**self.refused, **more.refused},
+            self.embedded + more.embedded,
+            self.tokens + more.tokens,
+        )
+
 
 @dataclass(slots=True)
 class Tally:
