@@ -13,7 +13,7 @@ from vector_ingest.catalog import streams_of
 from vector_ingest.chunk import Splitter, splitter_from
 from vector_ingest.destination_config import DestinationConfig
 from vector_ingest.document import Stream, Target, Vector
-from vector_ingest.embed import Embedder, embedder_from
+from vector_ingest.embed import Embedder, Purpose, embedder_from
 from vector_ingest.embed.options import FromField, Metered
 from vector_ingest.errors import ConfigError
 from vector_ingest.fields import document_of
@@ -162,11 +162,11 @@ def find(
     with parts_from(connector, raw) as parts:
         if isinstance(parts.config.embedding, FromField):
             raise ConfigError("The vectors came with the records, so no model is set that could embed a question.")
-        return search(parts.store, scope, embed_one(parts.embedder, question), limit)
+        return search(parts.store, scope, embed_one(parts.embedder, question, "query"), limit)
 
 
-def embed_one(embedder: Embedder, text: str) -> Vector:
-    vectors, _ = embedder.embed([text])
+def embed_one(embedder: Embedder, text: str, purpose: Purpose = "document") -> Vector:
+    vectors, _ = embedder.embed([text], purpose)
     if vectors.shape != (1, embedder.dimensions) or not np.isfinite(vectors).all():
         raise ConfigError(
             f"The embedding model {embedder.fingerprint} was expected to give {embedder.dimensions} dimensions, but "

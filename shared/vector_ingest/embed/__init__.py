@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from vector_ingest.embed.options import (
     AzureOpenAI,
+    Bedrock,
     Cohere,
     EmbeddingConfig,
     Fake,
@@ -16,7 +17,11 @@ from vector_ingest.embed.options import (
     Local,
     OpenAI,
     OpenAICompatible,
+    Voyage,
 )
+
+# What a text is for. Some models make other vectors of a question than of the texts that answer it.
+Purpose = Literal["document", "query"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Embedder(Protocol):
     dimensions: int
     limits: Limits
 
-    def embed(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], Usage]:
+    def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[npt.NDArray[np.float32], Usage]:
         """Vectors of shape (len(texts), dimensions), in the order of the texts, all finite.
 
         ConfigError: wrong key, model or dimension. TransientError: throttled or unreachable past the retries.
@@ -92,10 +97,16 @@ def embedder_from(config: EmbeddingConfig) -> Embedder:
             from vector_ingest.embed.cohere import CohereEmbedder
 
             return CohereEmbedder(config)
-        case Local():
-            from vector_ingest.embed.local import LocalEmbedder
+        case Voyage():
+            from vector_ingest.embed.voyage import VoyageEmbedder
 
-            return LocalEmbedder()
+            return VoyageEmbedder(config)
+        case Bedrock():
+            from vector_ingest.embed.bedrock import BedrockEmbedder
+
+            return BedrockEmbedder(config)
+        case Local():
+            return _local_embedder(config)
         case FromField():
             from vector_ingest.embed.from_field import FromFieldEmbedder
 
@@ -104,3 +115,13 @@ def embedder_from(config: EmbeddingConfig) -> Embedder:
             from vector_ingest.embed.fake import FakeEmbedder
 
             return FakeEmbedder()
+
+
+def _local_embedder(config: Local) -> Embedder:
+    if config.model_path:
+        from vector_ingest.embed.onnx_folder import OnnxEmbedder
+
+        return OnnxEmbedder(config)
+    from vector_ingest.embed.local import LocalEmbedder
+
+    return LocalEmbedder(config)

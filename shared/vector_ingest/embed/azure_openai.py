@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from openai import AzureOpenAI as Client
 
-from vector_ingest.embed import Limits, Usage
+from vector_ingest.embed import Limits, Purpose, Usage
+from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.openai_api import TIMEOUT, embed
 from vector_ingest.embed.options import AzureOpenAI
 from vector_ingest.embed.vectors import Vectors
@@ -20,18 +21,20 @@ class AzureOpenAIEmbedder:
     def __init__(self, option: AzureOpenAI) -> None:
         self.dimensions = option.dimensions
         self.fingerprint = f"azure_openai/{option.api_base.rstrip('/')}/{option.deployment}/{self.dimensions}"
-        self._deployment = option.deployment
+        self._deployment, self._shorten = option.deployment, option.shorten
         self._client = Client(
-            api_key=option.openai_key.get_secret_value(),
+            api_key=key_of(option.openai_key, option.key_from),
             azure_endpoint=option.api_base,
             azure_deployment=option.deployment,
             api_version=option.api_version,
             max_retries=0,  # pace.py tries again
             timeout=TIMEOUT,
         )
+        self._client.organization = self._client.project = None  # else variables of the environment go along
 
-    def embed(self, texts: Sequence[str]) -> tuple[Vectors, Usage]:
-        return embed(self._client, self._deployment, texts, self.dimensions)
+    def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[Vectors, Usage]:  # noqa: ARG002
+        """Questions and documents alike: the models know no difference."""
+        return embed(self._client, self._deployment, texts, self.dimensions, shorten=self._shorten)
 
     def close(self) -> None:
         self._client.close()

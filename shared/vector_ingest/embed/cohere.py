@@ -1,56 +1,74 @@
-"""Cohere. https://docs.cohere.com/v1/reference/embed"""
+"""Cohere. Models of version 2.0 are asked by version 1 of the API, which they were made for, all others by version 2.
 
-import json
+https://docs.cohere.com/reference/embed
+https://docs.cohere.com/v1/reference/embed
+"""
+
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
-from vector_ingest.embed import Limits, Usage
-from vector_ingest.embed.openai_api import retry_after
+from vector_ingest.embed import Limits, Purpose, Usage
+from vector_ingest.embed.http_api import Service, client_of, post
+from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.options import Cohere
-from vector_ingest.embed.vectors import Vectors, checked, excerpt
-from vector_ingest.errors import ConfigError, DataError, TransientError
+from vector_ingest.embed.unit import unit_length
+from vector_ingest.embed.vectors import Vectors, checked
+from vector_ingest.errors import ConfigError
 from vector_ingest.tokens import unknown_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    dimensions: int
+    tokens: int = 512  # of a text
+    sizes: tuple[int, ...] = ()  # the dimensions that it can be asked for
+
 
 # https://docs.cohere.com/docs/cohere-embed
 MODELS = {
-    "embed-english-v2.0": 4096,
-    "embed-english-light-v2.0": 1024,
-    "embed-multilingual-v2.0": 768,
-    "embed-english-v3.0": 1024,
-    "embed-english-light-v3.0": 384,
-    "embed-multilingual-v3.0": 1024,
-    "embed-multilingual-light-v3.0": 384,
+    "embed-v4.0": Model(1536, 128_000, (256, 512, 1024, 1536)),
+    "embed-english-v3.0": Model(1024),
+    "embed-english-light-v3.0": Model(384),
+    "embed-multilingual-v3.0": Model(1024),
+    "embed-multilingual-light-v3.0": Model(384),
+    "embed-english-v2.0": Model(4096),
+    "embed-english-light-v2.0": Model(1024),
+    "embed-multilingual-v2.0": Model(768),
 }
-LIMITS = Limits(texts=96, tokens=None, tokens_per_text=512)
+TEXTS = 96  # of a request
+# https://docs.cohere.com/reference/errors has what a refusal says
+SETTINGS = re.compile(r"\bmodel\b.*\b(not found|not supported|removed)|input_type|output_dimension|embedding_types")
 
 
 class CohereEmbedder:
-    limits = LIMITS
-
     def __init__(self, option: Cohere) -> None:
-        if option.model_name not in MODELS:
-            known = ", ".join(MODELS)
-            raise ConfigError(f"Cohere's model {option.model_name} is not known here: set model_name to one of {known}")
-        self.dimensions = MODELS[option.model_name]
-        self.fingerprint = f"cohere/{option.model_name}/{self.dimensions}"
-        self._model = option.model_name
-        self._client = httpx.Client(
-            base_url=option.base_url or "https://api.cohere.com",
-            headers={"Authorization": f"Bearer {option.cohere_key.get_secret_value()}"},
-            timeout=60.0,
-        )
+        model = _model(option)
+        self.dimensions = option.dimensions or model.dimensions
+        self.limits = Limits(TEXTS, model.tokens if model.tokens > 512 else None, model.tokens)
+        self.fingerprint = f"cohere/{option.model_name}/{self.dimensions}{'/unit' if option.normalize else ''}"
+        self._model, self._normalize = option.model_name, option.normalize
+        self._asked_size = option.dimensions
+        key = key_of(option.cohere_key, option.key_from)
+        self._service = Service(f"Cohere (model {self._model})", key, "cohere_key", SETTINGS)
+        self._client = client_of(self._service, option.base_url or "https://api.cohere.com")
 
-    def embed(self, texts: Sequence[str]) -> tuple[Vectors, Usage]:
+    def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[Vectors, Usage]:
         if not texts:
             return checked([], [], self.dimensions, "Cohere"), Usage(tokens=0, requests=0)
-        provider = f"Cohere (model {self._model})"
-        answer = _post(self._client, self._body(texts), texts, provider)
-        vectors = checked(answer.get("embeddings", []), texts, self.dimensions, provider)
-        return vectors, Usage(
-            tokens=int(answer.get("meta", {}).get("billed_units", {}).get("input_tokens", 0)), requests=1
+        old = self._model.endswith("-v2.0")
+        body = self._old_body(texts) if old else self._body(texts, purpose)
+        answer = post(self._client, "/v1/embed" if old else "/v2/embed", body, texts, self._service)
+        found = answer.get("embeddings") or []
+        vectors = checked(
+            found.get("float") or [] if isinstance(found, Mapping) else found,
+            texts,
+            self.dimensions,
+            self._service.name,
         )
+        billed = answer.get("meta", {}).get("billed_units", {}).get("input_tokens", 0)
+        return (unit_length(vectors) if self._normalize else vectors), Usage(tokens=int(billed), requests=1)
 
     def close(self) -> None:
         self._client.close()
@@ -58,27 +76,29 @@ class CohereEmbedder:
     def count_tokens(self, text: str) -> int:
         return unknown_tokens(text)
 
-    def _body(self, texts: Sequence[str]) -> dict[str, Any]:
-        # END: a text above 512 tokens by Cohere's count, though not by ours, loses its last words, not the whole sync.
-        body = {"model": self._model, "texts": list(texts), "truncate": "END"}
-        return body if self._model.endswith("-v2.0") else {**body, "input_type": "search_document"}
+    def _old_body(self, texts: Sequence[str]) -> Mapping[str, Any]:
+        return {"model": self._model, "texts": list(texts), "truncate": "END"}
+
+    def _body(self, texts: Sequence[str], purpose: Purpose) -> Mapping[str, Any]:
+        return {
+            "model": self._model,
+            "texts": list(texts),
+            "input_type": f"search_{purpose}",
+            "embedding_types": ["float"],
+            # A text above the limit by Cohere's count, though not by ours, loses its last words, not the whole sync.
+            "truncate": "END",
+            **({"output_dimension": self._asked_size} if self._asked_size else {}),
+        }
 
 
-def _post(client: httpx.Client, body: Mapping[str, Any], texts: Sequence[str], provider: str) -> Mapping[str, Any]:
-    """The one call, and the one place where its errors become ours."""
-    try:
-        response = client.post("/v1/embed", json=body)
-        if response.is_success:
-            return dict(response.json())
-    except httpx.TransportError as error:
-        raise TransientError(f"{provider} can't be reached: {error}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise TransientError(f"{provider} sent an answer that can't be read") from error
-    status, said = response.status_code, response.text[:500]
-    if status in (401, 403):
-        raise ConfigError(f"{provider} refuses the key (status {status}): check `embedding.cohere_key`")
-    if status == 404:
-        raise ConfigError(f"{provider} is not there (status 404): check the base URL and the model. {said}")
-    if status in (400, 413, 422):
-        raise DataError(f"one of {len(texts)} texts; {excerpt(texts[0])} is first", f"{provider} refuses it: {said}")
-    raise TransientError(f"{provider} answers with status {status}: {said}", retry_after(response.headers))
+def _model(option: Cohere) -> Model:
+    model = MODELS.get(option.model_name)
+    if model is None:
+        known = ", ".join(MODELS)
+        raise ConfigError(f"Cohere's model {option.model_name} is not known here: set model_name to one of {known}")
+    if option.dimensions and option.dimensions not in model.sizes:
+        raise ConfigError(
+            f"Cohere's model {option.model_name} has {model.dimensions} dimensions and can't be asked for "
+            f"{option.dimensions}: leave `embedding.dimensions` out, or use embed-v4.0"
+        )
+    return model

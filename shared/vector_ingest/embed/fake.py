@@ -7,7 +7,7 @@ from hashlib import blake2b, shake_128
 import numpy as np
 import numpy.typing as npt
 
-from vector_ingest.embed import Limits, Usage
+from vector_ingest.embed import Limits, Purpose, Usage
 
 _TABLE = 1 << 20  # two places in it give 2^40 vectors
 
@@ -17,7 +17,8 @@ class FakeEmbedder:
     dimensions = 1536
     limits = Limits(texts=512, tokens=None, tokens_per_text=8191, at_once=4)  # 512 vectors: 3 MiB
 
-    def embed(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], Usage]:
+    def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[npt.NDArray[np.float32], Usage]:  # noqa: ARG002
+        """A question has the vector of a document with the same text."""
         digests = b"".join(blake2b(text.encode(), digest_size=8).digest() for text in texts)
         places = np.frombuffer(digests, "<u4").reshape(-1, 2) % _TABLE
         windows = _windows()

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vector_ingest.document import Vector
-from vector_ingest.embed import Limits, Usage
+from vector_ingest.embed import Limits, Purpose, Usage
 from vector_ingest.embed.options import FromField
 from vector_ingest.embed.vectors import Vectors
 from vector_ingest.errors import DataError
@@ -21,7 +21,7 @@ class FromFieldEmbedder:
         self.dimensions = option.dimensions
         self.fingerprint = f"from_field/{option.field_name}/{option.dimensions}"
 
-    def embed(self, texts: Sequence[str]) -> tuple[Vectors, Usage]:
+    def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[Vectors, Usage]:  # noqa: ARG002
         """Only for no text at all: every document has its vector already (`vector_of`)."""
         if texts:
             raise DataError(f"{len(texts)} texts", "they have no vector, and `from_field` computes none")

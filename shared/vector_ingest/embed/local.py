@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from vector_ingest.embed import Limits, Usage
+from vector_ingest.embed import Limits, Purpose, Usage
+from vector_ingest.embed.batches import Ids, in_batches, padded
+from vector_ingest.embed.options import Local
+from vector_ingest.embed.prefixes import Prefixes
+from vector_ingest.embed.vectors import Vectors, excerpt
 from vector_ingest.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -31,22 +35,27 @@ _loading = Lock()
 
 
 class LocalEmbedder:
-    fingerprint = "local/all-MiniLM-L6-v2"
     dimensions = DIMENSIONS
-    limits = Limits(texts=8 * BATCH, tokens=None, tokens_per_text=READS - 2)
 
-    def __init__(self) -> None:
+    def __init__(self, option: Local | None = None) -> None:
         """ConfigError: a package of the model is not installed. It is loaded at the first text."""
         model_folder()
+        option = option or Local()
+        self._prefixes = Prefixes(option.query_prefix or "", option.document_prefix or "")
+        self.fingerprint = f"local/all-MiniLM-L6-v2{self._prefixes.fingerprint}"
+        taken = self.count_tokens(self._prefixes.document) if self._prefixes.document else 0
+        self.limits = Limits(texts=8 * BATCH, tokens=None, tokens_per_text=READS - 2 - taken)
 
-    def embed(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], Usage]:
-        encoded = [encoding.ids for encoding in _tokenizer().encode_batch_fast(list(texts))]
-        vectors = np.empty((len(texts), DIMENSIONS), np.float32)
-        # Texts of like length together: all texts of a batch are padded to its longest.
-        by_length = sorted(range(len(texts)), key=lambda index: len(encoded[index]))
-        for start in range(0, len(texts), BATCH):
-            batch = by_length[start : start + BATCH]
-            vectors[batch] = _run([self._read(texts[index], encoded[index]) for index in batch])
+    def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[Vectors, Usage]:
+        asked = self._prefixes.put(texts, purpose)
+        encoded = [encoding.ids for encoding in _tokenizer().encode_batch_fast(asked)]
+        for text, ids in zip(texts, encoded, strict=True):
+            if len(ids) > READS:
+                raise DataError(
+                    excerpt(text),
+                    f"it has {len(ids) - 2} tokens, of which the model reads {READS - 2}: cut it into smaller chunks",
+                )
+        vectors = in_batches(encoded, _run, BATCH, DIMENSIONS)
         return vectors, Usage(tokens=sum(map(len, encoded)), requests=1 if texts else 0)
 
     def count_tokens(self, text: str) -> int:
@@ -55,22 +64,9 @@ class LocalEmbedder:
         (encoding,) = _tokenizer().encode_batch_fast([text], add_special_tokens=False)
         return max(len(encoding), len(text) // 16)
 
-    def _read(self, text: str, ids: list[int]) -> list[int]:
-        if len(ids) > READS:
-            raise DataError(
-                f"the text that begins with {text[:40]!r}",
-                f"it has {len(ids) - 2} tokens, of which the model reads {READS - 2}: cut it into smaller chunks",
-            )
-        return ids
 
-
-def _run(batch: Sequence[Sequence[int]]) -> npt.NDArray[np.float32]:
-    width = max(map(len, batch))
-    ids = np.zeros((len(batch), width), np.int32)
-    mask = np.zeros_like(ids)
-    for row, tokens in enumerate(batch):
-        ids[row, : len(tokens)] = tokens
-        mask[row, : len(tokens)] = 1
+def _run(batch: Sequence[Ids]) -> Vectors:
+    ids, mask = (array.astype(np.int32) for array in padded(batch))
     (vectors,) = _session().run(None, {"ids": ids, "types": np.zeros_like(ids), "mask": mask})
     return np.asarray(vectors, np.float32)
 

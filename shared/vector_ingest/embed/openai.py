@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from openai import OpenAI as Client
 
-from vector_ingest.embed import Limits, Usage
+from vector_ingest.embed import Limits, Purpose, Usage
+from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.openai_api import TIMEOUT, embed
 from vector_ingest.embed.options import OpenAI
 from vector_ingest.embed.vectors import Vectors
@@ -26,13 +27,16 @@ class OpenAIEmbedder:
         self._model = option.model_name
         self._shorten = option.dimensions is not None
         self._client = Client(
-            api_key=option.openai_key.get_secret_value(),
+            api_key=key_of(option.openai_key, option.key_from),
             base_url=option.base_url or "https://api.openai.com/v1",  # said, so that no environment variable decides
             max_retries=0,  # pace.py tries again
             timeout=TIMEOUT,
         )
+        # Set here, where None means none: as arguments, variables of the environment would stand in for them.
+        self._client.organization, self._client.project = option.organization, option.project
 
-    def embed(self, texts: Sequence[str]) -> tuple[Vectors, Usage]:
+    def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[Vectors, Usage]:  # noqa: ARG002
+        """Questions and documents alike: the models know no difference."""
         return embed(self._client, self._model, texts, self.dimensions, shorten=self._shorten)
 
     def close(self) -> None:

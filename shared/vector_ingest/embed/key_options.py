@@ -1,0 +1,82 @@
+"""The form's part on keys and on signing in to AWS: where a provider's key comes from, if it is not in the form."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from vector_ingest.credentials import DefaultCredentials, IamRole, IamUser
+
+# No anonymous access: neither service answers an unsigned request.
+SignIn = Annotated[IamUser | IamRole | DefaultCredentials, Field(discriminator="auth_type")]
+NO_KEY = SecretStr("")
+
+
+class FromEnvironment(BaseModel):
+    model_config = ConfigDict(
+        title="Environment variable",
+        json_schema_extra={"description": "Of the machine that runs the connector. Not in Airbyte Cloud."},
+    )
+    source: Literal["environment"] = "environment"
+    variable: str = Field(
+        min_length=1,
+        title="Variable",
+        description="The name of the variable that holds the key.",
+        examples=["OPENAI_API_KEY"],
+        json_schema_extra={"order": 1},
+    )
+
+
+class FromSecretsManager(BaseModel):
+    model_config = ConfigDict(
+        title="AWS Secrets Manager",
+        json_schema_extra={
+            "description": "The key is read when the connector starts; the right secretsmanager:GetSecretValue is "
+            "needed. Not in Airbyte Cloud."
+        },
+    )
+    source: Literal["aws_secrets_manager"] = "aws_secrets_manager"
+    name: str = Field(
+        min_length=1,
+        title="Name or ARN",
+        description="Of the secret that holds the key.",
+        examples=["vectors/openai", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:vectors/openai-AbCdEf"],
+        json_schema_extra={"order": 1},
+    )
+    field: str | None = Field(
+        default=None,
+        title="Field",
+        description="Where the secret is a JSON object: the field that holds the key.",
+        examples=["api_key"],
+        json_schema_extra={"order": 2},
+    )
+    credentials: SignIn = Field(
+        default=DefaultCredentials(),
+        title="Authentication",
+        description="How the connector signs in to AWS.",
+        json_schema_extra={"order": 3},
+    )
+    region_name: str | None = Field(
+        default=None,
+        title="AWS Region",
+        description="The region of the secret. If absent, the machine's own is used.",
+        examples=["eu-central-1"],
+        json_schema_extra={"order": 4},
+    )
+    endpoint: str | None = Field(
+        default=None,
+        title="Endpoint",
+        description="Only for a private endpoint, as a URL.",
+        examples=["https://vpce-0123.secretsmanager.eu-central-1.vpce.amazonaws.com"],
+        json_schema_extra={"order": 5},
+    )
+
+
+KeySource = Annotated[FromEnvironment | FromSecretsManager, Field(discriminator="source")]
+
+
+def require_key(key: SecretStr, source: KeySource | None, name: str) -> None:
+    """ValueError: there is none, or there are two."""
+    if not key.get_secret_value() and source is None:
+        raise ValueError(f"`{name}` is missing: add it, or say in `key_from` where it is")
+    if key.get_secret_value() and source is not None:
+        raise ValueError(f"both `{name}` and `key_from` are given: keep one of them")
