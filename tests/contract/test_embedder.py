@@ -16,7 +16,10 @@ from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.packer import Packer
 from vector_ingest.spec import parse_config
 
-OVER_HTTP = ["openai", "azure_openai", "openai_compatible", "cohere"]
+OVER_HTTP = ["openai", "azure_openai", "openai_compatible", "cohere", "voyage", "bedrock"]
+# botocore's errors go through one place for all services of AWS, which has words of its own.
+WRONG_KEY = {"bedrock": "Check the access key ID"}
+UNREACHABLE = {"bedrock": "Could not connect to the endpoint"}
 COMPUTED = [*OVER_HTTP, "local", "fake"]
 ALL = [*COMPUTED, "from_field"]
 
@@ -42,6 +45,14 @@ class Service:
             },
             "openai_compatible": {"api_key": key, "base_url": f"{url}/v1", "dimensions": DIMENSIONS},
             "cohere": {"cohere_key": key, "base_url": url},
+            "voyage": {"voyage_key": key, "base_url": f"{url}/voyage/v1"},
+            "bedrock": {
+                "credentials": {"auth_type": "iam_user", "aws_access_key_id": key, "aws_secret_access_key": "s"},
+                "region_name": "eu-central-1",
+                "endpoint": url,
+                "model_name": "cohere.embed-multilingual-v3",
+                "normalize": False,
+            },
             "from_field": {"field_name": "vector", "dimensions": DIMENSIONS},
         }
         embedding = {"mode": mode, **options.get(mode, {}), **more}
@@ -95,7 +106,9 @@ def test_vectors_are_float32_in_the_order_of_the_texts(service: Service, mode: s
 def test_vectors_arrive_as_the_service_made_them(service: Service, mode: str) -> None:
     texts = ["one", "two", "zwei Wörter", "三 🙂"]
     assert np.array_equal(service.embedder(mode).embed(texts)[0], vectors_of(texts))
-    assert service.embedder(mode).embed(texts)[1] == Usage(tokens=6, requests=1)
+    usage = service.embedder(mode).embed(texts)[1]
+    assert usage.requests == 1
+    assert usage.tokens == (6 if mode != "bedrock" else sum(map(service.embedder(mode).count_tokens, texts)))
 
 
 @pytest.mark.parametrize("mode", COMPUTED)
@@ -133,7 +146,7 @@ def test_another_model_or_size_has_another_fingerprint(service: Service, mode: s
 @pytest.mark.parametrize("mode", OVER_HTTP)
 def test_a_wrong_key_is_the_users_to_mend_and_is_not_repeated(service: Service, mode: str) -> None:
     wrong = "sk-wrong-0815-secret"
-    with pytest.raises(ConfigError, match="refuses the key") as caught:
+    with pytest.raises(ConfigError, match=WRONG_KEY.get(mode, "refuses the key")) as caught:
         service.embedder(mode, key=wrong).embed(["a"])
     assert wrong not in str(caught.value)
     assert "secret" not in repr(caught.value.__cause__)
@@ -184,7 +197,7 @@ def test_an_unreachable_service_may_come_back(mode: str) -> None:
     gone.server.start()
     gone.server.stop()
     embedder = gone.embedder(mode)
-    with pytest.raises(TransientError, match="can't be reached"):
+    with pytest.raises(TransientError, match=UNREACHABLE.get(mode, "can't be reached")):
         embedder.embed(["a"])
     close(embedder)
 
@@ -202,7 +215,8 @@ def test_faults_on_the_way_lose_nothing(service: Service, mode: str) -> None:
     with Packer(service.embedder(mode)) as packer:
         vectors = packer.ask({text.encode(): text for text in texts}).result().vectors
     assert np.array_equal([vectors[text.encode()] for text in texts], vectors_of(texts))
-    assert packer.tally.tokens == 400
+    expected = 400 if mode != "bedrock" else sum(map(service.embedder(mode).count_tokens, texts))
+    assert packer.tally.tokens == expected
     assert not service.server.faults
 
 
@@ -221,7 +235,8 @@ def test_a_parameter_that_the_model_refuses_is_no_fault_of_the_text(service: Ser
 
 
 @pytest.mark.parametrize(
-    ("mode", "most"), [("openai", 2048), ("azure_openai", 2048), ("openai_compatible", 32), ("cohere", 96)]
+    ("mode", "most"),
+    [("openai", 2048), ("azure_openai", 2048), ("openai_compatible", 32), ("cohere", 96), ("bedrock", 96)],
 )
 def test_requests_hold_as_many_texts_as_the_service_takes(service: Service, mode: str, most: int) -> None:
     with Packer(service.embedder(mode)) as packer:

@@ -14,17 +14,31 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 
-from tests.servers.embedding.cohere import Cohere
+from tests.servers.embedding.bedrock import Bedrock
+from tests.servers.embedding.cohere import Cohere, CohereV2
+from tests.servers.embedding.compatible import LmStudio, Ollama, TextEmbeddingsInference, Vllm
 from tests.servers.embedding.faults import Fault, broken_body, broken_vectors
 from tests.servers.embedding.limits import Limits
 from tests.servers.embedding.openai import DEPLOYMENT, AzureOpenAI, OpenAI
+from tests.servers.embedding.voyage import Voyage
 from tests.servers.embedding.wire import KEY, Asked, Matrix, RefusedError, Service, count_words
 from vector_ingest.embed.fake import FakeEmbedder
 
 __all__ = ["DEPLOYMENT", "DIMENSIONS", "KEY", "EmbeddingServer", "Fault", "Limits", "vectors_of"]
 
 DIMENSIONS = 1024  # Cohere's default model has no other
-SERVICES: Sequence[Service] = (OpenAI(), AzureOpenAI(), Cohere())
+SERVICES: Sequence[Service] = (
+    OpenAI(),
+    AzureOpenAI(),
+    Cohere(),
+    CohereV2(),
+    Voyage(),
+    Bedrock(),
+    Ollama(),
+    Vllm(),
+    TextEmbeddingsInference(),
+    LmStudio(),
+)
 SLOW = 0.3  # seconds of an answer that is slow
 
 
@@ -54,10 +68,12 @@ class EmbeddingServer:
         self.limits = limits
         self.poison, self.tokens_per_text, self.latency = poison, tokens_per_text, latency
         self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.headers: list[dict[str, str]] = []  # of the same
         self.connections = 0
         self.in_flight = self.most_in_flight = 0
         self.lock = Lock()
         self._fault, self._count, self._models = fault, count, models
+        self.sockets: set[socket.socket] = set()
         self._asked = 0
         owner = self
 
@@ -77,6 +93,9 @@ class EmbeddingServer:
 
     def stop(self) -> None:
         self._server.shutdown()
+        with self.lock:
+            for left in self.sockets:  # botocore closes its own only when they are collected as garbage
+                left.shutdown(socket.SHUT_RDWR)
         self._server.server_close()
         self._thread.join()
 
@@ -139,6 +158,12 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         with self.server_state.lock:
             self.server_state.connections += 1
+            self.server_state.sockets.add(self.connection)
+
+    def finish(self) -> None:
+        with self.server_state.lock:
+            self.server_state.sockets.discard(self.connection)
+        super().finish()
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -178,6 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server_state.refuse(body, asked.texts)
         with self.server_state.lock:
             self.server_state.requests.append((self.path, body))
+            self.server_state.headers.append(dict(self.headers))
         return asked, headers
 
     def _reset(self) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import re
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
@@ -28,7 +30,12 @@ class Service:
 
 def client_of(service: Service, base_url: str) -> httpx.Client:
     headers = {"Authorization": f"Bearer {service.key}"}
-    return httpx.Client(base_url=base_url, headers=headers, timeout=TIMEOUT)
+    return httpx.Client(base_url=base_url, headers=headers, timeout=TIMEOUT, verify=_trusted())
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    return httpx.create_ssl_context()  # takes longer than a request
 
 
 def post(
@@ -69,4 +76,6 @@ def _refusal(response: httpx.Response, texts: Sequence[str], service: Service) -
     if status in (400, 413, 422):
         where = excerpt(texts[0]) if len(texts) == 1 else f"one of {len(texts)} texts; {excerpt(texts[0])} is first"
         return DataError(where, f"{name} refuses it: {said}", too_long=is_too_long(said))
-    return TransientError(f"{name} answers with status {status}: {said}", retry_after(response.headers), throttled=status == 429)
+    return TransientError(
+        f"{name} answers with status {status}: {said}", retry_after(response.headers), throttled=status == 429
+    )

@@ -1,13 +1,9 @@
-"""The form's part on keys and on signing in to AWS: where a provider's key comes from, if it is not in the form."""
+"""The form's part on keys: where a provider's key is, if it is not in the form."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from vector_ingest.credentials import DefaultCredentials, IamRole, IamUser
-
-# No anonymous access: neither service answers an unsigned request.
-SignIn = Annotated[IamUser | IamRole | DefaultCredentials, Field(discriminator="auth_type")]
 NO_KEY = SecretStr("")
 
 
@@ -30,8 +26,8 @@ class FromSecretsManager(BaseModel):
     model_config = ConfigDict(
         title="AWS Secrets Manager",
         json_schema_extra={
-            "description": "The key is read when the connector starts; the right secretsmanager:GetSecretValue is "
-            "needed. Not in Airbyte Cloud."
+            "description": "Read when the connector starts, with the credentials of the machine that runs it: they "
+            "need the right secretsmanager:GetSecretValue. Not in Airbyte Cloud."
         },
     )
     source: Literal["aws_secrets_manager"] = "aws_secrets_manager"
@@ -49,25 +45,19 @@ class FromSecretsManager(BaseModel):
         examples=["api_key"],
         json_schema_extra={"order": 2},
     )
-    credentials: SignIn = Field(
-        default=DefaultCredentials(),
-        title="Authentication",
-        description="How the connector signs in to AWS.",
-        json_schema_extra={"order": 3},
-    )
     region_name: str | None = Field(
         default=None,
         title="AWS Region",
         description="The region of the secret. If absent, the machine's own is used.",
         examples=["eu-central-1"],
-        json_schema_extra={"order": 4},
+        json_schema_extra={"order": 3},
     )
     endpoint: str | None = Field(
         default=None,
         title="Endpoint",
         description="Only for a private endpoint, as a URL.",
         examples=["https://vpce-0123.secretsmanager.eu-central-1.vpce.amazonaws.com"],
-        json_schema_extra={"order": 5},
+        json_schema_extra={"order": 4},
     )
 
 

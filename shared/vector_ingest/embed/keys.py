@@ -9,6 +9,7 @@ from botocore.config import Config
 from pydantic import SecretStr
 
 from vector_ingest.aws import aws_errors, service_client, session
+from vector_ingest.credentials import DefaultCredentials
 from vector_ingest.embed.key_options import FromEnvironment, FromSecretsManager, KeySource
 from vector_ingest.errors import ConfigError
 from vector_ingest.sign_in import in_cloud
@@ -63,7 +64,7 @@ def _from_secret(source: FromSecretsManager) -> str:
 
 
 def _secret(source: FromSecretsManager, what: str) -> object:
-    signed_in = session(source.credentials, source.region_name)
+    signed_in = session(DefaultCredentials(), source.region_name)
     client = service_client(signed_in, "secretsmanager", source.region_name, source.endpoint, PATIENCE)
     with aws_errors(f"read {what}"), closing(client):
         try:

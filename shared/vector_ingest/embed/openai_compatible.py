@@ -8,6 +8,7 @@ LM Studio           https://lmstudio.ai/docs/developer/openai-compat/embeddings
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from openai import OpenAI as Client
 
@@ -63,7 +64,7 @@ class OpenAICompatibleEmbedder:
                 ) from error
             raise
         if not usage.tokens:  # LM Studio says 0, others leave it out
-            usage = Usage(sum(map(self.count_tokens, asked)), usage.requests)
+            usage = replace(usage, tokens=sum(map(self.count_tokens, asked)))
         return (unit_length(vectors) if self._normalize else vectors), usage
 
     def close(self) -> None:

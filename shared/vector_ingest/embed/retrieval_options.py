@@ -1,11 +1,15 @@
 """The forms of the services whose models tell questions from documents."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from vector_ingest.credentials import DefaultCredentials, IamRole, IamUser
 from vector_ingest.embed.form import Metered, about, key_from_field, normalize_field, order
-from vector_ingest.embed.key_options import NO_KEY, KeySource, SignIn, require_key
+from vector_ingest.embed.key_options import NO_KEY, KeySource, require_key
+
+# No anonymous access: Bedrock answers no unsigned request.
+SignIn = Annotated[IamUser | IamRole | DefaultCredentials, Field(discriminator="auth_type")]
 
 
 class Cohere(Metered):

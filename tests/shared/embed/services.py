@@ -1,0 +1,25 @@
+"""An embedder as a configuration makes it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import BaseModel
+
+from vector_ingest.embed import Embedder, embedder_from
+from vector_ingest.embed.options import EmbeddingConfig
+from vector_ingest.spec import parse_config
+
+
+class Config(BaseModel):
+    embedding: EmbeddingConfig
+
+
+@contextmanager
+def embedder(mode: str, **more: Any) -> Iterator[Embedder]:
+    """Closed at the end: those over HTTP hold connections."""
+    made = embedder_from(parse_config(Config, {"embedding": {"mode": mode, **more}}).embedding)
+    try:
+        yield made
+    finally:
+        getattr(made, "close", lambda: None)()
