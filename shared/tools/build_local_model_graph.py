@@ -1,4 +1,8 @@
-"""Write shared/vector_ingest/embed/all_minilm_l6_v2.onnx: the graph of the local model, without its weights.
+"""Write the graph of the local model, without its weights, in two forms.
+
+    shared/vector_ingest/embed/all_minilm_l6_v2.onnx    pools and normalises: what the connector runs
+    tests/files/all_minilm_l6_v2_tokens.onnx            as exporters write models: the vectors of the tokens, and the
+                                                        weights in a file beside it, in the order of their names
 
     uv run --no-project --with 'onnx==1.23.2' shared/tools/build_local_model_graph.py
 
@@ -13,6 +17,7 @@ import onnx
 from onnx import TensorProto, helper
 
 OUTPUT = Path(__file__).parents[1] / "vector_ingest" / "embed" / "all_minilm_l6_v2.onnx"
+EXPORTED = Path(__file__).parents[2] / "tests" / "files" / "all_minilm_l6_v2_tokens.onnx"
 # config.json of the model
 HIDDEN, INTERMEDIATE, LAYERS, HEADS, VOCABULARY, POSITIONS, EPSILON = 384, 1536, 6, 12, 30522, 512, 1e-12
 
@@ -88,6 +93,36 @@ def pooled(hidden: str) -> str:
     return node("LpNormalization", [mean], "vectors", axis=1, p=2)
 
 
+def exported() -> None:
+    """Inputs of 64 bits, named as transformers names them; `model.onnx_data` holds the weights."""
+    nodes.clear()
+    weights.clear()
+    names = {"input_ids": "ids", "attention_mask": "mask", "token_type_ids": "types"}
+    for given, name in names.items():
+        node("Cast", [given], name, to=TensorProto.INT32)
+    hidden = embeddings()
+    for number in range(LAYERS):
+        hidden = layer(number, hidden)
+    node("Identity", [hidden], "last_hidden_state")
+    offset = 0
+    for tensor in sorted(weights, key=lambda tensor: tensor.name):
+        length = 4
+        for size in tensor.dims:
+            length *= size
+        del tensor.external_data[:]
+        for key, value in (("location", "model.onnx_data"), ("offset", offset), ("length", length)):
+            tensor.external_data.add(key=key, value=str(value))
+        offset += length
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["texts", "tokens"]) for name in names]
+    outputs = [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["texts", "tokens", HIDDEN])]
+    write(EXPORTED, helper.make_graph(nodes, "all-MiniLM-L6-v2", inputs, outputs, weights))
+
+
+def write(path: Path, graph: onnx.GraphProto) -> None:
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString(deterministic=True))
+
+
 def main() -> None:
     hidden = embeddings()
     for number in range(LAYERS):
@@ -101,10 +136,8 @@ def main() -> None:
     ]
     outputs = [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["texts", HIDDEN])]
     graph = helper.make_graph(nodes, "all-MiniLM-L6-v2", inputs, outputs, [*weights, *axes])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
-    OUTPUT.write_bytes(
-        helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString(deterministic=True)
-    )
+    write(OUTPUT, graph)
+    exported()
 
 
 if __name__ == "__main__":

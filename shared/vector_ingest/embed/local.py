@@ -98,7 +98,7 @@ def _load_session() -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count() or 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the database works on this machine too
-    given = dict(_as_the_graph_wants(weights()))
+    given = dict(graph_weights())
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in given.values()]
     options.add_external_initializers(list(given), values)
     return onnxruntime.InferenceSession(str(GRAPH), options, providers=["CPUExecutionProvider"])
@@ -132,10 +132,9 @@ def weights() -> Mapping[str, npt.NDArray[np.float32]]:
     }
 
 
-def _as_the_graph_wants(
-    tensors: Mapping[str, npt.NDArray[np.float32]],
-) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-    """Linear weights turned to (in, out); query, key and value of a layer side by side."""
+def graph_weights() -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+    """As the graph wants them: linear weights turned to (in, out); query, key and value of a layer side by side."""
+    tensors = weights()
     for name, tensor in tensors.items():
         if name.endswith("dense.weight"):
             yield name, np.ascontiguousarray(tensor.T)

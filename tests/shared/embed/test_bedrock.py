@@ -96,7 +96,10 @@ def test_a_model_that_is_not_enabled_is_told_from_a_missing_right(server: Embedd
 def test_a_model_that_needs_a_profile_says_so(server: EmbeddingServer) -> None:
     with asked(server, "cohere.embed-v4:0") as cohere, pytest.raises(ConfigError, match="ID of an inference profile"):
         cohere.embed(["a"])
-    with asked(server, "cohere.embed-v4:9") as cohere, pytest.raises(ConfigError, match=r"Check `embedding\.model_name`"):
+    with (
+        asked(server, "cohere.embed-v4:9") as cohere,
+        pytest.raises(ConfigError, match=r"Check `embedding\.model_name`"),
+    ):
         cohere.embed(["a"])
 
 
