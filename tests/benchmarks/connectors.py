@@ -45,8 +45,11 @@ def peer() -> Path:
     return installed(PEER, OVERRIDES) / "source-s3"
 
 
-def installed(requirement: str, overrides: str = "") -> Path:
-    """The `bin` of an environment that has it, in the user's cache. It is an error if it can't be had."""
+def installed(requirement: str, overrides: str = "", with_pip: str = "") -> Path:
+    """The `bin` of an environment that has it, in the user's cache. It is an error if it can't be had.
+
+    `with_pip`: what it asks for that pip is to install first, because its settings may name a place that has less.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     folder = cache / "connector-peers" / requirement.replace("==", "-")
     environment, done = folder / "environment", folder / "installed"
@@ -59,6 +62,7 @@ def installed(requirement: str, overrides: str = "") -> Path:
         python = str(environment / "bin" / "python")
         commands = [
             [sys.executable, "-m", "venv", "--clear", str(environment)],
+            *([[python, "-m", "pip", "install", "-q", with_pip]] if with_pip else []),
             [str(uv), "pip", "install", "-q", "--python", python, "--overrides", str(replaced), requirement],
         ]
         for command in commands:

@@ -44,7 +44,7 @@ class LocalEmbedder:
         self._prefixes = Prefixes(option.query_prefix or "", option.document_prefix or "")
         self.fingerprint = f"local/all-MiniLM-L6-v2{self._prefixes.fingerprint}"
         taken = self.count_tokens(self._prefixes.document) if self._prefixes.document else 0
-        self.limits = Limits(texts=8 * BATCH, tokens=None, tokens_per_text=READS - 2 - taken)
+        self.limits = Limits(texts=8 * BATCH, tokens=None, tokens_per_text=READS - 2 - taken, at_once=2)
 
     def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[Vectors, Usage]:
         asked = self._prefixes.put(texts, purpose)

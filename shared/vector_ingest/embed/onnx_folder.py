@@ -34,7 +34,7 @@ class OnnxEmbedder:
         self._batch = GPU_BATCH if self._model.on_gpu else BATCH
         marks = self._tokenizer.num_special_tokens_to_add(is_pair=False)
         reads = settings.reads - marks - self.count_tokens(self._prefixes.document)
-        self.limits = Limits(texts=8 * self._batch, tokens=None, tokens_per_text=reads)
+        self.limits = Limits(texts=8 * self._batch, tokens=None, tokens_per_text=reads, at_once=2)
         self.fingerprint = f"local/{settings.digest}/{self.dimensions}{self._prefixes.fingerprint}"
 
     def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[Vectors, Usage]:

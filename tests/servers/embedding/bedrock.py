@@ -60,8 +60,8 @@ class Bedrock:
             )
         if model == "cohere.embed-v4:0":
             raise _invalid(
-                f"Invocation of model ID {model} with on-demand throughput isn't supported. Retry your request with the "
-                "ID or ARN of an inference profile that contains this model."
+                f"Invocation of model ID {model} with on-demand throughput isn't supported. Retry your request with "
+                "the ID or ARN of an inference profile that contains this model."
             )
         if model == TITAN:
             return _titan(body)
