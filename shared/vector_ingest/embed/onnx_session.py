@@ -1,6 +1,7 @@
 """A graph loaded into onnxruntime, on the GPU where there is one for it."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,12 @@ class Model:
         self.on_gpu = GPU in self._session.get_providers()
         self.dimensions: int = self._outcome([[settings.padding]])[0].shape[-1]
 
-    def vectors(self, batch: list[Ids]) -> Vectors:
+    def vectors(self, batch: Sequence[Ids]) -> Vectors:
         found, mask = self._outcome(batch)
         pooled = POOLINGS[self._settings.pooling](found, mask) if found.ndim == 3 else found
         return unit_length(pooled) if self._settings.normalize else pooled
 
-    def _outcome(self, batch: list[Ids]) -> tuple[Any, Any]:
+    def _outcome(self, batch: Sequence[Ids]) -> tuple[Any, Any]:
         ids, mask = padded(batch, self._settings.padding)
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         feed = {

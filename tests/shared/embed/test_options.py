@@ -53,6 +53,7 @@ def test_keys_are_secrets_in_the_form_and_everywhere_else() -> None:
         ("azure_openai", "openai_key"),
         ("openai_compatible", "api_key"),
         ("cohere", "cohere_key"),
+        ("voyage", "voyage_key"),
     }
     config = parse_config(
         Config, {"embedding": {"mode": "cohere", "cohere_key": "hush"}, "processing": {"chunk_size": 1}}
