@@ -13,7 +13,7 @@ import pytest
 
 from tests.servers.embedding import limits as service_limits
 from tests.servers.embedding_server import KEY, EmbeddingServer, Fault, vectors_of
-from vector_ingest.embed import Limits, Usage
+from vector_ingest.embed import Limits, Purpose, Usage
 from vector_ingest.embed.openai import OpenAIEmbedder
 from vector_ingest.embed.options import OpenAI
 from vector_ingest.embed.vectors import Vectors
@@ -44,8 +44,8 @@ class Weighed:
     fingerprint: str = "weighed"
     dimensions: int = 8
 
-    def embed(self, texts: Sequence[str]) -> tuple[Vectors, Usage]:
-        return self.inner.embed(texts)
+    def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[Vectors, Usage]:
+        return self.inner.embed(texts, purpose)
 
     def count_tokens(self, text: str) -> int:  # noqa: ARG002
         return self.tokens

@@ -17,7 +17,7 @@ import pytest
 from tests.contract.memory_store import MemoryStore, Table
 from vector_ingest.chunk import splitter_from
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target
-from vector_ingest.embed import Limits, Usage
+from vector_ingest.embed import Limits, Purpose, Usage
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.fields import document_of
 from vector_ingest.lines import Lines, read_lines
@@ -44,7 +44,11 @@ class Model:
     dimensions: int = 2
     limits: Limits = field(default_factory=lambda: Limits(texts=100, tokens=None, tokens_per_text=None))
 
-    def embed(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], Usage]:
+    def embed(
+        self,
+        texts: Sequence[str],
+        purpose: Purpose = "document",  # noqa: ARG002
+    ) -> tuple[npt.NDArray[np.float32], Usage]:
         self.answer()
         if any("poison" in text for text in texts):
             raise DataError("a text", "it is poison")

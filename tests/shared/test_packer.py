@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vector_ingest.embed import Limits, Usage
+from vector_ingest.embed import Limits, Purpose, Usage
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.packer import Packer
 from vector_ingest.rate import Rate
@@ -35,7 +35,11 @@ class Recorder:
         self._answer = answer
         self._lock = Lock()
 
-    def embed(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float32], Usage]:
+    def embed(
+        self,
+        texts: Sequence[str],
+        purpose: Purpose = "document",  # noqa: ARG002
+    ) -> tuple[npt.NDArray[np.float32], Usage]:
         with self._lock:
             self.calls.append(texts)
             call = len(self.calls)
