@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -94,16 +94,16 @@ class Parts(Generic[Config]):
 
 @contextmanager
 def parts_from(connector: Connector[Config], raw: Mapping[str, Any]) -> Iterator[Parts[Config]]:
-    """The parts, and the store closed at the end. ConfigError: the configuration is not valid."""
+    """The parts, closed at the end. ConfigError: the configuration is not valid."""
     config = parse_config(connector.config, raw)
     embedder = embedder_from(config.embedding)
-    splitter = splitter_from(config.processing, embedder.count_tokens, embedder.limits.tokens_per_text)
-    fingerprint = f"{embedder.fingerprint} {splitter.fingerprint}"
-    store = connector.store_from(config, embedder.dimensions, fingerprint)
-    try:
+    with ExitStack() as opened:
+        opened.callback(getattr(embedder, "close", lambda: None))  # those over HTTP hold connections
+        splitter = splitter_from(config.processing, embedder.count_tokens, embedder.limits.tokens_per_text)
+        fingerprint = f"{embedder.fingerprint} {splitter.fingerprint}"
+        store = connector.store_from(config, embedder.dimensions, fingerprint)
+        opened.callback(store.close)
         yield Parts(config, embedder, splitter, store)
-    finally:
-        store.close()
 
 
 def check(connector: Connector[Config], raw: Mapping[str, Any]) -> None:

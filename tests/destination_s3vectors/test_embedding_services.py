@@ -52,7 +52,8 @@ def test_nothing_is_stored_where_the_model_has_other_dimensions(
     wrong = config(vector_bucket.indexing(), embedding={**compatible, "dimensions": 384})
     with pytest.raises(ConfigError, match="1024 dimensions, expected 384"):
         write(wrong)
-    assert find(CONNECTOR, {**wrong, "embedding": {"mode": "fake"}}, Scope("docs"), "rye", 3) == []
+    shortened = {**compatible, "dimensions": 384, "shorten": True}
+    assert find(CONNECTOR, {**wrong, "embedding": shortened}, Scope("docs"), "rye", 3) == []
 
 
 def test_a_key_of_the_environment_is_in_nothing_that_is_printed(

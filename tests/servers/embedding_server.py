@@ -10,6 +10,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
@@ -95,7 +96,8 @@ class EmbeddingServer:
         self._server.shutdown()
         with self.lock:
             for left in self.sockets:  # botocore closes its own only when they are collected as garbage
-                left.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):  # the other end was faster
+                    left.shutdown(socket.SHUT_RDWR)
         self._server.server_close()
         self._thread.join()
 
