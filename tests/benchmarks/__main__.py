@@ -14,7 +14,6 @@ BENCHMARKS = [
     "load_s3vectors",
     "embed_client",
     "memory",
-    "local_model",
 ]
 
 for name in sys.argv[1:] or BENCHMARKS:
