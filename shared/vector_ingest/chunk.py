@@ -1,57 +1,131 @@
 """A document's text to chunks, none above the budget of tokens."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import count
 
-from vector_ingest.boundaries import content_defined
-from vector_ingest.document import Chunk
-from vector_ingest.processing import ProcessingConfig
+from vector_ingest.cuts import Cut, cut_by, short
+from vector_ingest.document import Chunk, Document, Section
+from vector_ingest.errors import DataError
+from vector_ingest.headings import markdown_sections
+from vector_ingest.processing import ByMarkdownHeader, NoChunking, ProcessingConfig
 from vector_ingest.sentences import CountTokens, Span
-from vector_ingest.separators import separated, separators_of
+from vector_ingest.template import Parts, around
 
-VERSION = 1  # raise it when a rule changes: what is stored was cut by another one
+VERSION = 2  # raise it when a rule changes: what is stored was cut by another one
+UNLIMITED = 1 << 30
+NOWHERE = Section(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Splitter:
-    """`fingerprint`: with equal ones, and one way to count tokens, a text is cut at the same places."""
+    """`fingerprint`: with equal ones, and one way to count tokens, a text is cut at the same places.
+
+    `most`: what the model reads of one text, what the template puts around a chunk included.
+    """
 
     fingerprint: str
-    spans: Callable[[str], Iterable[Span]]
+    cut: Cut
+    budget: int
+    count_tokens: CountTokens
+    config: ProcessingConfig
+    most: int | None = None
 
-    def split(self, text: str) -> list[Chunk]:
+    def split_document(self, document: Document) -> list[Chunk]:
+        """As `split`. DataError: the template leaves no room for the text."""
+        return self.split(document.text, document.sections, document.frame, f"document `{document.id}`")
+
+    def split(
+        self, text: str, sections: Sequence[Section] = (), frame: Parts = (), where: str = "a document"
+    ) -> list[Chunk]:
         """The chunks in the text's order, without white space at their ends. None where the text is nothing else."""
-        trimmed = (_trimmed(text, span) for span in self.spans(text))
-        filled = (span for span in trimmed if span[0] < span[1])
-        return [_chunk(number, text, span) for number, span in enumerate(filled)]
+        headed = self._headed(text, sections)
+        budget = self.budget - self._taken(headed, frame)
+        for times in count():
+            if budget < 1:
+                raise DataError(
+                    where,
+                    f"what the template of the embedded text puts around a chunk leaves no room for it in the "
+                    f"{self.most} tokens that the model reads. Take long fields out of `processing.embedded_text`",
+                )
+            chunks = [_framed(chunk, sections, headed, frame) for chunk in self._chunks(text, sections, budget)]
+            excess = self._excess(chunks) if frame else 0
+            if not excess:
+                break
+            budget -= excess << times  # ever more: one letter may be what doesn't fit
+        return [self._finished(chunk) for chunk in chunks]
+
+    def _headed(self, text: str, sections: Sequence[Section]) -> Sequence[Section]:
+        """The sections that tell the headings: the record's, or those of a Markdown text."""
+        if isinstance(self.config.text_splitter, ByMarkdownHeader) and not any(each.headings for each in sections):
+            return markdown_sections(text)
+        return sections
+
+    def _taken(self, headed: Sequence[Section], frame: Parts) -> int:
+        """Tokens of the budget that the frame takes, where the model's limit is what binds."""
+        if not frame or self.most is None or self._whole:
+            return 0
+        frames = {around(frame, None, ()), *(around(frame, each.page, each.headings) for each in headed)}
+        return max(0, self.budget + max(self.count_tokens(before + after) for before, after in frames) - self.most)
+
+    @property
+    def _whole(self) -> bool:
+        return isinstance(self.config.text_splitter, NoChunking)
+
+    def _excess(self, chunks: Sequence[Chunk]) -> int:
+        if self.most is None or self._whole:
+            return 0
+        return max(0, max((self.count_tokens(chunk.embedded) for chunk in chunks), default=0) - self.most)
+
+    def _chunks(self, text: str, sections: Sequence[Section], budget: int) -> Iterable[Chunk]:
+        number = 0
+        for piece in self.cut(text, sections, budget):
+            start, end = _trimmed(text, piece[0], piece[1])
+            if start < end:
+                content = piece[2].strip() if len(piece) == 3 else text[start:end]
+                yield Chunk(number, content, start, end, b"", places=self.config.store_positions)
+                number += 1
+
+    def _finished(self, chunk: Chunk) -> Chunk:
+        digest = hash_of(chunk.embedded)
+        if self.config.store_embedded_text:
+            return replace(chunk, hash=digest, text=chunk.embedded, before="", after="")
+        return replace(chunk, hash=digest)
+
+
+def hash_of(embedded: str) -> bytes:
+    """The hash of a chunk by what is embedded for it."""
+    return blake2b(embedded.encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def _framed(chunk: Chunk, sections: Sequence[Section], headed: Sequence[Section], frame: Parts) -> Chunk:
+    """With its page and headings, and what is embedded around it."""
+    if not sections and not headed and not frame:
+        return chunk
+    page, headings = _section_at(sections, chunk.start).page, _section_at(headed, chunk.start).headings
+    before, after = around(frame, page, headings)
+    return replace(chunk, page=page, headings=headings, before=before, after=after)
+
+
+def _section_at(sections: Sequence[Section], place: int) -> Section:
+    at = bisect_right(sections, place, key=lambda section: section.start) - 1
+    return sections[at] if at >= 0 and place < sections[at].end else NOWHERE
 
 
 def splitter_from(config: ProcessingConfig, count_tokens: CountTokens, most_tokens: int | None = None) -> Splitter:
     """`most_tokens`: what the model reads of one text (`Limits.tokens_per_text`); a larger chunk size becomes that."""
     budget = min(config.chunk_size, most_tokens or config.chunk_size)
-    overlap = min(config.chunk_overlap, budget)
-    option = config.text_splitter
-    if option is None:
-        return Splitter(
-            f"content-defined/{VERSION}/{budget}/{overlap}",
-            lambda text: content_defined(text, budget, overlap, count_tokens),
-        )
-    separators = separators_of(option)
-    chosen = blake2b(repr(separators).encode(), digest_size=8).hexdigest()
-    return Splitter(
-        f"separators/{VERSION}/{budget}/{overlap}/{chosen}",
-        lambda text: separated(text, separators, budget, overlap, count_tokens),
-    )
+    if config.compatible_chunks:
+        budget = most_tokens or UNLIMITED  # the chunk size counts tokens of another model
+    name, cut = cut_by(config, count_tokens)
+    fingerprint = f"{name}/{VERSION}/{budget}"
+    if config.embedded_text:
+        fingerprint += f"/{short(config.embedded_text)}"
+    return Splitter(fingerprint, cut, budget, count_tokens, config, most_tokens)
 
 
-def _chunk(number: int, text: str, span: Span) -> Chunk:
-    start, end = span
-    piece = text[start:end]
-    return Chunk(number, piece, start, end, blake2b(piece.encode(), digest_size=16).digest())
-
-
-def _trimmed(text: str, span: Span) -> Span:
-    start, end = span
+def _trimmed(text: str, start: int, end: int) -> Span:
     piece = text[start:end]
     return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())

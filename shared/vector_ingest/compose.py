@@ -8,15 +8,15 @@ from vector_ingest.document import Document, Stream
 from vector_ingest.embed.from_field import vector_of
 from vector_ingest.embed.options import FromField
 from vector_ingest.errors import DataError
-from vector_ingest.fields import RECORD_ID_FIELD, STREAM_FIELD
+from vector_ingest.fields import RECORD_ID_FIELD, STREAM_FIELD, Content
 from vector_ingest.identity import Identify, is_keyed, key_of
 from vector_ingest.messages import Record, dumps
 from vector_ingest.storable import storable, storable_json
 
 DELETED = "_ab_cdc_deleted_at"
 HASH_BYTES = 16
-# Record data, and where it is for an error's text -> text and metadata (`fields.document_of` with its options).
-Fields = Callable[[Mapping[str, Any], str], tuple[str, dict[str, Any]]]
+# Record data, and where it is for an error's text -> its content (`fields.contents_from` with its options).
+Fields = Callable[[Mapping[str, Any], str], Content]
 
 
 def compose(record: Record, stream: Stream, identify: Identify, fields: Fields) -> tuple[Document, int]:
@@ -24,15 +24,21 @@ def compose(record: Record, stream: Stream, identify: Identify, fields: Fields) 
     if stream.mode != "append" and record.data.get(DELETED) is not None:
         return Document(identify(record.data), "", {}, b"", deleted=True), 0
     identity = identify(record.data)
-    text, metadata = fields(record.data, f"a record of stream `{stream.name}`")
-    text, in_text = storable(text)
+    content = fields(record.data, f"a record of stream `{stream.name}`")
+    text, in_text = storable(content.text)
+    metadata = content.metadata
     source = f"{stream.namespace}_{stream.name}" if stream.namespace else stream.name
     metadata[STREAM_FIELD] = source
     if is_keyed(stream):
         metadata[RECORD_ID_FIELD] = f"{source}_{key_of(stream, record.data)}"
     dumped = dumps(metadata)
     clean, in_metadata = storable_json(metadata, dumped)
-    return Document(identity, text, clean, content_hash(text.encode(), dumped)), in_text + in_metadata
+    frame = tuple(storable(part)[0] if isinstance(part, str) else part for part in content.frame)
+    parts = [text.encode(), dumped]
+    if content.sections or frame:
+        parts.append(repr((content.sections, frame)).encode())
+    document = Document(identity, text, clean, content_hash(*parts), sections=content.sections, frame=frame)
+    return document, in_text + in_metadata
 
 
 def compose_with_vector(

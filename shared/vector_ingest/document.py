@@ -7,6 +7,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from vector_ingest.template import Parts
+
+# What is known of a chunk alone, in its metadata.
+PAGE_FIELD = "_ab_page"
+HEADINGS_FIELD = "_ab_headings"
+START_FIELD = "_ab_start"
+END_FIELD = "_ab_end"
+
 Vector = npt.NDArray[np.float32]  # shape (dimensions,)
 Mode = Literal["append", "overwrite", "append_dedup"]
 
@@ -39,11 +47,22 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """A piece of a document's text, in characters, and where it stands in what the text was taken from."""
+
+    start: int
+    end: int
+    page: int | None = None
+    headings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A record on its way to the store. `deleted` means: take the document `id` out.
 
-    `hash` (16 bytes) covers text and metadata: equal hash, equal document.
+    `hash` (16 bytes) covers text, metadata, sections and frame: equal hash, equal document.
     `vector` is set where the vector comes from a field of the record; then the text is one chunk.
+    `sections` are in the text's order, where the record brings some. `frame` is what is embedded around each chunk.
     `tenant` is set where tenants are kept apart. `line` is the record as it came, where refused ones are kept aside.
     """
 
@@ -55,12 +74,15 @@ class Document:
     vector: Vector | None = None
     tenant: str | None = None
     line: bytes = b""
+    sections: Sequence[Section] = ()
+    frame: Parts = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a document's text: `text == document.text[start:end]`, counted in characters.
+    """A piece of a document's text: `document.text[start:end]`, counted in characters.
 
+    `text` is what is stored: the same, but where a setting asks for the embedded text or for the peer's chunks.
     `hash` (16 bytes) covers what is embedded: equal hash and equal fingerprint, equal vector.
     """
 
@@ -69,6 +91,27 @@ class Chunk:
     start: int
     end: int
     hash: bytes
+    page: int | None = None
+    headings: tuple[str, ...] = ()
+    before: str = ""  # what is embedded before the text, and after it
+    after: str = ""
+    places: bool = False  # whether the store keeps `start` and `end`
+
+    @property
+    def embedded(self) -> str:
+        return self.before + self.text + self.after if self.before or self.after else self.text
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What a store keeps of this chunk beside the document's metadata."""
+        found: dict[str, Any] = {}
+        if self.page is not None:
+            found[PAGE_FIELD] = self.page
+        if self.headings:
+            found[HEADINGS_FIELD] = list(self.headings)
+        if self.places:
+            found |= {START_FIELD: self.start, END_FIELD: self.end}
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,46 @@ The text is a line `name: value` for each field: also for a single one. A value 
 begins a new line and holds such lines itself, an array has a line for each entry, null is `None`, true is `True`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from vector_ingest.document import Section
 from vector_ingest.errors import DataError
 from vector_ingest.processing import FieldNameMapping, ProcessingConfig
+from vector_ingest.sections import OF_FIELD, SECTIONS, brings_sections, sections_of
+from vector_ingest.template import Parts, filled, names, parse
 
 # What Airbyte's destinations add to the metadata: the stream, and under append_dedup the record's id.
 STREAM_FIELD = "_ab_stream"
 RECORD_ID_FIELD = "_ab_record_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What of a record becomes a document. `frame`: the template of the embedded text, with the record's values."""
+
+    text: str
+    metadata: dict[str, Any]
+    sections: Sequence[Section] = ()
+    frame: Parts = ()
+
+
+def contents_from(config: ProcessingConfig) -> Callable[[Mapping[str, Any], str], Content]:
+    """Record data, and where it is for an error's text -> its content, as `document_of` with sections and template."""
+    template = parse(config.embedded_text) if config.embedded_text else ()
+
+    def content_of(data: Mapping[str, Any], where: str) -> Content:
+        sections: Sequence[Section] = ()
+        brought = brings_sections(data)
+        own = {name: value for name, value in data.items() if name != SECTIONS} if brought else data
+        text, metadata = document_of(own, config, where)
+        if brought and (offset := _offset_of_content(own, config)) is not None:
+            sections = sections_of(data, offset, where)
+        return Content(text, metadata, sections, filled(template, _values_for(template, own)))
+
+    return content_of
 
 
 def document_of(data: Mapping[str, Any], config: ProcessingConfig, where: str = "record") -> tuple[str, dict[str, Any]]:
@@ -29,7 +59,28 @@ def document_of(data: Mapping[str, Any], config: ProcessingConfig, where: str = 
             where,
             f"it has none of the text fields ({wanted}); its fields are: {found}. Change `processing.text_fields`",
         )
-    return _lines(chosen), _chosen(data, config.metadata_fields, config.field_name_mappings)
+    text = "\n".join(map(_written, chosen.values())) if config.omit_field_names else _lines(chosen)
+    return text, _chosen(data, config.metadata_fields, config.field_name_mappings)
+
+
+def _offset_of_content(data: Mapping[str, Any], config: ProcessingConfig) -> int | None:
+    """Where the field that sections speak of begins in the text. None: it is no part of it."""
+    name, offset = OF_FIELD, 0
+    for mapping in config.field_name_mappings:
+        name = mapping.to_field if mapping.from_field == name else name
+    for each, value in _chosen(data, config.text_fields, config.field_name_mappings).items():
+        label = 0 if config.omit_field_names else len(each) + 2
+        if each == name and value == data[OF_FIELD]:
+            return offset + label
+        offset += label + len(_written(value)) + 1
+    return None
+
+
+def _values_for(template: Parts, data: Mapping[str, Any]) -> Mapping[str, str]:
+    found = (
+        (name, [value for value in _values(data, name.split(".")) if value is not None]) for name in names(template)
+    )
+    return {name: "\n".join(map(_written, values)) for name, values in found}
 
 
 def _chosen(

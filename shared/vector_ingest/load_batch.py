@@ -47,7 +47,7 @@ class Steps:
 
     store: VectorStore
     fields: Fields
-    split: Callable[[str], Sequence[Chunk]]
+    split: Callable[[Document], Sequence[Chunk]]
     model: Model
     dimensions: int
     chunk_size: int  # tokens
@@ -139,6 +139,6 @@ def _until_they_fit(steps: Steps, pieces: Pieces, known: Mapping[str, Known], gi
 
 def _split(document: Document, steps: Steps) -> Sequence[Chunk]:
     if document.vector is None:
-        return steps.split(document.text)
+        return steps.split(document)
     text = document.text
     return [Chunk(0, text, 0, len(text), content_hash(text.encode(), document.vector.tobytes()))]

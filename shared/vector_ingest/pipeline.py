@@ -16,7 +16,7 @@ from vector_ingest.document import Stream, Target, Vector
 from vector_ingest.embed import Embedder, Purpose, embedder_from
 from vector_ingest.embed.options import FromField, Metered
 from vector_ingest.errors import ConfigError
-from vector_ingest.fields import document_of
+from vector_ingest.fields import contents_from
 from vector_ingest.lines import Lines, RawInput, read_lines
 from vector_ingest.load import THREADS, WAKE, Load
 from vector_ingest.load_batch import Steps
@@ -80,8 +80,8 @@ class Parts(Generic[Config]):
         processing, embedding = self.config.processing, self.config.embedding
         return Steps(
             store=self.store,
-            fields=lambda data, where: document_of(data, processing, where),
-            split=self.splitter.split,
+            fields=contents_from(processing),
+            split=self.splitter.split_document,
             model=packer,
             dimensions=self.embedder.dimensions,
             chunk_size=processing.chunk_size,

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from vector_ingest.template import parse
+
 Language = Literal[
     "cpp", "go", "java", "js", "php", "proto", "python", "rst",
     "ruby", "rust", "scala", "swift", "markdown", "latex", "html", "sol",
@@ -79,7 +81,54 @@ class ByProgrammingLanguage(BaseModel):
     )
 
 
-TextSplitter = Annotated[BySeparator | ByMarkdownHeader | ByProgrammingLanguage, Field(discriminator="mode")]
+class BySentences(BaseModel):
+    model_config = ConfigDict(
+        title="By sentences",
+        json_schema_extra={"description": "As many whole sentences as fit, from the start of the text."},
+    )
+    mode: Literal["sentences"] = "sentences"
+
+
+class ByTokens(BaseModel):
+    model_config = ConfigDict(
+        title="By tokens",
+        json_schema_extra={"description": "Windows of the chunk size, each cut after the last word that fits."},
+    )
+    mode: Literal["tokens"] = "tokens"
+
+
+class BySections(BaseModel):
+    model_config = ConfigDict(
+        title="By sections or pages",
+        json_schema_extra={
+            "description": "Cut where a document's sections or pages end, as the source tells them in the field "
+            "`sections`, and inside of one that is too long where the text around it says."
+        },
+    )
+    mode: Literal["sections"] = "sections"
+    by: Literal["section", "page"] = Field(
+        default="section",
+        title="Parts",
+        description="`page`: sections of one page stay together where they fit.",
+        json_schema_extra={"order": 1},
+    )
+
+
+class NoChunking(BaseModel):
+    model_config = ConfigDict(
+        title="No chunking",
+        json_schema_extra={
+            "description": "The whole text is one chunk, whatever the chunk size. What is too long for the model is "
+            "treated as such texts are."
+        },
+    )
+    mode: Literal["none"] = "none"
+
+
+TextSplitter = Annotated[
+    BySeparator | ByMarkdownHeader | ByProgrammingLanguage | BySentences | ByTokens | BySections | NoChunking,
+    Field(discriminator="mode"),
+]
 
 
 class FieldNameMapping(BaseModel):
@@ -143,6 +192,61 @@ class ProcessingConfig(BaseModel):
         description="Fields to rename, in the text and in the metadata: top-level ones, or paths from the lists above.",
         json_schema_extra={"order": 6},
     )
+
+    embedded_text: str | None = Field(
+        default=None,
+        title="Embedded text",
+        description="What is embedded for a chunk: a template with `{chunk}` once, and names of the record's fields in "
+        "braces; `{headings}` and `{page}` are what is known of the chunk. `{{` is a brace. Unset: the chunk alone.",
+        examples=["{title}\n{chunk}", "{headings}\n\n{chunk}"],
+        json_schema_extra={"order": 7, "multiline": True},
+    )
+    store_embedded_text: bool = Field(
+        default=False,
+        title="Store the embedded text",
+        description="Store what the template puts around the chunk, too, instead of the chunk alone.",
+        json_schema_extra={"order": 8},
+    )
+    omit_field_names: bool = Field(
+        default=False,
+        title="Text without names of fields",
+        description="The text is the values of the fields, one below the other. Otherwise names stand before them.",
+        json_schema_extra={"order": 9},
+    )
+    store_positions: bool = Field(
+        default=False,
+        title="Store where a chunk stands",
+        description="Add `_ab_start` and `_ab_end` to the metadata of each chunk: its range in the text, in characters. "
+        "`_ab_page` and `_ab_headings` are added where they are known.",
+        json_schema_extra={"order": 10},
+    )
+    compatible_chunks: bool = Field(
+        default=False,
+        title="Cut as Airbyte's connectors do",
+        description="Count the chunk size in tokens of GPT-2, and cut as Airbyte's other destinations do: by separator, "
+        "by Markdown header or by programming language, by separator if nothing is chosen. What is too long for the "
+        "model is cut further.",
+        json_schema_extra={"order": 11},
+    )
+
+    @field_validator("embedded_text")
+    @classmethod
+    def _is_template(cls, text: str | None) -> str | None:
+        if text:
+            parse(text)
+        return text or None
+
+    @model_validator(mode="after")
+    def _compatible_splitter(self) -> "ProcessingConfig":
+        chosen = self.text_splitter
+        if self.compatible_chunks and not isinstance(
+            chosen, BySeparator | ByMarkdownHeader | ByProgrammingLanguage | None
+        ):
+            raise ValueError(
+                f"compatible_chunks is set, and Airbyte's connectors have no text splitter `{chosen.mode}`: choose "
+                "separator, markdown or code, or unset compatible_chunks"
+            )
+        return self
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> "ProcessingConfig":

@@ -21,7 +21,7 @@ def unchanged(document: Document, known: Mapping[str, Known]) -> bool:
 def wanted(pieces: Pieces, known: Mapping[str, Known]) -> Mapping[bytes, str]:
     """The texts to embed, by the hashes of their chunks."""
     return {
-        chunk.hash: chunk.text
+        chunk.hash: chunk.embedded
         for document, chunks in pieces
         if document.vector is None
         for chunk in chunks

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from vector_ingest.boundaries import content_defined
+from vector_ingest.graphemes import character_ends, may_cut
 from vector_ingest.processing import ByMarkdownHeader, ByProgrammingLanguage, BySeparator
-from vector_ingest.sentences import CountTokens, Span, character_ends
+from vector_ingest.sentences import CountTokens, Span
 
 # What begins a definition or a block, between a new line and a space, in the order in which it is tried. LangChain's
 # lists for rst, markdown and latex hold patterns too, but Airbyte's destinations search them as plain text and never
@@ -91,41 +92,51 @@ def separated(
     text: str, separators: Separators, budget: int, overlap: int, count_tokens: CountTokens
 ) -> Iterator[Span]:
     """Spans of at most `budget` tokens. A piece that no separator divides is cut as `content_defined` does."""
-    rule = _Rule(separators.kept, budget, overlap, count_tokens)
-    for start, end in _divided(text, (0, len(text)), separators.patterns, rule):
-        piece = text[start:end]
-        if count_tokens(piece.strip()) <= budget:
+    rule = Rule(separators.kept, budget, overlap, count_tokens)
+    for pieces, _ in divided(text, (0, len(text)), separators.patterns, rule):
+        start, end = pieces[0][0], pieces[-1][1]
+        if count_tokens(text[start:end].strip()) <= budget:
             yield start, end
         else:
-            for inner_start, inner_end in content_defined(piece, budget, 0, count_tokens):
+            for inner_start, inner_end in content_defined(text[start:end], budget, overlap, count_tokens):
                 yield start + inner_start, start + inner_end
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class Rule:
+    """`code_points`: pieces without a separator between them are code points, as in LangChain, not characters."""
+
     kept: bool
     budget: int
     overlap: int
     count_tokens: CountTokens
+    code_points: bool = False
 
 
-def _divided(text: str, span: Span, patterns: Sequence[str], rule: _Rule) -> Iterator[Span]:
+def divided(text: str, span: Span, patterns: Sequence[str], rule: Rule) -> Iterator[tuple[Sequence[Span], str]]:
+    """The pieces of each chunk, and the separator between them that is part of no piece.
+
+    A piece that no separator divides may be above the budget.
+    """
     pattern, finer = _first_found(text[slice(*span)], patterns)
-    separator = re.search(pattern, text[slice(*span)])
-    glue = rule.count_tokens(separator[0]) if separator and not rule.kept else 0
+    found = re.search(pattern, text[slice(*span)])
+    separator = found[0] if found and not rule.kept else ""
+    glue = rule.count_tokens(separator) if separator else 0
     small: list[tuple[Span, int]] = []  # neighbours that may fit together, and their tokens
-    for piece in _pieces(text, span, pattern, rule.kept):
+    for piece in _pieces(text, span, pattern, rule):
         tokens = rule.count_tokens(text[slice(*piece)])
         if tokens < rule.budget:
             small.append((piece, tokens))
             continue
-        yield from _merged(small, glue, rule)
+        for pieces in _merged(small, glue, rule):
+            yield pieces, separator
         small = []
         if finer:
-            yield from _divided(text, piece, finer, rule)
+            yield from divided(text, piece, finer, rule)
         else:
-            yield piece
-    yield from _merged(small, glue, rule)
+            yield [piece], separator
+    for pieces in _merged(small, glue, rule):
+        yield pieces, separator
 
 
 def _first_found(text: str, patterns: Sequence[str]) -> tuple[str, Sequence[str]]:
@@ -138,32 +149,35 @@ def _first_found(text: str, patterns: Sequence[str]) -> tuple[str, Sequence[str]
     return patterns[-1], ()
 
 
-def _pieces(text: str, span: Span, pattern: str, kept: bool) -> Iterator[Span]:
+def _pieces(text: str, span: Span, pattern: str, rule: Rule) -> Iterator[Span]:
     """What lies between the separators, empty pieces left out."""
     start, end = span
     if not pattern:
-        yield from pairwise([start, *character_ends(text, span, 0), end])
+        inner = range(start + 1, end) if rule.code_points else character_ends(text, start, end, 0)
+        yield from pairwise([start, *inner, end])
         return
     # On a slice, so that `^` is the beginning of the piece, as where a piece is a string of its own.
     for match in re.finditer(pattern, text[start:end]):
-        cut = span[0] + match.start()
+        cut, after = span[0] + match.start(), span[0] + match.end()
+        if not rule.code_points and not (may_cut(text, cut) and may_cut(text, after)):
+            continue
         if cut > start:
             yield start, cut
-        start = cut if kept else span[0] + match.end()
+        start = cut if rule.kept else after
     if end > start:
         yield start, end
 
 
-def _merged(pieces: Iterable[tuple[Span, int]], glue: int, rule: _Rule) -> Iterator[Span]:
+def _merged(pieces: Iterable[tuple[Span, int]], glue: int, rule: Rule) -> Iterator[Sequence[Span]]:
     """Neighbours together as far as they fit; each chunk begins with what fits into the overlap of the one before."""
     current: deque[tuple[Span, int]] = deque()
     total = 0  # tokens of `current`, `glue` between them included
     for span, tokens in pieces:
         if current and total + glue + tokens > rule.budget:
-            yield current[0][0][0], current[-1][0][1]
-            while total > rule.overlap or (total and total + glue + tokens > rule.budget):
+            yield [piece for piece, _ in current]
+            while total > rule.overlap or (total and total + (glue if current else 0) + tokens > rule.budget):
                 total -= current.popleft()[1] + (glue if current else 0)
         total += tokens + (glue if current else 0)
         current.append((span, tokens))
     if current:
-        yield current[0][0][0], current[-1][0][1]
+        yield [piece for piece, _ in current]

@@ -19,7 +19,7 @@ from vector_ingest.chunk import splitter_from
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target
 from vector_ingest.embed import Limits, Purpose, Usage
 from vector_ingest.errors import ConfigError, DataError, TransientError
-from vector_ingest.fields import document_of
+from vector_ingest.fields import contents_from
 from vector_ingest.lines import Lines, read_lines
 from vector_ingest.load import THREADS, Load
 from vector_ingest.load_batch import Steps
@@ -122,8 +122,8 @@ class Sync:
         with Packer(self.model) as packer, ThreadPoolExecutor(THREADS) as pool:
             steps = Steps(
                 store=store,
-                fields=lambda data, where: document_of(data, PROCESSING, where),
-                split=splitter.split,
+                fields=contents_from(PROCESSING),
+                split=splitter.split_document,
                 model=packer,
                 dimensions=2,
                 chunk_size=PROCESSING.chunk_size,

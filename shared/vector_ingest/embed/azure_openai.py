@@ -16,6 +16,7 @@ LIMITS = Limits(texts=2048, tokens=300_000, tokens_per_text=8191)
 
 
 class AzureOpenAIEmbedder:
+    count_tokens = openai_tokens
     limits = LIMITS
 
     def __init__(self, option: AzureOpenAI) -> None:
@@ -38,6 +39,3 @@ class AzureOpenAIEmbedder:
 
     def close(self) -> None:
         self._client.close()
-
-    def count_tokens(self, text: str) -> int:
-        return openai_tokens(text)

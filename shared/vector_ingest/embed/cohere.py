@@ -43,6 +43,8 @@ SETTINGS = re.compile(r"\bmodel\b.*\b(not found|not supported|removed)|input_typ
 
 
 class CohereEmbedder:
+    count_tokens = unknown_tokens
+
     def __init__(self, option: Cohere) -> None:
         model = _model(option)
         self.dimensions = option.dimensions or model.dimensions
@@ -72,9 +74,6 @@ class CohereEmbedder:
 
     def close(self) -> None:
         self._client.close()
-
-    def count_tokens(self, text: str) -> int:
-        return unknown_tokens(text)
 
     def _old_body(self, texts: Sequence[str]) -> Mapping[str, Any]:
         return {"model": self._model, "texts": list(texts), "truncate": "END"}

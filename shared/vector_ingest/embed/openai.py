@@ -19,6 +19,7 @@ MODELS = {"text-embedding-ada-002": 1536, "text-embedding-3-small": 1536, "text-
 
 
 class OpenAIEmbedder:
+    count_tokens = openai_tokens
     limits = LIMITS
 
     def __init__(self, option: OpenAI) -> None:
@@ -41,9 +42,6 @@ class OpenAIEmbedder:
 
     def close(self) -> None:
         self._client.close()
-
-    def count_tokens(self, text: str) -> int:
-        return openai_tokens(text)
 
 
 def _dimensions(option: OpenAI) -> int:

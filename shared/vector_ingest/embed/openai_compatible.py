@@ -30,6 +30,7 @@ CANT_SHORTEN = ("matryoshka", "dimensions")
 
 
 class OpenAICompatibleEmbedder:
+    count_tokens = unknown_tokens
     limits = LIMITS
 
     def __init__(self, option: OpenAICompatible) -> None:
@@ -69,6 +70,3 @@ class OpenAICompatibleEmbedder:
 
     def close(self) -> None:
         self._client.close()
-
-    def count_tokens(self, text: str) -> int:
-        return unknown_tokens(text)
