@@ -5,7 +5,8 @@ and its floats, all big-endian (https://github.com/pgvector/pgvector/blob/master
 """
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from psycopg import Connection
 
@@ -51,16 +52,16 @@ def copy_rows(
 def _rows(embedded: Embedded, kept: Kept, generation: int | None, with_text: bool) -> Iterator[bytes]:
     document = embedded.document
     identity = document.id.encode()
-    metadata = dumps(document.metadata)
     first = FIELDS + _length(len(identity)) + identity
-    second = _length(len(metadata) + 1) + b"\x01" + metadata  # jsonb begins with its version
+    shared = _jsonb(document.metadata)
     last = _field(document.hash) + (NULL if generation is None else _int8(8, generation))
     for chunk, vector in zip(embedded.chunks, embedded.vectors, strict=True):
         chunk_id = b"%s#%d" % (identity, chunk.number)
         content = _field(chunk.text.encode()) if with_text else NULL
         yield b"".join(
             (
-                first, _length(len(chunk_id)), chunk_id, second, content,
+                first, _length(len(chunk_id)), chunk_id,
+                _jsonb({**document.metadata, **own}) if (own := chunk.metadata) else shared, content,
                 _embedding(document.id, chunk, vector, kept),
                 _int4(4, chunk.number), _field(chunk.hash), last,
             )
@@ -71,6 +72,11 @@ def _embedding(identity: str, chunk: Chunk, vector: Vector | None, kept: Kept) -
     if vector is None:
         return _field(kept(identity, chunk.hash))
     return _vector(4 + 4 * len(vector), len(vector), 0) + vector.astype(">f4").tobytes()
+
+
+def _jsonb(metadata: Mapping[str, Any]) -> bytes:
+    written = dumps(metadata)
+    return _length(len(written) + 1) + b"\x01" + written  # jsonb begins with its version
 
 
 def _field(value: bytes) -> bytes:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from destination_s3vectors.documents import NewChunk, NewDocument, StoredDocument
 from destination_s3vectors.manifest import ChunkAccount, encode, short
-from destination_s3vectors.metadata import DocumentMetadata, Layout, of_document
+from destination_s3vectors.metadata import DocumentMetadata, Layout, Members, Own, of_document, own_of
 from destination_s3vectors.metadata_size import string_bytes
 from destination_s3vectors.names import document_digest
 from destination_s3vectors.render import unacceptable
@@ -28,16 +29,24 @@ def compose(embedded: Embedded, stored: StoredDocument | None, stamp: str, rules
     document, chunks = embedded.document, embedded.chunks
     longest = max(string_bytes(chunk.text) for chunk in chunks)
     where = f"document `{document.id}`"
-    metadata = of_document(document.metadata, rules.layout, where, len(chunks), longest)
-    # Those after the last piece of the overflow have all the same.
-    distinct = min(len(chunks), metadata.pieces + 1)
-    common = [short(metadata.of_chunk("", "", number)) for number in range(distinct)]
+    owns = [own_of(chunk.metadata) for chunk in chunks]
+    metadata = of_document(document.metadata, rules.layout, where, len(chunks), longest, _largest(owns))
+
+    @cache
+    def common(number: int, own: Members) -> str:
+        return short(metadata.of_chunk("", "", number, own))
+
     accounts = [
-        ChunkAccount(document.id, chunk.hash, rules.model, common[min(number, distinct - 1)], None, None)
-        for number, chunk in enumerate(chunks)
+        # Chunks after the last piece of the overflow have all the same.
+        ChunkAccount(
+            document.id, chunk.hash, rules.model, common(min(number, metadata.pieces), own.members), None, None
+        )
+        for number, (chunk, own) in enumerate(zip(chunks, owns, strict=True))
     ]
     new = [NewChunk(account, vector) for account, vector in zip(accounts, embedded.vectors, strict=True)]
-    return NewDocument(document_digest(document.id), document.hash, stamp, new, _renderer(metadata, chunks), stored)
+    return NewDocument(
+        document_digest(document.id), document.hash, stamp, new, _renderer(metadata, chunks, owns), stored
+    )
 
 
 def unacceptable_vectors(documents: Sequence[Embedded], rules: Rules) -> Mapping[str, str]:
@@ -47,5 +56,14 @@ def unacceptable_vectors(documents: Sequence[Embedded], rules: Rules) -> Mapping
     return {identity: reason for (identity, _), reason in zip(owners, reasons, strict=True) if reason is not None}
 
 
-def _renderer(metadata: DocumentMetadata, chunks: Sequence[Chunk]) -> Callable[[int, ChunkAccount], bytes]:
-    return lambda number, account: metadata.of_chunk(chunks[number].text, encode(account), number)
+def _largest(owns: Sequence[Own]) -> Own:
+    """Room for the largest of them, and the names of all."""
+    size = max(own.members.size for own in owns)
+    names = frozenset(name for own in owns for name in own.names)
+    return Own(Members(b"", size), max(own.most for own in owns), names)
+
+
+def _renderer(
+    metadata: DocumentMetadata, chunks: Sequence[Chunk], owns: Sequence[Own]
+) -> Callable[[int, ChunkAccount], bytes]:
+    return lambda number, account: metadata.of_chunk(chunks[number].text, encode(account), number, owns[number].members)

@@ -96,6 +96,22 @@ NONE = Members(b"", 0)
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """What a chunk has for itself, beside what all of its document share. `most`: as `Item.most`, of all together."""
+
+    members: Members = NONE
+    most: int = 0
+    names: frozenset[str] = frozenset()
+
+
+def own_of(metadata: Mapping[str, Any]) -> Own:
+    """Filterable, all of it: there is little."""
+    items = [item for name, value in metadata.items() if (item := item_of(name, value, name, is_field=True))]
+    members = Members(b"".join(item.member + b"," for item in items), sum(item.size for item in items))
+    return Own(members, sum(item.most for item in items), frozenset(item.name for item in items))
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentMetadata:
     """What the chunks of one document share, rendered once.
 
@@ -115,18 +131,20 @@ class DocumentMetadata:
         """The chunks from this number on have the same metadata but for text and account."""
         return len(self._overflow)
 
-    def of_chunk(self, text: str, account: bytes | str, number: int) -> bytes:
+    def of_chunk(self, text: str, account: bytes | str, number: int, own: Members = NONE) -> bytes:
         """The JSON object of one vector. `account`: JSON of the caller's bookkeeping, given back as it is.
+
+        `own`: what only this chunk has.
 
         DataError: text and metadata together are more than a vector holds.
         """
         overflow = self._overflow[number] if number < len(self._overflow) else self._overflow_elsewhere
         written = _member(TEXT, text) if self._with_text else NONE
         kept = _member(ACCOUNT, account if isinstance(account, str) else account.decode())
-        size = METADATA_OBJECT + self._fields.size + overflow.size + written.size + kept.size
+        size = METADATA_OBJECT + self._fields.size + own.size + overflow.size + written.size + kept.size
         if size > METADATA_BYTES:
             raise self._too_long(number, size, written.size)
-        return b"".join((b"{", self._fields.json, overflow.json, written.json, kept.json[:-1], b"}"))
+        return b"".join((b"{", self._fields.json, own.json, overflow.json, written.json, kept.json[:-1], b"}"))
 
     def _too_long(self, number: int, size: int, text: int) -> DataError:
         sizes = {name: string_bytes(exact(value)) for name, value in self._source.items()}
@@ -151,23 +169,31 @@ class Restored:
 
 
 def of_document(
-    metadata: Mapping[str, Any], layout: Layout, where: str = "a document", chunks: int = 1, longest: int = 0
+    metadata: Mapping[str, Any],
+    layout: Layout,
+    where: str = "a document",
+    chunks: int = 1,
+    longest: int = 0,
+    own: Own = Own(),
 ) -> DocumentMetadata:
     """Once for each document; `where` names it in errors. `longest`: bytes of the longest text of its `chunks`.
 
+    `own`: room is left for as much in each chunk, and fields of these names are left out.
+
     DataError: nested too deep for JSON.
     """
+    metadata = {name: value for name, value in metadata.items() if name not in own.names} if own.names else metadata
     hidden = _hidden(metadata, layout)
-    filterable = _fitting(items_of(metadata, RESERVED.union(layout.non_filterable)), layout, len(hidden))
+    filterable = _fitting(items_of(metadata, RESERVED.union(layout.non_filterable)), layout, len(hidden), own)
     kept = [*filterable, *hidden]
     beyond = _beyond(metadata, kept)
     seen = {item.field for item in kept}
     moved = tuple(name for name, value in beyond.items() if value is not None and name not in seen)
-    if named := _naming(moved, filterable):
+    if named := _naming(moved, filterable, own):
         kept.append(named)
     parts = [item.name for item in filterable if not item.is_field and not item.name.endswith(TIMESTAMP)]
     fields = Members(b"".join(item.member + b"," for item in kept), sum(item.size for item in kept))
-    room = METADATA_BYTES - METADATA_OBJECT - fields.size - entry_bytes(OVERFLOW, "")
+    room = METADATA_BYTES - METADATA_OBJECT - fields.size - own.members.size - entry_bytes(OVERFLOW, "")
     room -= entry_bytes(TEXT, "") + longest + entry_bytes(ACCOUNT, "") + ACCOUNT_BYTES
     try:
         overflow = overflow_of(beyond, parts, room, chunks)
@@ -206,11 +232,11 @@ def _hidden(metadata: Mapping[str, Any], layout: Layout) -> list[Item]:
     return hidden
 
 
-def _fitting(items: Iterable[Item], layout: Layout, hidden: int) -> list[Item]:
+def _fitting(items: Iterable[Item], layout: Layout, hidden: int, own: Own) -> list[Item]:
     """Those that fit, each tried in its turn: where a long one has no room, a short one after it may have."""
     ranks = {name: rank for rank, name in enumerate(reversed(layout.priority), 1)}
-    room = FILTERABLE_BYTES - METADATA_OBJECT
-    keys = METADATA_KEYS - hidden - len(OURS) - 1  # one for the names of what was moved
+    room = FILTERABLE_BYTES - METADATA_OBJECT - own.most
+    keys = METADATA_KEYS - hidden - len(own.names) - len(OURS) - 1  # one for the names of what was moved
     chosen: list[Item] = []
     for item in sorted(items, key=lambda item: _turn(item, ranks)):
         if item.most <= room and len(chosen) < keys:
@@ -230,12 +256,12 @@ def _beyond(metadata: Mapping[str, Any], kept: Iterable[Item]) -> dict[str, Any]
     return {name: value for name, value in metadata.items() if name not in own}
 
 
-def _naming(moved: tuple[str, ...], filterable: Iterable[Item]) -> Item | None:
+def _naming(moved: tuple[str, ...], filterable: Iterable[Item], own: Own) -> Item | None:
     """Only if there is room for all: half a list would say that the other fields can be filtered by."""
     if not moved:
         return None
     item = item_of(OVERFLOW_FIELDS, list(moved), OVERFLOW_FIELDS, is_field=False)
-    room = FILTERABLE_BYTES - METADATA_OBJECT - sum(item.most for item in filterable)
+    room = FILTERABLE_BYTES - METADATA_OBJECT - own.most - sum(item.most for item in filterable)
     return item if item and item.most <= room else None
 
 

@@ -2,14 +2,14 @@
 
 import gzip
 from functools import cache
-from heapq import heapify, heappop, heappush
-from itertools import pairwise
+from heapq import heappop, heappush
 from pathlib import Path
 
 import regex
 
 MERGES = Path(__file__).with_name("gpt2_vocabulary") / "merges.txt.gz"
 MOST = 1 << 17  # words that are remembered, in about 20 MB
+GONE = -1  # in place of a token that has been merged with the one before it
 LONGEST = 64  # characters of a word that is remembered
 # https://github.com/openai/gpt-2/blob/master/src/encoder.py
 _WORDS = regex.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
@@ -54,25 +54,29 @@ def _ranks() -> dict[tuple[int, int], tuple[int, int]]:
 def _merged(word: bytes) -> int:
     """How many tokens are left when no two neighbours can be merged, the merges made in the order of the list."""
     ranks = _ranks()
-    tokens: list[int | None] = list(word)
+    tokens = list(word)
     after = list(range(1, len(word) + 1))
     before = list(range(-1, len(word) - 1))
-    found = ((ranks.get(pair), place) for place, pair in enumerate(pairwise(word)))
-    waiting = [(merge[0], place, merge[1], word[place], word[place + 1]) for merge, place in found if merge]
-    heapify(waiting)
+    waiting: list[tuple[int, int, int, int, int]] = []
+
+    def look_at(start: int) -> None:
+        end = after[start] if start >= 0 else len(word)
+        if end < len(word) and (merge := ranks.get((tokens[start], tokens[end]))):
+            heappush(waiting, (merge[0], start, merge[1], tokens[start], tokens[end]))
+
+    for start in range(len(word)):
+        look_at(start)
     left_over = len(word)
     while waiting:
         _, place, merged, left, right = heappop(waiting)
         other = after[place]
         if tokens[place] != left or other >= len(word) or tokens[other] != right:
             continue  # one of the two has been merged with another
-        tokens[place], tokens[other] = merged, None
+        tokens[place], tokens[other] = merged, GONE
         left_over -= 1
         after[place] = after[other]
         if after[other] < len(word):
             before[after[other]] = place
-        for start in (before[place], place):
-            end = after[start] if start >= 0 else len(word)
-            if start >= 0 and end < len(word) and (merge := ranks.get((tokens[start], tokens[end]))):  # type: ignore[arg-type]
-                heappush(waiting, (merge[0], start, merge[1], tokens[start], tokens[end]))  # type: ignore[arg-type]
+        look_at(before[place])
+        look_at(place)
     return left_over

@@ -43,7 +43,8 @@ def _surely_begins(text: str, place: int) -> bool:
         return True
     before = text[place - 1]
     looks_back = category(before)[0] in "MC" or "\U0001f1e6" <= before <= "\U0001f1ff"
-    return not looks_back and _CLUSTER.match(text, place - 1).end() == place if place < len(text) else True
+    cluster = _CLUSTER.match(text, place - 1)
+    return not looks_back and (cluster is None or cluster.end() == place)
 
 
 def clusters(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -216,14 +216,14 @@ class ProcessingConfig(BaseModel):
     store_positions: bool = Field(
         default=False,
         title="Store where a chunk stands",
-        description="Add `_ab_start` and `_ab_end` to the metadata of each chunk: its range in the text, in characters. "
+        description="Add `_ab_start` and `_ab_end` to the metadata of each chunk: its range of characters in the text. "
         "`_ab_page` and `_ab_headings` are added where they are known.",
         json_schema_extra={"order": 10},
     )
     compatible_chunks: bool = Field(
         default=False,
         title="Cut as Airbyte's connectors do",
-        description="Count the chunk size in tokens of GPT-2, and cut as Airbyte's other destinations do: by separator, "
+        description="Count the chunk size in tokens of GPT-2, and cut as Airbyte's destinations do: by separator, "
         "by Markdown header or by programming language, by separator if nothing is chosen. What is too long for the "
         "model is cut further.",
         json_schema_extra={"order": 11},

@@ -31,6 +31,8 @@ class Measure(Protocol):
 class CountsUnits(Protocol):
     """A way to count that is quicker with many units at once."""
 
+    def __call__(self, text: str, /) -> int: ...
+
     def measure(self, text: str, /) -> Measure: ...
 
 

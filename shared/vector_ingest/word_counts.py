@@ -88,7 +88,7 @@ class WordCounts:
             self._keys, self._tokens = np.zeros(1 << SLOT_BITS, np.uint64), np.zeros(1 << SLOT_BITS, np.int32)
         hashes = _hashes(points, words)
         slots = hashes >> np.uint64(64 - SLOT_BITS)
-        tokens = self._tokens[slots]
+        tokens: npt.NDArray[np.int32] = self._tokens[slots]
         for index in np.flatnonzero(self._keys[slots] != hashes).tolist():
             slot, digest = slots[index], hashes[index]
             if self._keys[slot] != digest:  # not one that this loop has met

@@ -114,7 +114,14 @@ class MemoryStore:
                 for row in table.rows.get(document.id, [])
                 if row.stored.hash == chunk.hash
             )
-        stored = Stored(document.id, chunk.number, chunk.text, document.metadata, chunk.hash, target.fingerprint)
+        stored = Stored(
+            document.id,
+            chunk.number,
+            chunk.text,
+            {**document.metadata, **chunk.metadata},
+            chunk.hash,
+            target.fingerprint,
+        )
         return Row(stored, vector, document.hash, target.stream.generation or 0)
 
 
