@@ -14,6 +14,7 @@ BENCHMARKS = [
     "load_s3vectors",
     "embed_client",
     "memory",
+    "chunk",
 ]
 
 for name in sys.argv[1:] or BENCHMARKS:

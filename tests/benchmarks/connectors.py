@@ -45,8 +45,8 @@ def peer() -> Path:
     return installed(PEER, OVERRIDES) / "source-s3"
 
 
-def installed(requirement: str, overrides: str = "", with_pip: str = "") -> Path:
-    """The `bin` of an environment that has it, in the user's cache. It is an error if it can't be had.
+def installed(requirement: str, overrides: str = "", others: Sequence[str] = (), with_pip: str = "") -> Path:
+    """The `bin` of an environment that has it, and `others`, in the user's cache. An error if it can't be had.
 
     `with_pip`: what it asks for that pip is to install first, because its settings may name a place that has less.
     """
@@ -63,7 +63,7 @@ def installed(requirement: str, overrides: str = "", with_pip: str = "") -> Path
         commands = [
             [sys.executable, "-m", "venv", "--clear", str(environment)],
             *([[python, "-m", "pip", "install", "-q", with_pip]] if with_pip else []),
-            [str(uv), "pip", "install", "-q", "--python", python, "--overrides", str(replaced), requirement],
+            [str(uv), "pip", "install", "-q", "--python", python, "--overrides", str(replaced), requirement, *others],
         ]
         for command in commands:
             if subprocess.run(command, stdout=sys.stderr, check=False).returncode:

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from vector_ingest.errors import ConfigError, DataError
-from vector_ingest.fields import document_of
+from vector_ingest.fields import contents_from, document_of
 from vector_ingest.processing import ProcessingConfig
 from vector_ingest.spec import parse_config
+from vector_ingest.template import Slot
 
 
 def document(data: dict[str, Any], **options: Any) -> tuple[str, dict[str, Any]]:
@@ -79,8 +80,27 @@ def test_an_empty_record_has_no_text_even_if_all_fields_are_text() -> None:
         ({"chunk_size": 10, "text_splitter": {"mode": "separator", "separators": ["."]}}, "in double quotes"),
         ({"chunk_size": 10, "text_splitter": {"mode": "code", "language": "cobol"}}, "language"),
         ({"chunk_size": 10, "text_splitter": {"mode": "markdown", "split_level": 7}}, "split_level"),
+        ({"chunk_size": 10, "embedded_text": "{title}"}, "expected {chunk} once, found it 0 times"),
+        ({"chunk_size": 10, "embedded_text": "{title!r} {chunk}"}, "only names of fields in braces"),
+        ({"chunk_size": 10, "embedded_text": "{title {chunk}"}, "embedded_text"),
+        (
+            {"chunk_size": 10, "compatible_chunks": True, "text_splitter": {"mode": "tokens"}},
+            "no text splitter `tokens`",
+        ),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_config(ProcessingConfig, options)
+
+
+def test_text_without_names_is_the_values_alone() -> None:
+    data = {"title": "T", "content": "Hello"}
+    assert document(data, text_fields=["content"], omit_field_names=True)[0] == "Hello"
+    assert document(data, omit_field_names=True)[0] == "T\nHello"
+
+
+def test_a_template_has_the_records_values_by_path_and_nothing_where_they_lack() -> None:
+    config = ProcessingConfig(chunk_size=10, embedded_text="{user.name} {tags.*} {gone}|{chunk}")
+    data = {"user": {"name": "Ann"}, "tags": ["x", "y"], "gone": None, "content": "c"}
+    assert contents_from(config)(data, "a record").frame == ("Ann", " ", "x\ny", " ", "", "|", Slot("chunk"))
