@@ -41,6 +41,8 @@ class Splitter:
         self, text: str, sections: Sequence[Section] = (), frame: Parts = (), where: str = "a document"
     ) -> list[Chunk]:
         """The chunks in the text's order, without white space at their ends. None where the text is nothing else."""
+        if not text.strip():
+            return []
         headed = self._headed(text, sections)
         budget = self.budget - self._taken(headed, frame)
         for times in count():
