@@ -1,17 +1,21 @@
 """Long texts of paragraphs, and edits of them: a sentence replaced, a paragraph put in or taken out."""
 
+import pydoc_data.topics
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from vector_ingest.chunk import Splitter
 
 Text = list[list[str]]  # paragraphs of sentences
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def vocabulary(generator: random.Random) -> list[str]:
-    return ["".join(generator.choices(LETTERS, k=generator.randint(2, 9))) for _ in range(3000)]
+@cache
+def vocabulary() -> list[str]:
+    """Words as they are frequent in Python's documentation, so that they have as many tokens as words usually have."""
+    return re.findall(r"[a-z]{2,}", " ".join(pydoc_data.topics.topics.values()))[:20_000]
 
 
 def sentence(generator: random.Random, words: Sequence[str]) -> str:
@@ -74,7 +78,7 @@ def stability(new_chunks: Sequence[int], chunks: int, fill: float) -> Stability:
 def versions(seed: int, text: Text, edits: int) -> Iterator[str]:
     """The text, and `edits` times the text with one edit."""
     generator = random.Random(seed)
-    words = vocabulary(generator)
+    words = vocabulary()
     yield joined(text)
     for _ in range(edits):
         yield joined(edited(generator, text, lambda: paragraph(generator, words)))
@@ -93,7 +97,7 @@ def measured(splitter: Splitter, budget: int, seed: int, text: Text, edits: int)
 def long_text(seed: int, budget: int, chunks: int, count: Callable[[str], int]) -> Text:
     """Paragraphs for about so many chunks."""
     generator = random.Random(seed)
-    words = vocabulary(generator)
+    words = vocabulary()
     text: Text = []
     tokens = 0
     while tokens < chunks * budget * 0.72:

@@ -177,7 +177,7 @@ def test_a_heading_stays_with_its_section() -> None:
         assert not chunk.text.split("\n")[-1].startswith("#")
 
 
-@pytest.mark.parametrize("budget", [64, 256] if EDITS == FEW else [256, 512, 1024])
+@pytest.mark.parametrize("budget", [128, 256] if EDITS == FEW else [256, 512, 1024])
 def test_an_edit_of_a_long_text_makes_few_new_chunks(budget: int) -> None:
     """Filled from the start, it would be 5.3 an edit, and half of the text at worst. `make soak`: 1,000 chunks."""
     chunks = 150 if EDITS == FEW else 1000
