@@ -57,7 +57,7 @@ def _rows(embedded: Embedded, kept: Kept, generation: int | None, with_text: boo
     last = _field(document.hash) + (NULL if generation is None else _int8(8, generation))
     for chunk, vector in zip(embedded.chunks, embedded.vectors, strict=True):
         chunk_id = b"%s#%d" % (identity, chunk.number)
-        content = _field(chunk.text.encode()) if with_text else NULL
+        content = _field(chunk.stored.encode()) if with_text else NULL
         yield b"".join(
             (
                 first, _length(len(chunk_id)), chunk_id,

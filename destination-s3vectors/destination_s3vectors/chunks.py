@@ -27,7 +27,7 @@ class Rules:
 def compose(embedded: Embedded, stored: StoredDocument | None, stamp: str, rules: Rules) -> NewDocument:
     """Its chunks are at least one."""
     document, chunks = embedded.document, embedded.chunks
-    longest = max(string_bytes(chunk.text) for chunk in chunks)
+    longest = max(string_bytes(chunk.stored) for chunk in chunks)
     where = f"document `{document.id}`"
     owns = [own_of(chunk.metadata) for chunk in chunks]
     metadata = of_document(document.metadata, rules.layout, where, len(chunks), longest, _largest(owns))
@@ -66,4 +66,6 @@ def _largest(owns: Sequence[Own]) -> Own:
 def _renderer(
     metadata: DocumentMetadata, chunks: Sequence[Chunk], owns: Sequence[Own]
 ) -> Callable[[int, ChunkAccount], bytes]:
-    return lambda number, account: metadata.of_chunk(chunks[number].text, encode(account), number, owns[number].members)
+    return lambda number, account: metadata.of_chunk(
+        chunks[number].stored, encode(account), number, owns[number].members
+    )

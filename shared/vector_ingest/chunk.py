@@ -57,7 +57,7 @@ class Splitter:
             if not excess:
                 break
             budget -= excess << times  # ever more: one letter may be what doesn't fit
-        return [self._finished(chunk) for chunk in chunks]
+        return [replace(chunk, hash=hash_of(chunk.embedded)) for chunk in chunks]
 
     def _headed(self, text: str, sections: Sequence[Section]) -> Sequence[Section]:
         """The sections that tell the headings: the record's, or those of a Markdown text."""
@@ -83,18 +83,15 @@ class Splitter:
 
     def _chunks(self, text: str, sections: Sequence[Section], budget: int) -> Iterable[Chunk]:
         number = 0
+        blank = Chunk(
+            0, "", 0, 0, b"", stores_embedded=self.config.store_embedded_text, places=self.config.store_positions
+        )
         for piece in self.cut(text, sections, budget):
             start, end = _trimmed(text, piece[0], piece[1])
             if start < end:
                 content = piece[2].strip() if len(piece) == 3 else text[start:end]
-                yield Chunk(number, content, start, end, b"", places=self.config.store_positions)
+                yield replace(blank, number=number, text=content, start=start, end=end)
                 number += 1
-
-    def _finished(self, chunk: Chunk) -> Chunk:
-        digest = hash_of(chunk.embedded)
-        if self.config.store_embedded_text:
-            return replace(chunk, hash=digest, text=chunk.embedded, before="", after="")
-        return replace(chunk, hash=digest)
 
 
 def hash_of(embedded: str) -> bytes:

@@ -35,8 +35,8 @@ def compose(record: Record, stream: Stream, identify: Identify, fields: Fields) 
     clean, in_metadata = storable_json(metadata, dumped)
     frame = tuple(storable(part)[0] if isinstance(part, str) else part for part in content.frame)
     parts = [text.encode(), dumped]
-    if content.sections or frame:
-        parts.append(repr((content.sections, frame)).encode())
+    if content.sections or frame or content.form:
+        parts.append(repr((content.sections, frame, content.form)).encode())
     document = Document(identity, text, clean, content_hash(*parts), sections=content.sections, frame=frame)
     return document, in_text + in_metadata
 

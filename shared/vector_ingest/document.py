@@ -60,7 +60,7 @@ class Section:
 class Document:
     """A record on its way to the store. `deleted` means: take the document `id` out.
 
-    `hash` (16 bytes) covers text, metadata, sections and frame: equal hash, equal document.
+    `hash` (16 bytes) covers all that is stored of it: equal hash, equal document.
     `vector` is set where the vector comes from a field of the record; then the text is one chunk.
     `sections` are in the text's order, where the record brings some. `frame` is what is embedded around each chunk.
     `tenant` is set where tenants are kept apart. `line` is the record as it came, where refused ones are kept aside.
@@ -82,7 +82,7 @@ class Document:
 class Chunk:
     """A piece of a document's text: `document.text[start:end]`, counted in characters.
 
-    `text` is what is stored: the same, but where a setting asks for the embedded text or for the peer's chunks.
+    `text` is the same, but where a setting asks for the peer's chunks, which lack some white space.
     `hash` (16 bytes) covers what is embedded: equal hash and equal fingerprint, equal vector.
     """
 
@@ -95,11 +95,16 @@ class Chunk:
     headings: tuple[str, ...] = ()
     before: str = ""  # what is embedded before the text, and after it
     after: str = ""
-    places: bool = False  # whether the store keeps `start` and `end`
+    stores_embedded: bool = False  # whether the store keeps `before` and `after`, too
+    places: bool = False  # whether it keeps `start` and `end`
 
     @property
     def embedded(self) -> str:
         return self.before + self.text + self.after if self.before or self.after else self.text
+
+    @property
+    def stored(self) -> str:
+        return self.embedded if self.stores_embedded else self.text
 
     @property
     def metadata(self) -> Mapping[str, Any]:

@@ -19,20 +19,32 @@ from vector_ingest.template import Parts, filled, names, parse
 STREAM_FIELD = "_ab_stream"
 RECORD_ID_FIELD = "_ab_record_id"
 
+Form = tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What of a record becomes a document. `frame`: the template of the embedded text, with the record's values."""
+    """What of a record becomes a document. `frame`: the template of the embedded text, with the record's values.
+
+    `form`: what the store keeps of each chunk. A change of it writes documents anew that are the same otherwise.
+    """
 
     text: str
     metadata: dict[str, Any]
     sections: Sequence[Section] = ()
     frame: Parts = ()
+    form: Form = ()
 
 
-def contents_from(config: ProcessingConfig) -> Callable[[Mapping[str, Any], str], Content]:
+def contents_from(config: ProcessingConfig, omit_raw_text: bool = False) -> Callable[[Mapping[str, Any], str], Content]:
     """Record data, and where it is for an error's text -> its content, as `document_of` with sections and template."""
     template = parse(config.embedded_text) if config.embedded_text else ()
+    kept = {
+        "without text": omit_raw_text,
+        "embedded text": config.store_embedded_text,
+        "positions": config.store_positions,
+    }
+    form = tuple(name for name, is_set in kept.items() if is_set)
 
     def content_of(data: Mapping[str, Any], where: str) -> Content:
         sections: Sequence[Section] = ()
@@ -41,7 +53,7 @@ def contents_from(config: ProcessingConfig) -> Callable[[Mapping[str, Any], str]
         text, metadata = document_of(own, config, where)
         if brought and (offset := _offset_of_content(own, config)) is not None:
             sections = sections_of(data, offset, where)
-        return Content(text, metadata, sections, filled(template, _values_for(template, own)))
+        return Content(text, metadata, sections, filled(template, _values_for(template, own)), form)
 
     return content_of
 

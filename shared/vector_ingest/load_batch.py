@@ -8,8 +8,9 @@ from threading import Semaphore
 from typing import Protocol
 
 from vector_ingest.compose import Fields, compose, compose_with_vector, content_hash, tenant_of
-from vector_ingest.document import Chunk, Document, Known, Stream, Target
+from vector_ingest.document import Chunk, Document, Known, Refused, Stream, Target
 from vector_ingest.embed.options import FromField
+from vector_ingest.errors import DataError
 from vector_ingest.identity import Identify, has_stable_ids
 from vector_ingest.messages import Record
 from vector_ingest.packer import Asked
@@ -88,13 +89,14 @@ def load_batch(steps: Steps, target: Target, documents: Sequence[Document]) -> C
     with steps.at_work, steps.model.bringing():
         known = steps.store.known(target, kept) if has_stable_ids(target.stream) else {}
         changed = [document for document in kept if not unchanged(document, known)]
-        pieces: Pieces = [(document, _split(document, steps)) for document in changed]
+        pieces, uncut = _split_all(changed, steps)
         asked = steps.model.ask(wanted(pieces, known))
     pieces, given = _until_they_fit(steps, pieces, known, asked.result())
-    embedded, refused = with_vectors(pieces, given.vectors, given.refused)
+    embedded, unmade = with_vectors(pieces, given.vectors, given.refused)
+    refused = [*uncut, *unmade]
     with steps.at_work:
         if embedded:
-            refused = [*refused, *steps.store.replace(target, embedded)]
+            refused += steps.store.replace(target, embedded)
         deleted = steps.store.delete(target, gone) if gone else 0
         steps.refusals.account_for(target.stream, refused, documents)
     chunks = sum(len(chunks) for document, chunks in pieces if document.vector is None)
@@ -135,6 +137,17 @@ def _until_they_fit(steps: Steps, pieces: Pieces, known: Mapping[str, Known], gi
             break
         given = given.plus(steps.model.ask(missing).result())
     return pieces, given
+
+
+def _split_all(documents: Sequence[Document], steps: Steps) -> tuple[Pieces, Sequence[Refused]]:
+    """Each with its chunks; and those that can't be cut, since what is embedded around a chunk leaves no room."""
+    pieces, refused = [], []
+    for document in documents:
+        try:
+            pieces.append((document, _split(document, steps)))
+        except DataError as error:
+            refused.append(Refused(document.id, error.reason))
+    return pieces, refused
 
 
 def _split(document: Document, steps: Steps) -> Sequence[Chunk]:

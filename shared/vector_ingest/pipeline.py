@@ -80,7 +80,7 @@ class Parts(Generic[Config]):
         processing, embedding = self.config.processing, self.config.embedding
         return Steps(
             store=self.store,
-            fields=contents_from(processing),
+            fields=contents_from(processing, self.config.omit_raw_text),
             split=self.splitter.split_document,
             model=packer,
             dimensions=self.embedder.dimensions,

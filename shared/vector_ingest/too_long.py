@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import Literal, TypeAlias
 
 import regex
 
+from vector_ingest.chunk import hash_of
 from vector_ingest.document import Chunk, Document
 from vector_ingest.reuse import Pieces
 
@@ -35,12 +35,12 @@ def truncate(
             continue
         out, numbers = [], set(document.metadata.get(TRUNCATED, ()))
         for chunk in chunks:
-            text = embedded.get(chunk.hash, chunk.text)
+            text = embedded.get(chunk.hash, chunk.embedded)
             cut = _cut(text, SHORTER) if chunk.hash in long else None
             if cut is None:
                 out.append(chunk)
                 continue
-            digest = blake2b(b"truncated\0" + text[:cut].encode(), digest_size=16).digest()
+            digest = hash_of(f"truncated\0{text[:cut]}")
             shorter[digest] = text[:cut].rstrip()
             numbers.add(chunk.number)
             out.append(dataclasses.replace(chunk, hash=digest))
@@ -68,8 +68,8 @@ def _halves(chunk: Chunk) -> Sequence[Chunk]:
 
 
 def _part(chunk: Chunk, text: str, start: int) -> Chunk:
-    digest = blake2b(text.encode(), digest_size=16).digest()
-    return dataclasses.replace(chunk, text=text, start=start, end=start + len(text), hash=digest)
+    part = dataclasses.replace(chunk, text=text, start=start, end=start + len(text))
+    return dataclasses.replace(part, hash=hash_of(part.embedded))
 
 
 def _cut(text: str, share: float) -> int | None:

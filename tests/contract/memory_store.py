@@ -117,7 +117,7 @@ class MemoryStore:
         stored = Stored(
             document.id,
             chunk.number,
-            chunk.text,
+            chunk.stored,
             {**document.metadata, **chunk.metadata},
             chunk.hash,
             target.fingerprint,

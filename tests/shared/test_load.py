@@ -113,20 +113,21 @@ class Sync:
     quarantine: Quarantine | None = None
     most_skipped: int = 0
     tenant_field: str | None = None
+    processing: ProcessingConfig = field(default_factory=lambda: PROCESSING)
 
     def run(self, streams: Sequence[Stream], *lines: bytes, end: bytes = b"\n") -> None:
         self.load(streams, MemoryStore(self.tables, "m"), read_lines(io.BytesIO(b"\n".join(lines) + end), 0.01))
 
     def load(self, streams: Sequence[Stream], store: MemoryStore | SlowStore, blocks: Iterator[Lines | None]) -> None:
-        splitter = splitter_from(PROCESSING, lambda text: len(text.split()))
+        splitter = splitter_from(self.processing, self.model.count_tokens, self.model.limits.tokens_per_text)
         with Packer(self.model) as packer, ThreadPoolExecutor(THREADS) as pool:
             steps = Steps(
                 store=store,
-                fields=contents_from(PROCESSING),
+                fields=contents_from(self.processing),
                 split=splitter.split_document,
                 model=packer,
                 dimensions=2,
-                chunk_size=PROCESSING.chunk_size,
+                chunk_size=self.processing.chunk_size,
                 tenant_field=self.tenant_field,
                 refusals=Refusals(self.quarantine, self.most_skipped),
             )
@@ -264,6 +265,32 @@ def test_what_is_unchanged_is_not_written_and_what_is_known_is_not_embedded() ->
     assert (counts.unchanged, counts.written) == (1, 1)
     assert 1 <= len(again.model.texts) < embedded
     assert counts.embedded + counts.reused == counts.chunks
+
+
+def test_a_change_of_what_is_stored_of_a_chunk_writes_unchanged_documents_and_embeds_nothing() -> None:
+    framed = PROCESSING.model_copy(update={"embedded_text": "{id}: {chunk}"})
+    first = Sync(processing=framed)
+    first.run([DEDUP], record("1", "Text."), status("COMPLETE"))
+    again = Sync(first.tables, processing=framed.model_copy(update={"store_embedded_text": True}))
+    again.run([DEDUP], record("1", "Text."), status("COMPLETE"))
+    assert first.texts() == again.texts() == ["1: text: Text."]
+    assert not again.model.texts
+    assert again.report.total().written == 1
+
+
+def test_a_record_that_leaves_no_room_for_its_text_is_refused_alone() -> None:
+    framed = ProcessingConfig(chunk_size=20, text_fields=["text"], embedded_text="{title} {chunk}")
+    model = Model(limits=Limits(texts=100, tokens=None, tokens_per_text=20))
+    lines = [record("good", "Short.", title="T"), record("bad", "Short.", title="far too long " * 7), state(1)]
+    passing = Sync(model=model, most_skipped=1, processing=framed)
+    passing.run([DEDUP], *lines, status("COMPLETE"))
+    assert set(passing.tables["None.s"].rows) == {"Stream_s_Key_good"}
+    assert passing.report.total().failed == 1
+    assert passing.states() == [1]
+    ending = Sync(model=model, processing=framed)
+    with pytest.raises(DataError, match="leaves no room for it in the 20 tokens"):
+        ending.run([DEDUP], *lines, status("COMPLETE"))
+    assert not ending.states()
 
 
 def test_the_same_text_is_embedded_once_in_a_sync() -> None:

@@ -48,6 +48,14 @@ def test_a_cut_goes_before_a_word_near_the_middle() -> None:
     assert [chunk.text for chunk in halves] == ["one two", "three four five", "other"]
 
 
+def test_each_half_is_embedded_with_what_stands_around_the_chunk() -> None:
+    whole, chunks = document("one two three four five")
+    chunks[0] = dataclasses.replace(chunks[0], before="Title: ", after=" (end)")
+    ((_, halves),) = split([(whole, chunks)], frozenset([chunks[0].hash]))
+    assert [chunk.embedded for chunk in halves[:2]] == ["Title: one two (end)", "Title: three four five (end)"]
+    assert all(chunk.hash == digest(chunk.embedded) for chunk in halves)
+
+
 def test_a_shortened_text_is_marked_and_has_a_hash_of_its_own_until_it_fits() -> None:
     whole, chunks = document("one two three four five six seven eight")
     pieces = [(whole, chunks)]
