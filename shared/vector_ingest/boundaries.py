@@ -36,7 +36,7 @@ def content_defined(text: str, budget: int, overlap: int, count_tokens: CountTok
         yield 0, len(text)
         return
     room = max(1, budget - overlap)
-    units = units_of(text, max(1, room // UNIT), room, count_tokens)
+    units = units_of(text, max(1, room // UNIT), budget, count_tokens)
     keys = keys_of(text, units)
     for piece in pairwise(cuts_of(keys, units.tokens, room)):
         for first, last in _checked(text, units, keys, piece, room, count_tokens):
