@@ -13,6 +13,7 @@ BENCHMARKS = [
     "put_s3vectors",
     "load_s3vectors",
     "embed_client",
+    "embed_flow",
     "memory",
     "chunk",
 ]

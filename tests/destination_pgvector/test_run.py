@@ -74,7 +74,7 @@ def test_check_succeeds_on_a_working_configuration_and_leaves_nothing(database: 
 BAD: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     "no embedding": ({"embedding": None}, {}, "`embedding`"),
     "unknown mode": ({"embedding": {"mode": "tea leaves"}}, {}, "`embedding`.*expected one of"),
-    "no key": ({"embedding": {"mode": "openai"}}, {}, "openai_key` is required"),
+    "no key": ({"embedding": {"mode": "openai"}}, {}, "openai_key` is missing"),
     "chunk size": ({"processing": {"chunk_size": 0}}, {}, "`processing.chunk_size`"),
     "no processing": ({"processing": {}}, {}, "`processing.chunk_size` is required"),
     "port": ({}, {"port": "a lot"}, "`indexing.port`"),

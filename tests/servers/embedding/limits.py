@@ -59,7 +59,7 @@ class Limits:
         self._headers, self._retry_after = headers, retry_after
         self.accepted_tokens = 0
         self.accepted: list[tuple[float, int]] = []  # when, and how many tokens
-        self.refused = 0
+        self.refused_at: list[float] = []
         self._buckets: dict[str, Bucket] = {}
         for kind, size in (("tokens", tokens), ("requests", requests)):
             if size is not None:
@@ -70,6 +70,10 @@ class Limits:
         bucket = self._buckets[kind]
         bucket.refill(self._clock(), self.minute)
         bucket.size, bucket.level = size, min(bucket.level, size)
+
+    @property
+    def refused(self) -> int:
+        return len(self.refused_at)
 
     def used_after(self, share: float) -> tuple[int, float]:
         """Tokens that were taken after this share of the time, and in how many seconds."""
@@ -92,7 +96,7 @@ class Limits:
             self.accepted_tokens += tokens
             self.accepted.append((now, tokens))
         else:
-            self.refused += 1
+            self.refused_at.append(now)
         return fits, self._told(None if fits else wait)
 
     def _told(self, wait: float | None) -> dict[str, str]:
