@@ -65,7 +65,7 @@ def measured(ways: Mapping[str, Callable[[], object]]) -> dict[str, float]:
 
 def stock(client: openai.OpenAI, texts: list[str]) -> npt.NDArray[np.float32]:
     answer = client.embeddings.create(input=texts, model=MODEL)
-    return np.array([item.embedding for item in answer.data], np.float32)
+    return np.array([item.embedding for item in sorted(answer.data, key=lambda item: item.index)], np.float32)
 
 
 def packed(embedder: OpenAIEmbedder, texts: Sequence[str]) -> npt.NDArray[np.float32]:

@@ -5,24 +5,28 @@ https://platform.openai.com/docs/api-reference/embeddings/create
 
 import json
 import sys
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tests.servers.embedding.openai import read
 
-READY: dict[int, bytes] = {}  # by number of texts
+READY: dict[bytes, bytes] = {}  # by request
 
 
-def answer(body: dict[str, Any], dimensions: int) -> bytes:
-    asked = read(body)
-    count = len(asked.texts)
-    if count not in READY:
-        READY[count] = json.dumps(
-            asked.answer(np.random.default_rng(1).standard_normal((count, dimensions), "f4"))
-        ).encode()
-    return READY[count]
+def answer(request: bytes, dimensions: int) -> bytes:
+    if request not in READY:
+        asked = read(json.loads(request))
+        vectors = np.stack([_vector(text, dimensions) for text in asked.texts])
+        READY[request] = json.dumps(asked.answer(vectors)).encode()
+    return READY[request]
+
+
+def _vector(text: str, dimensions: int) -> npt.NDArray[np.float32]:
+    return np.random.default_rng(zlib.crc32(text.encode())).standard_normal(dimensions, "f4")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -30,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_POST(self) -> None:
-        content = answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))), int(sys.argv[1]))
+        content = answer(self.rfile.read(int(self.headers["Content-Length"])), int(sys.argv[1]))
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
