@@ -17,7 +17,7 @@ FOLDER = Path(".demo")
 QUESTIONS = [
     "A guest has a headache and feels sick after driving up. What now?",
     "May I bring my puppy along?",
-    "A suspected data forgery: whom do I tell?",
+    "A colleague made up observations: whom do I tell?",
 ]
 ABOUT_DELETED = "Is it safe to drink from the tap?"
 ABOUT_EDITED = "We are late. How do we get from the gate to the top?"

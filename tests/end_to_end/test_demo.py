@@ -128,7 +128,7 @@ def test_the_first_sync_reads_and_embeds_everything(told: Told) -> None:
     ("question", "place"),
     [
         ("A guest has a headache", "safety/altitude-and-cold.md"),
-        ("A suspected data forgery", "policies/complaints-and-conflicts.docx"),
+        ("A colleague made up observations", "policies/complaints-and-conflicts.docx"),
         ("May I bring my puppy", "visitors/questions-and-answers.html"),
     ],
 )
