@@ -14,6 +14,7 @@ BENCHMARKS = [
     "load_s3vectors",
     "embed_client",
     "embed_flow",
+    "local_model",
     "memory",
     "chunk",
 ]
