@@ -3,7 +3,7 @@
 A boundary between two units is ranked by what ends there (a paragraph before a sentence) and by a hash of the text
 beside it. The rule, on the boundaries' distance in tokens:
 
-1. cut where no better boundary is within 0.3 of the budget;
+1. cut where no better boundary is within a third of the budget;
 2. cut what is still above the budget at its best boundary;
 3. take cuts out again, the weakest first, where the two sides fit together.
 
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from vector_ingest.sentences import WORD, CountTokens, Rank, Span, Units, units_of
 
-REACH = 0.3  # of the budget: further, and edits reach further; nearer, and chunks are emptier
+REACH = 1 / 3  # of the budget: further, and edits reach further; nearer, and chunks are emptier
 UNIT = 4  # a unit has at most a quarter of the budget: larger ones would leave chunks emptier
 AROUND = 48  # characters on each side of a boundary that its hash covers
 AT_ONCE = 4096  # boundaries whose surroundings are hashed at once
