@@ -1,9 +1,11 @@
 """The form of the destination. Property names are those of Airbyte's own destination-pgvector; the rest is optional."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from destination_pgvector.table_options import Listed, Quarantine, Tables
+from destination_pgvector.typed_columns import metadata_names
 from vector_ingest.destination_config import DestinationConfig, Skip, Stop, groups, skipped
 
 GROUPS = groups("PostgreSQL")
@@ -108,9 +110,14 @@ class Indexing(BaseModel):
         description="The index that makes search fast.",
         json_schema_extra={"order": 8},
     )
+    tables: Tables = Field(
+        default=Tables(),
+        description="Which tables there are, and which columns they have beside those of Airbyte's connector.",
+        json_schema_extra={"order": 9},
+    )
 
 
-Refusals = Annotated[Stop | Skip, Field(discriminator="type")]
+Refusals = Annotated[Stop | Skip | Quarantine, Field(discriminator="type")]
 
 
 class Config(DestinationConfig):
@@ -126,13 +133,25 @@ class Config(DestinationConfig):
         json_schema_extra={"group": "advanced", "order": 2},
     )
 
-    @field_validator("refused_records", mode="before")
-    @classmethod
-    def _has_no_quarantine(cls, choice: Any) -> Any:
-        if isinstance(choice, dict) and choice.get("type") == "quarantine":
-            raise ValueError("this destination has no place to keep refused records in: choose `stop` or `skip`")
-        return choice
+    @model_validator(mode="after")
+    def _has_what_its_columns_need(self) -> "Config":
+        tables, processing = self.indexing.tables, self.processing
+        if tables.text_search and self.omit_raw_text:
+            raise ValueError("indexing.tables.text_search needs the texts, and omit_raw_text leaves them out: undo one")
+        if isinstance(tables.metadata_columns, Listed) and processing.metadata_fields:
+            known = metadata_names(processing)
+            for each in tables.metadata_columns.fields:
+                if each.field not in known and each.field.split(".")[0] not in known:
+                    raise ValueError(
+                        f"indexing.tables.metadata_columns has the field {each.field}, which is none of the metadata "
+                        f"({', '.join(sorted(known))}): add it to processing.metadata_fields"
+                    )
+        return self
 
     @property
     def most_skipped(self) -> int:
         return skipped(self.refused_records)
+
+    @property
+    def most_quarantined(self) -> int:
+        return self.refused_records.most if isinstance(self.refused_records, Quarantine) else 0

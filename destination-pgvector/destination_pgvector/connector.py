@@ -6,7 +6,9 @@ from vector_ingest.pipeline import Connector
 
 
 def _store_from(config: Config, dimensions: int, fingerprint: str) -> PgvectorStore:
-    return PgvectorStore(config.indexing, dimensions, fingerprint, with_text=not config.omit_raw_text)
+    return PgvectorStore(
+        config.indexing, dimensions, fingerprint, not config.omit_raw_text, config.processing, config.most_quarantined
+    )
 
 
 CONNECTOR = Connector(Config, _store_from)

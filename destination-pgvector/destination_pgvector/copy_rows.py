@@ -1,30 +1,24 @@
 """Rows as PostgreSQL's binary COPY format, packed by hand: a row of 1,536 floats takes 5 µs instead of 20.
 
-https://www.postgresql.org/docs/current/sql-copy.html (Binary Format); a vector is two 16-bit integers (dimensions, 0)
-and its floats, all big-endian (https://github.com/pgvector/pgvector/blob/master/src/vector.c, vector_send).
+A vector is two 16-bit integers (dimensions, 0) and its floats, of 32 bits or, as `halfvec`, of 16, all big-endian
+(https://github.com/pgvector/pgvector/blob/master/src/vector.c, vector_send; halfvec.c, halfvec_send).
 """
 
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
-from psycopg import Connection
+import numpy as np
+from psycopg import Connection, sql
 
+from destination_pgvector.binary_fields import NULL, field, int4, jsonb, length, texts
+from destination_pgvector.row_shape import Shape
 from vector_ingest.document import Chunk, Embedded, Vector
-from vector_ingest.messages import dumps
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
-NULL = b"\xff\xff\xff\xff"
-COLUMNS = (
-    "document_id, chunk_id, metadata, document_content, embedding, chunk_number, chunk_hash, document_hash, generation"
-)
-FIELDS = struct.pack("!h", 9)
 PIECE = 256 * 1024  # bytes given to libpq at once: fewer calls, and no second copy of the batch
+NOWHERE = NULL + NULL  # neither page nor headings
 
-_length = struct.Struct("!i").pack
-_int4 = struct.Struct("!ii").pack
-_int8 = struct.Struct("!iq").pack
 _vector = struct.Struct("!iHH").pack
 
 # The stored vector of a kept chunk: (document id, chunk hash) -> the field's bytes as the server sent them.
@@ -32,14 +26,15 @@ Kept = Callable[[str, bytes], bytes]
 
 
 def copy_rows(
-    conn: Connection, table: str, documents: Sequence[Embedded], kept: Kept, generation: int | None, with_text: bool
+    conn: Connection, table: str, documents: Sequence[Embedded], kept: Kept, shape: Shape, tails: Mapping[str, bytes]
 ) -> None:
-    """`table` is a quoted name. The rows are the caller's transaction's."""
-    statement = f"COPY {table} ({COLUMNS}) FROM STDIN (FORMAT BINARY)"
+    """`table` is a quoted name, `tails` by document. The rows are the caller's transaction's."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, shape.columns)).as_string()
+    statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)"
     with conn.cursor() as cursor, cursor.copy(statement.encode()) as copy:
         pieces, size = [HEADER], 0
         for document in documents:
-            for row in _rows(document, kept, generation, with_text):
+            for row in _rows(document, kept, shape, tails[document.document.id]):
                 pieces.append(row)
                 size += len(row)
                 if size >= PIECE:
@@ -49,35 +44,34 @@ def copy_rows(
         copy.write(b"".join(pieces))
 
 
-def _rows(embedded: Embedded, kept: Kept, generation: int | None, with_text: bool) -> Iterator[bytes]:
+def _rows(embedded: Embedded, kept: Kept, shape: Shape, tail: bytes) -> Iterator[bytes]:
     document = embedded.document
     identity = document.id.encode()
-    first = FIELDS + _length(len(identity)) + identity
-    shared = _jsonb(document.metadata)
-    last = _field(document.hash) + (NULL if generation is None else _int8(8, generation))
+    first = struct.pack("!h", len(shape.columns)) + length(len(identity)) + identity
+    shared = jsonb(document.metadata)
+    vector_field = _vector_field if shape.kind == "vector" else _half_field
     for chunk, vector in zip(embedded.chunks, embedded.vectors, strict=True):
         chunk_id = b"%s#%d" % (identity, chunk.number)
-        content = _field(chunk.stored.encode()) if with_text else NULL
         yield b"".join(
             (
-                first, _length(len(chunk_id)), chunk_id,
-                _jsonb({**document.metadata, **own}) if (own := chunk.metadata) else shared, content,
-                _embedding(document.id, chunk, vector, kept),
-                _int4(4, chunk.number), _field(chunk.hash), last,
+                first, length(len(chunk_id)), chunk_id,
+                jsonb({**document.metadata, **own}) if (own := chunk.metadata) else shared,
+                field(chunk.stored.encode()) if shape.with_text else NULL,
+                field(kept(document.id, chunk.hash)) if vector is None else vector_field(vector),
+                int4(4, chunk.number), _place(chunk), field(chunk.hash), tail,
             )
         )  # fmt: skip
 
 
-def _embedding(identity: str, chunk: Chunk, vector: Vector | None, kept: Kept) -> bytes:
-    if vector is None:
-        return _field(kept(identity, chunk.hash))
+def _place(chunk: Chunk) -> bytes:
+    if chunk.page is None and not chunk.headings:
+        return NOWHERE
+    return (NULL if chunk.page is None else int4(4, chunk.page)) + texts(chunk.headings)
+
+
+def _vector_field(vector: Vector) -> bytes:
     return _vector(4 + 4 * len(vector), len(vector), 0) + vector.astype(">f4").tobytes()
 
 
-def _jsonb(metadata: Mapping[str, Any]) -> bytes:
-    written = dumps(metadata)
-    return _length(len(written) + 1) + b"\x01" + written  # jsonb begins with its version
-
-
-def _field(value: bytes) -> bytes:
-    return _length(len(value)) + value
+def _half_field(vector: Vector) -> bytes:
+    return _vector(4 + 2 * len(vector), len(vector), 0) + vector.astype(np.dtype(">f2")).tobytes()

@@ -6,26 +6,28 @@ import psycopg
 from psycopg import Connection
 
 from destination_pgvector.config import Hnsw
-from destination_pgvector.tables import parts
+from destination_pgvector.names import parts
+from destination_pgvector.vector_type import VectorType
 
 logger = logging.getLogger("airbyte.pgvector")
-MOST_DIMENSIONS = 2000  # of an HNSW index on `vector` (https://github.com/pgvector/pgvector#hnsw)
 LEAST_MEMORY, MOST_MEMORY = 64, 2048  # MiB of maintenance_work_mem
 LINK_BYTES = 600  # of one vector's place in the graph, beside the vector itself
 
 
-def build(conn: Connection, name: str, hnsw: Hnsw, dimensions: int, online: bool, operators: str) -> None:
+def build(conn: Connection, name: str, hnsw: Hnsw, vector: VectorType, online: bool) -> None:
     """Build the index of the table `name` if it is missing. `online`: readers and writers go on meanwhile.
 
-    `conn` is in autocommit. `operators` is the schema of the extension.
+    `conn` is in autocommit.
     """
-    if dimensions > MOST_DIMENSIONS:
+    searched, dimensions = vector.searched, vector.dimensions
+    if dimensions > searched.most_dimensions:
         logger.warning(
             "No vector index for %s: HNSW takes %s dimensions at most, the model gives %s. Search is exact and reads "
-            "every row; a model with fewer dimensions would allow an index.", name, MOST_DIMENSIONS, dimensions,
+            "every row; a model with fewer dimensions would allow an index.",
+            name, searched.most_dimensions, dimensions,
         )  # fmt: skip
         return
-    for index, valid in _indexes(conn, name):
+    for index, valid in _indexes(conn, name, searched.column):
         if valid:
             return
         conn.execute(f"DROP INDEX CONCURRENTLY {index}".encode())  # left by a build that was broken off
@@ -35,7 +37,7 @@ def build(conn: Connection, name: str, hnsw: Hnsw, dimensions: int, online: bool
     conn.execute("SET max_parallel_maintenance_workers = 4")  # the server's max_parallel_workers bounds it
     statement = (
         f"CREATE INDEX {'CONCURRENTLY' if online else ''} ON {name} "
-        f"USING hnsw (embedding {operators}.vector_cosine_ops) "
+        f"USING hnsw ({searched.column} {searched.operators}) "
         f"WITH (m = {hnsw.m}, ef_construction = {hnsw.ef_construction})"
     )
     try:
@@ -43,19 +45,20 @@ def build(conn: Connection, name: str, hnsw: Hnsw, dimensions: int, online: bool
     except psycopg.errors.DiskFull:
         # A parallel build keeps the graph in /dev/shm, which has 64 MB in a container by default.
         conn.execute("SET max_parallel_maintenance_workers = 0")
-        for index, valid in _indexes(conn, name):
+        for index, valid in _indexes(conn, name, searched.column):
             if not valid:
                 conn.execute(f"DROP INDEX CONCURRENTLY {index}".encode())
         conn.execute(statement.encode())
 
 
-def _indexes(conn: Connection, name: str) -> list[tuple[str, bool]]:
-    """The HNSW indexes of a table by quoted name, and whether each is whole."""
+def _indexes(conn: Connection, name: str, column: str) -> list[tuple[str, bool]]:
+    """The HNSW indexes of a column by quoted name, and whether each is whole."""
     return conn.execute(
         "SELECT format('%%I.%%I', n.nspname, c.relname), i.indisvalid FROM pg_index i "
         "JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
-        "JOIN pg_am a ON a.oid = c.relam WHERE i.indrelid = %s::regclass AND a.amname = 'hnsw'",
-        (name,),
+        "JOIN pg_am m ON m.oid = c.relam JOIN pg_attribute a ON a.attrelid = i.indexrelid "
+        "WHERE i.indrelid = %s::regclass AND m.amname = 'hnsw' AND a.attname = %s",
+        (name, column),
     ).fetchall()
 
 

@@ -3,26 +3,35 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from vector_ingest.document import Embedded, Known, Target
 from vector_ingest.errors import TransientError
 
 
-def known_in(conn: Connection, table: str, ids: Sequence[str], generation: int | None) -> dict[str, Known]:
+def known_in(
+    conn: Connection, table: str, ids: Sequence[str], generation: int | None, only: str, *, with_tenant: bool
+) -> dict[str, tuple[Known, str | None]]:
+    """What is stored of these documents, each with its tenant. `only`: which rows of the table are the stream's."""
     query = (
         "SELECT document_id, (array_agg(document_hash))[1], bool_and(coalesce(generation, 0) = %s), "
-        f"array_agg(chunk_hash) FILTER (WHERE chunk_hash IS NOT NULL) FROM {table} "
-        "WHERE document_id = ANY(%s) GROUP BY document_id"
+        "array_agg(chunk_hash) FILTER (WHERE chunk_hash IS NOT NULL), "
+        f"{'min(tenant)' if with_tenant else 'NULL::text'} FROM {table} "
+        f"WHERE document_id = ANY(%s){only} GROUP BY document_id"
     )
     return {
-        identity: Known(digest if current else None, frozenset(chunks or ()))
-        for identity, digest, current, chunks in rows(conn, query, (generation or 0, list(ids)))
+        identity: (Known(digest if current else None, frozenset(chunks or ())), tenant)
+        for identity, digest, current, chunks, tenant in rows(conn, query, (generation or 0, list(ids)))
     }
 
 
-def kept_vectors(conn: Connection, target: Target, documents: Sequence[Embedded]) -> Callable[[str, bytes], bytes]:
-    """The stored vectors that chunks without one keep, as the server's own bytes: from `write`, else from `live`."""
+def kept_vectors(
+    conn: Connection, target: Target, documents: Sequence[Embedded], kind: str, only: str
+) -> Callable[[str, bytes], bytes]:
+    """The stored vectors that chunks without one keep, as the server's own bytes: from `write`, else from `live`.
+
+    `kind`: the type of vectors in `write`, with its schema.
+    """
     wanted = {
         (embedded.document.id, chunk.hash)
         for embedded in documents
@@ -35,8 +44,8 @@ def kept_vectors(conn: Connection, target: Target, documents: Sequence[Embedded]
         if table is None or not missing:
             continue
         query = (
-            f"SELECT document_id, chunk_hash, embedding FROM {table} "
-            "WHERE document_id = ANY(%s) AND chunk_hash = ANY(%s)"
+            f"SELECT document_id, chunk_hash, embedding::{kind} FROM {table} "
+            f"WHERE document_id = ANY(%s) AND chunk_hash = ANY(%s){only}"
         )
         ids, hashes = {identity for identity, _ in missing}, {digest for _, digest in missing}
         with conn.cursor(binary=True) as cursor:
@@ -49,6 +58,12 @@ def kept_vectors(conn: Connection, target: Target, documents: Sequence[Embedded]
             "sync of the stream running? Run this one again."
         )
     return lambda identity, digest: found[identity, digest]
+
+
+def extension_schema(conn: Connection) -> str:
+    """Where the extension is, quoted: not always on the search path (Supabase puts it into `extensions`)."""
+    query = "SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname = 'vector'"
+    return sql.Identifier(str(rows(conn, query, ())[0][0])).as_string()
 
 
 def rows(conn: Connection, query: str, parameters: tuple[Any, ...]) -> list[Any]:

@@ -1,89 +1,43 @@
-"""The tables: their names, columns, and who owns them; filling one beside another, and the switch.
+"""The tables: what is there and who owns it; making one, filling one beside another, and the switch.
 
 A table carries its account in its comment (JSON: stream, fingerprint), so that it moves with the table in a rename and
 in a dump, and costs nothing per row. `name` here is a quoted, schema-qualified SQL name.
 """
 
-import hashlib
 import json
-import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from psycopg import Connection, sql
 
-from vector_ingest.document import Stream
+from destination_pgvector import documents_view
+from destination_pgvector.columns import PEER, Column, Layout
+from destination_pgvector.names import parts, qualified, staging_prefix
+from destination_pgvector.vector_type import Kind
 from vector_ingest.errors import ConfigError
-
-LONGEST = 63  # bytes of an identifier (NAMEDATALEN - 1)
-STAGING = "_airbyte_filling_"
-# The first five are those of Airbyte's destination-pgvector.
-COLUMNS = {
-    "document_id": "text NOT NULL",
-    "chunk_id": "text NOT NULL",
-    "metadata": "jsonb",
-    "document_content": "text",
-    "embedding": "",  # vector(n)
-    "chunk_number": "integer NOT NULL",
-    "chunk_hash": "bytea",
-    "document_hash": "bytea",
-    "generation": "bigint",
-    "loaded_at": "timestamptz NOT NULL DEFAULT now()",
-}
-PEER_COLUMNS = frozenset({"document_id", "chunk_id", "metadata", "document_content", "embedding"})
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a table's comment says."""
+    """What a table's comment says. `for_all`: it is of all streams, and `stream` is empty."""
 
     stream: str
     namespace: str | None
     fingerprint: str
+    for_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as it is in the database."""
+    """A table as it is in the database. `columns` have their types, as PostgreSQL writes them."""
 
     name: str
+    kind: Kind
     dimensions: int
-    columns: frozenset[str]
+    columns: Mapping[str, str]
+    explained: frozenset[str]  # columns that have a comment
     note: Note | None  # None where another connector made it
-
-
-def normalised(name: str) -> str:
-    """As Airbyte's SQL destinations name tables: lower case, all but letters and digits to `_`, no digit first."""
-    plain = re.sub("[^a-z0-9]", "_", name.lower())
-    return f"_{plain}" if plain[:1].isdigit() else plain
-
-
-def table_names(stream: Stream, default_schema: str) -> tuple[str, str]:
-    """The usual name of a stream's table, and the one for when another stream has that."""
-    schema = stream.namespace or default_schema
-    plain = normalised(stream.name)
-    digest = hashlib.sha256(stream.name.encode(errors="surrogatepass")).hexdigest()[:8]
-    other = f"{plain[: LONGEST - 9]}_{digest}"
-    return qualified(schema, plain if len(plain) <= LONGEST and plain.strip("_") else other), qualified(schema, other)
-
-
-def staging_name(live: str, generation: int | None) -> str:
-    schema, table = parts(live)
-    return qualified(schema, f"{_staging_prefix(table)}{'new' if generation is None else generation}")
-
-
-def qualified(schema: str, table: str) -> str:
-    return sql.Identifier(schema, table).as_string()
-
-
-def parts(name: str) -> tuple[str, str]:
-    """The opposite of `qualified`."""
-    schema, table = (part.replace('""', '"') for part in name[1:-1].split('"."'))
-    return schema, table
-
-
-def _staging_prefix(table: str) -> str:
-    return f"{STAGING}{hashlib.sha256(table.encode()).hexdigest()[:12]}_"
 
 
 def find(conn: Connection, name: str) -> Table | None:
@@ -96,90 +50,128 @@ def find(conn: Connection, name: str) -> Table | None:
     ).fetchone()
     if row is None:
         return None
-    attributes: dict[str, int] = dict(
-        conn.execute(
-            "SELECT attname, atttypmod FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped",
-            row[:1],
-        ).fetchall()
-    )
-    if not attributes.keys() >= PEER_COLUMNS:
-        missing = ", ".join(sorted(PEER_COLUMNS - attributes.keys()))
+    attributes = conn.execute(
+        "SELECT attname, atttypmod, typname, format_type(atttypid, atttypmod), "
+        "col_description(attrelid, attnum) IS NOT NULL FROM pg_attribute JOIN pg_type t ON t.oid = atttypid "
+        "WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped",
+        row[:1],
+    ).fetchall()
+    columns = {name: kind for name, _, _, kind, _ in attributes}
+    missing = ", ".join(sorted(set(PEER) - columns.keys()))
+    vectors = {name: (kind, dimensions) for name, dimensions, kind, _, _ in attributes if kind in ("vector", "halfvec")}
+    if missing or "embedding" not in vectors:
+        lack = f"lacks the columns {missing}" if missing else "has an `embedding` of another type than pgvector's"
         raise ConfigError(
-            f"The table {name} exists, but is no vector table: it lacks the columns {missing}. Rename or drop it, or "
-            "choose another indexing.default_schema."
+            f"The table {name} exists, but is no vector table: it {lack}. Rename or drop it, or choose another "
+            "indexing.default_schema."
         )
-    return Table(name, attributes["embedding"], frozenset(attributes), _note(row[1]))
+    kind, dimensions = vectors["embedding"]
+    explained = frozenset(attribute[0] for attribute in attributes if attribute[-1])
+    return Table(name, kind, dimensions, columns, explained, _note(row[1]))
 
 
-def create(conn: Connection, name: str, vector: str, note: Note) -> None:
-    """`vector` is the type of the embedding column, such as `vector(1536)`."""
-    columns = ", ".join(f"{column} {kind or vector}" for column, kind in COLUMNS.items())
-    conn.execute(f"CREATE TABLE {name} ({columns}, PRIMARY KEY (document_id, chunk_number))".encode())
+def create(conn: Connection, name: str, layout: Layout, note: Note) -> None:
+    columns = layout.columns
+    definitions = ", ".join(column.definition for column in columns)
+    conn.execute(f"CREATE TABLE {name} ({definitions}, PRIMARY KEY ({layout.key}))".encode())
     # ANALYZE would read 30,000 vectors for statistics that no plan uses.
     conn.execute(f"ALTER TABLE {name} ALTER COLUMN embedding SET STATISTICS 0".encode())
+    explain(conn, name, columns)
+    if layout.setting:
+        secure(conn, name, layout.setting)
     write_note(conn, name, note)
 
 
+def explain(conn: Connection, name: str, columns: list[Column]) -> None:
+    """Comments on columns."""
+    statements = [
+        sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(raw(name), sql.Identifier(column.name), column.comment)
+        for column in columns
+    ]
+    if statements:
+        conn.execute(sql.SQL("; ").join(statements))
+
+
+def secure(conn: Connection, name: str, setting: str) -> None:
+    """Row level security: who is not the owner sees the rows of the tenant that the setting names, and no others."""
+    condition = sql.SQL("tenant = current_setting({}, true)").format(setting)
+    conn.execute(sql.SQL("DROP POLICY IF EXISTS airbyte_tenant ON {}").format(raw(name)))
+    conn.execute(sql.SQL("CREATE POLICY airbyte_tenant ON {} USING ({})").format(raw(name), condition))
+    conn.execute(sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(raw(name)))
+
+
 def write_note(conn: Connection, name: str, note: Note) -> None:
-    text = json.dumps({"airbyte_vectors": asdict(note)})
+    content = {key: value for key, value in asdict(note).items() if key != "for_all" or value}
+    text = json.dumps({"airbyte_vectors": content})
     conn.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(raw(name), sql.Literal(text)))
 
 
-def adopt(conn: Connection, table: Table, note: Note) -> None:
-    """Give a table that the peer made our columns. Its rows have no hashes: they give way when their document comes."""
-    added = [column for column in COLUMNS if column not in table.columns]
-    with conn.transaction():
-        for column in added:
-            kind = COLUMNS[column].removesuffix(" NOT NULL") if column == "chunk_number" else COLUMNS[column]
-            conn.execute(f"ALTER TABLE {table.name} ADD COLUMN {column} {kind}".encode())
-        if "chunk_number" in added:
-            conn.execute(
-                f"UPDATE {table.name} t SET chunk_number = numbered.number FROM (SELECT ctid, row_number() OVER "
-                f"(PARTITION BY document_id) - 1 AS number FROM {table.name}) numbered "
-                "WHERE t.ctid = numbered.ctid".encode()
-            )
-            conn.execute(
-                f"ALTER TABLE {table.name} ALTER COLUMN metadata TYPE jsonb USING metadata::jsonb, "
-                "ADD PRIMARY KEY (document_id, chunk_number)".encode()
-            )
-        write_note(conn, table.name, note)
-
-
-def drop_staging(conn: Connection, live: str, keep: str | None) -> None:
-    """Drop what earlier syncs were filling beside `live`, but for `keep`."""
-    schema, table = parts(live)
+def drop_staging(conn: Connection, live: str, keep: str | None, stream: str = "") -> None:
+    """Drop what earlier syncs were filling beside `live` (of this stream, where it is for all), but for `keep`."""
     rows = conn.execute(
         "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
         "WHERE n.nspname = %s AND relkind = 'r' AND starts_with(relname, %s)",
-        (schema, _staging_prefix(table)),
+        (parts(live)[0], staging_prefix(live, stream)),
     ).fetchall()
-    for name in (qualified(schema, row[0]) for row in rows):
+    for name in (qualified(parts(live)[0], row[0]) for row in rows):
         if name != keep:
             conn.execute(f"DROP TABLE {name}".encode())
 
 
-def switch(conn: Connection, staging: str, live: str) -> None:
-    """Put `staging` in the place of `live`, in one transaction. Readers wait, and then see the new rows."""
+def switch(conn: Connection, staging: str, live: str, old: str) -> None:
+    """Put `staging` in the place of `live`, in one transaction. Readers wait, and then see the new rows.
+
+    `old`: a name that is free, for what is dropped in the end.
+    """
     with conn.transaction():
-        if find(conn, live) is not None:
+        exists = find(conn, live) is not None
+        if exists:
             for grant in _grants(conn, live):
                 conn.execute(grant.format(raw(staging)))
-            conn.execute(f"DROP TABLE {live}".encode())
-        conn.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(raw(staging), sql.Identifier(parts(live)[1])))
+            _rename(conn, live, old)
+        _rename(conn, staging, live)
+        if exists:
+            documents_view.point(conn, live)
+            conn.execute(f"DROP TABLE {old}".encode())
 
 
-def is_empty(conn: Connection, name: str) -> bool:
-    return conn.execute(f"SELECT 1 FROM {name} LIMIT 1".encode()).fetchone() is None
+def move_rows(conn: Connection, staging: str, live: str, only: str) -> None:
+    """Put the rows of `staging` in the place of those of `live` that `only` tells, in one transaction."""
+    columns = sql.SQL(", ").join(
+        sql.Identifier(row[0])
+        for row in conn.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped "
+            "AND attgenerated = ''",
+            (staging,),
+        ).fetchall()
+    )
+    with conn.transaction():
+        conn.execute(f"DELETE FROM {live} WHERE true{only}".encode())
+        conn.execute(
+            sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM {}").format(
+                raw(live), raw(staging), columns=columns
+            )
+        )
+        conn.execute(f"DROP TABLE {staging}".encode())
 
 
-def has_generation(conn: Connection, name: str, least: int) -> bool:
+def is_empty(conn: Connection, name: str, only: str = "") -> bool:
+    """`only`: a condition on rows, with an AND before it, as everywhere."""
+    return conn.execute(f"SELECT 1 FROM {name} WHERE true{only} LIMIT 1".encode()).fetchone() is None
+
+
+def has_generation(conn: Connection, name: str, least: int, only: str = "") -> bool:
     """Whether the table has rows of this generation or a later one."""
-    query = f"SELECT 1 FROM {name} WHERE generation >= %s LIMIT 1".encode()
+    query = f"SELECT 1 FROM {name} WHERE generation >= %s{only} LIMIT 1".encode()
     return conn.execute(query, (least,)).fetchone() is not None
 
 
 def raw(name: str) -> sql.SQL:
     return sql.SQL(name)
+
+
+def _rename(conn: Connection, name: str, to: str) -> None:
+    conn.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(raw(name), sql.Identifier(parts(to)[1])))
 
 
 def _grants(conn: Connection, name: str) -> list[sql.SQL]:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from destination_pgvector.config import Indexing
+from destination_pgvector.names import table_names
 from destination_pgvector.store import PgvectorStore
-from destination_pgvector.tables import table_names
 from destination_s3vectors import config as s3vectors
 from destination_s3vectors.store import S3VectorsStore
 from tests.conftest import Database, VectorBucket

@@ -96,14 +96,6 @@ def test_without_a_choice_a_refused_text_ends_the_sync(
     assert ended.of("STATE") == []
 
 
-def test_a_quarantine_is_refused_where_there_is_none(
-    database: Database, service: EmbeddingServer, tmp_path: Path
-) -> None:
-    options = with_model(database, service, {}, refused_records={"type": "quarantine"})
-    (status,) = run(command_line(tmp_path, "check", options)).of("CONNECTION_STATUS")
-    assert "choose `stop` or `skip`" in status["message"]
-
-
 @pytest.mark.parametrize("policy", ["split", "truncate", "refuse"])
 def test_a_text_that_the_model_finds_too_long_is_cut_shortened_or_refused(
     database: Database, service: EmbeddingServer, tmp_path: Path, policy: str

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from destination_pgvector.config import Indexing
+from destination_pgvector.names import LONGEST, normalised, parts, qualified, table_names
 from destination_pgvector.store import PgvectorStore
-from destination_pgvector.tables import LONGEST, normalised, parts, qualified, table_names
 from tests.conftest import Database
 from vector_ingest.document import Chunk, Document, Embedded, Stream
 from vector_ingest.errors import ConfigError
@@ -151,7 +151,7 @@ def test_an_index_that_a_broken_build_left_is_made_anew(database: Database, stor
 def test_a_model_of_too_many_dimensions_for_an_index_is_loaded_with_a_warning(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = PgvectorStore(Indexing.model_validate(database.indexing()), 2001, "model/1")
+    store = PgvectorStore(Indexing.model_validate(database.indexing()), 4001, "model/1")
     with caplog.at_level(logging.WARNING):
         store.finish(store.prepare(STREAM), complete=True)
     assert "2000 dimensions at most" in caplog.text

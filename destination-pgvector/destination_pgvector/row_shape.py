@@ -1,0 +1,92 @@
+"""What a row has beside the usual columns: the same for all chunks of a document, so it is packed once for each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from destination_pgvector.binary_fields import NULL, encode, field, int8
+from destination_pgvector.columns import TENANT
+from destination_pgvector.typed_columns import TypedColumn
+from destination_pgvector.vector_type import Kind
+from vector_ingest.document import Document, Embedded, Refused, Stream
+from vector_ingest.errors import DataError
+
+USUAL = (
+    "document_id", "chunk_id", "metadata", "document_content", "embedding", "chunk_number", "page", "headings",
+    "chunk_hash", "document_hash", "generation",
+)  # fmt: skip
+LARGEST_HALF = 65_504.0  # of a 16-bit float
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`typed` have the types that the table has. `with_tenant`, `for_all`: it has the columns of these."""
+
+    kind: Kind
+    schema: str  # of the extension, quoted
+    stream: Stream
+    with_text: bool
+    for_all: bool = False
+    with_tenant: bool = False
+    typed: Sequence[TypedColumn] = ()
+
+    @property
+    def type_of_vectors(self) -> str:
+        return f"{self.schema}.{self.kind}"
+
+    @property
+    def columns(self) -> Sequence[str]:
+        of_stream = ("namespace", "stream") if self.for_all else ()
+        of_tenant = (TENANT,) if self.with_tenant else ()
+        return (*USUAL, *of_stream, *of_tenant, *(each.column for each in self.typed))
+
+    def tail(self, document: Document) -> bytes:
+        """The fields from `document_hash` on. DataError: a value is not of its column's type."""
+        stream = self.stream
+        found = [field(document.hash), NULL if stream.generation is None else int8(8, stream.generation)]
+        if self.for_all:
+            found += [field((stream.namespace or "").encode()), field(stream.name.encode())]
+        if self.with_tenant:
+            found.append(field((document.tenant or "").encode()))
+        found += [_encoded(document, each) for each in self.typed]
+        return b"".join(found)
+
+    def unfit(self, embedded: Embedded) -> str | None:
+        """Why the vectors can't be stored, where they can't."""
+        if self.kind == "vector":
+            return None
+        for vector in embedded.vectors:
+            if vector is not None and len(vector) and (most := float(np.abs(vector).max())) > LARGEST_HALF:
+                return (
+                    f"a number of its vector is {most:g}, and `halfvec` holds {LARGEST_HALF:g} at most. Set "
+                    "indexing.tables.vector_type to `vector`, or normalise the vectors"
+                )
+        return None
+
+
+def sorted_out(shape: Shape, documents: Sequence[Embedded]) -> tuple[dict[str, bytes], list[Refused]]:
+    """Of each document that can be stored its tail, and the others."""
+    tails: dict[str, bytes] = {}
+    refused: list[Refused] = []
+    for embedded in documents:
+        reason = shape.unfit(embedded)
+        if reason is None:
+            try:
+                tails[embedded.document.id] = shape.tail(embedded.document)
+            except DataError as error:
+                reason = error.reason
+        if reason is not None:
+            refused.append(Refused(embedded.document.id, reason))
+    return tails, refused
+
+
+def _encoded(document: Document, column: TypedColumn) -> bytes:
+    try:
+        return encode(column.type, column.value_in(document.metadata))
+    except ValueError as error:
+        raise DataError(
+            f"document `{document.id}`",
+            f"the field `{column.field}` has a column of its own: {error}. Mend the record, or choose another type for "
+            f"the column `{column.column}` in indexing.tables.metadata_columns",
+        ) from error

@@ -1,0 +1,53 @@
+"""The nearest chunks of a stream, for the command `search`. `by_vectors` is the statement that others may run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import Connection
+
+from destination_pgvector.vector_type import BITS, VectorType
+from vector_ingest.document import Vector
+from vector_ingest.search import Nearest
+
+FIRST = 20  # times as many as are wanted are taken by their bits
+ITERATIVE = (0, 8)  # the version of pgvector from which an index goes on until the filter has let enough through
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """The rows that are searched: a table, a condition with an AND before it, and the tenant."""
+
+    table: str
+    vector: VectorType
+    only: str = ""
+    tenant: str | None = None
+
+
+def nearest(conn: Connection, among: Among, question: Vector, limit: int) -> Sequence[Nearest]:
+    """By cosine distance."""
+    condition = f"true{among.only}{' AND tenant = %(tenant)s' if among.tenant is not None else ''}"
+    values = {"question": "[" + ",".join(map(str, question.tolist())) + "]", "limit": limit, "tenant": among.tenant}
+    with conn.transaction():
+        if condition != "true" and _is_iterative(conn):
+            conn.execute("SET LOCAL hnsw.iterative_scan = strict_order")
+        return conn.execute(_statement(among, condition).encode(), values).fetchall()
+
+
+def _statement(among: Among, condition: str) -> str:
+    vector = among.vector
+    asked = f"%(question)s::{vector.name}"
+    rows = f"{among.table} WHERE {condition}"
+    if vector.quantised:
+        rows = (
+            f"(SELECT * FROM {rows} ORDER BY {BITS} OPERATOR({vector.schema}.<~>) {vector.quantise(asked)} "
+            f"LIMIT {FIRST} * %(limit)s) AS first"
+        )
+    return (
+        f"SELECT document_id, chunk_number, embedding OPERATOR({vector.schema}.<=>) {asked} AS distance, "
+        f"document_content, metadata FROM {rows} ORDER BY distance LIMIT %(limit)s"
+    )
+
+
+def _is_iterative(conn: Connection) -> bool:
+    row = conn.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
+    return row is not None and tuple(int(part) for part in row[0].split(".")[:2]) >= ITERATIVE
