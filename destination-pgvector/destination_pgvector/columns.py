@@ -79,7 +79,7 @@ class Layout:
             made = f"{GENERATED} ({self.vector.quantise('embedding')}) STORED"
             found.append(Column(BITS, self.vector.bits, "The signs of the vector's numbers, to search by first.", made))
         if self.text_search:
-            words = f"to_tsvector({_literal(f'pg_catalog.{self.text_search}')}::regconfig, document_content)"
+            words = f"to_tsvector({_literal(self.text_search)}::regconfig, document_content)"
             made = f"{GENERATED} ({words}) STORED"
             found.append(Column(TEXT_SEARCH, "tsvector", "The words of the text, to search by.", made))
         return found

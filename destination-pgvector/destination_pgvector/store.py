@@ -188,6 +188,8 @@ class PgvectorStore:
             conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
         if not rows(conn, "SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)):
             conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        if self._tables.text_search:
+            text_index.assert_language(conn, self._tables.text_search)
 
     def _fills_beside(self, conn: Connection, stream: Stream, table: Table | None) -> bool:
         """Whether this sync replaces all there is: an overwrite, or a refresh that truncates.

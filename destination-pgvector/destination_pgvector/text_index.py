@@ -1,12 +1,26 @@
-"""The index of the text search column: GIN, built after loading."""
+"""The text search column: its language, and its index, GIN, built after loading."""
 
 import logging
 
+import psycopg
 from psycopg import Connection
 
 from destination_pgvector.columns import TEXT_SEARCH
+from vector_ingest.errors import ConfigError
 
 logger = logging.getLogger("airbyte.pgvector")
+
+
+def assert_language(conn: Connection, language: str) -> None:
+    """ConfigError: the server does not know it."""
+    try:
+        with conn.transaction():
+            conn.execute("SELECT %s::regconfig", (language,))
+    except (psycopg.errors.UndefinedObject, psycopg.errors.InvalidName, psycopg.errors.UndefinedTable) as error:
+        names = [row[0] for row in conn.execute("SELECT cfgname FROM pg_ts_config ORDER BY 1").fetchall()]
+        raise ConfigError(
+            f"indexing.tables.text_search is {language}, which the server does not know. It knows: {', '.join(names)}."
+        ) from error
 
 
 def build(conn: Connection, name: str, *, online: bool) -> None:

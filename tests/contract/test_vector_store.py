@@ -55,13 +55,19 @@ def in_memory(_: pytest.FixtureRequest) -> Kind:
     return Kind(lambda fingerprint: MemoryStore(tables, fingerprint), read)
 
 
-def in_pgvector(request: pytest.FixtureRequest) -> Kind:
+def in_pgvector(request: pytest.FixtureRequest, **tables: Any) -> Kind:
     database: Database = request.getfixturevalue("database")
-    indexing = Indexing.model_validate(database.indexing())
+    indexing = Indexing.model_validate({**database.indexing(), "tables": tables})
 
     def read(stream: Stream) -> dict[str, list[tuple[str, Vector]]]:
         table, _ = table_names(stream, indexing.default_schema)
-        query = f"SELECT document_id, document_content, embedding::text FROM {table} ORDER BY document_id, chunk_number"
+        only = ""
+        if tables:
+            table, only = "public.documents", f"WHERE stream = '{stream.name}'"
+        query = (
+            f"SELECT document_id, document_content, embedding::text FROM {table} {only} "
+            "ORDER BY document_id, chunk_number"
+        )
         with database.connect() as conn:
             if not conn.execute("SELECT to_regclass(%s)", (table,)).fetchall()[0][0]:
                 return {}
@@ -85,7 +91,21 @@ def in_s3vectors(request: pytest.FixtureRequest) -> Kind:
     return Kind(lambda fingerprint: S3VectorsStore(config, DIMENSIONS, fingerprint), read, switches=False)
 
 
-STORES = {"memory": in_memory, "pgvector": in_pgvector, "s3vectors": in_s3vectors}
+def in_one_table(request: pytest.FixtureRequest) -> Kind:
+    """Of pgvector, for all streams: another one has rows of the same ids in it, which nothing may touch.
+
+    But for the tests of another model, which one table for all can only have when no other stream is in it.
+    """
+    kind = in_pgvector(request, table_for={"type": "all"})
+    if "model" not in request.node.name:
+        other = replace(DEDUP, name="Other")
+        sync(kind, other, document("a", "of the other", "stream"), document("b", "too"))
+        there = kind.read(other)
+        request.addfinalizer(lambda: np.testing.assert_equal(kind.read(other), there))
+    return kind
+
+
+STORES = {"memory": in_memory, "pgvector": in_pgvector, "pgvector_one_table": in_one_table, "s3vectors": in_s3vectors}
 
 
 @pytest.fixture(params=STORES)
