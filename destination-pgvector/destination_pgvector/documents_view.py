@@ -2,6 +2,7 @@
 
 from psycopg import Connection, errors, sql
 
+from destination_pgvector.columns import OF_STREAM, OF_TENANT, TENANT
 from destination_pgvector.names import beside, parts
 from vector_ingest.document import END_FIELD, HEADINGS_FIELD, PAGE_FIELD, START_FIELD
 from vector_ingest.errors import ConfigError
@@ -12,8 +13,8 @@ OF_CHUNKS = (PAGE_FIELD, HEADINGS_FIELD, START_FIELD, END_FIELD)
 INVOKER = 150_000  # the server's version from which a view may look with the rights of who asks
 
 
-def settle(conn: Connection, table: str, columns: tuple[str, ...], wanted: bool) -> None:
-    """Make the view of `table` or take it away. `columns`: those that are of a whole document beside its id.
+def settle(conn: Connection, table: str, *, wanted: bool) -> None:
+    """Make the view of `table` as it is now, or take it away.
 
     ConfigError: something else has the name, or the server can't keep tenants apart in a view.
     """
@@ -28,28 +29,26 @@ def settle(conn: Connection, table: str, columns: tuple[str, ...], wanted: bool)
             f"The view of the documents would be {view}, but something else has that name. Rename or drop it, or set "
             "indexing.tables.document_view to false."
         )
-    if conn.info.server_version < INVOKER and "tenant" in columns:
+    columns = _of_documents(conn, table)
+    if conn.info.server_version < INVOKER and TENANT in columns:
         raise ConfigError(
             "indexing.tables.document_view and tenant_field need PostgreSQL 15 or later together: an earlier one shows "
             "the rows of all tenants in a view. Leave one of them out."
         )
-    _make(conn, table, columns)
+    _make(conn, view, table, columns)
 
 
-def point(conn: Connection, table: str) -> None:
-    """Let the view, if there is one, look at the table that has the name now."""
-    view = beside(table, ENDING)
-    if _is_ours(conn, view):
-        rows = conn.execute(
-            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 "
-            "AND attname = ANY('{namespace,stream,tenant}') ORDER BY attnum",
-            (view,),
-        ).fetchall()
-        _make(conn, table, tuple(row[0] for row in rows))
+def _of_documents(conn: Connection, table: str) -> list[str]:
+    """Columns that are the same for all chunks of a document."""
+    rows = conn.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attname = ANY(%s) AND NOT attisdropped "
+        "ORDER BY attnum",
+        (table, [column.name for column in (*OF_STREAM, OF_TENANT)]),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
-def _make(conn: Connection, table: str, columns: tuple[str, ...]) -> None:
-    view = beside(table, ENDING)
+def _make(conn: Connection, view: str, table: str, columns: list[str]) -> None:
     try:
         with conn.transaction():
             _create(conn, view, table, columns)
@@ -59,7 +58,7 @@ def _make(conn: Connection, table: str, columns: tuple[str, ...]) -> None:
             _create(conn, view, table, columns)
 
 
-def _create(conn: Connection, view: str, table: str, columns: tuple[str, ...]) -> None:
+def _create(conn: Connection, view: str, table: str, columns: list[str]) -> None:
     conn.execute(
         sql.SQL(
             "CREATE OR REPLACE VIEW {view} {options} AS SELECT document_id, count(*)::integer AS chunks, "

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from psycopg import Connection
 
 from destination_pgvector import tables
-from destination_pgvector.columns import RESERVED, TENANT, Layout
+from destination_pgvector.columns import RESERVED, Layout
 from destination_pgvector.config import Indexing
 from destination_pgvector.lookup import extension_schema
 from destination_pgvector.places import Places
@@ -54,11 +54,6 @@ class Layouts:
         if self.places.for_all:
             return Note("", None, self._fingerprint, for_all=True)
         return Note(stream.name, stream.namespace, self._fingerprint)
-
-    def of_documents(self) -> tuple[str, ...]:
-        """Columns that are the same for all chunks of a document, and of the view of the documents."""
-        of_stream = ("namespace", "stream") if self.places.for_all else ()
-        return (*of_stream, TENANT) if self._options.tenant_field else of_stream
 
     def vector_in(self, conn: Connection, table: Table) -> VectorType:
         quantised = self._options.quantised and BITS in table.columns

@@ -32,17 +32,19 @@ def table_names(stream: Stream, default_schema: str, template: str = STREAM) -> 
     return qualified(schema, usual), qualified(schema, hashed(plain, whole))
 
 
-def hashed(plain: str, whole: str) -> str:
+def hashed(plain: str, whole: str, longest: int = LONGEST) -> str:
     """An identifier that begins like `plain` and is that of `whole` alone."""
     digest = hashlib.sha256(whole.encode(errors="surrogatepass")).hexdigest()[:8]
-    return f"{plain.encode()[: LONGEST - 9].decode(errors='ignore')}_{digest}"
+    return f"{plain.encode()[: longest - 9].decode(errors='ignore')}_{digest}"
 
 
 def beside(name: str, ending: str) -> str:
     """The name of what belongs to the table `name`, such as its view; not longer than a name may be."""
     schema, table = parts(name)
     whole = f"{table}{ending}"
-    return qualified(schema, whole if len(whole.encode()) <= LONGEST else hashed(table[:40], whole) + ending[:14])
+    return qualified(
+        schema, whole if len(whole.encode()) <= LONGEST else hashed(table, whole, LONGEST - len(ending)) + ending
+    )
 
 
 def staging_name(live: str, generation: int | None, stream: str = "") -> str:

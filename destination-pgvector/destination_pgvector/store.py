@@ -58,8 +58,8 @@ class PgvectorStore:
             self._make_room(conn, self._places.schema_of(stream))
             probe = qualified(self._indexing.default_schema, f"{STAGING}check")
             tables.create(conn, probe, self._layouts.layout(conn, stream), Note("check", None, self._fingerprint))
-            documents_view.settle(conn, probe, self._layouts.of_documents(), self._tables.document_view)
-            documents_view.settle(conn, probe, (), wanted=False)
+            documents_view.settle(conn, probe, wanted=self._tables.document_view)
+            documents_view.settle(conn, probe, wanted=False)
             conn.execute(f"DROP TABLE {probe}".encode())
             if self.quarantine.most:
                 self.quarantine.make(conn)
@@ -87,7 +87,7 @@ class PgvectorStore:
             else:
                 take_over(conn, table, layout, note, any_kind=self._tables.vector_type == "auto")
             if not beside:
-                documents_view.settle(conn, name, self._layouts.of_documents(), self._tables.document_view)
+                documents_view.settle(conn, name, wanted=self._tables.document_view)
             is_new = table is None or (bool(only) and tables.is_empty(conn, name, only))
             return Target(stream, None if is_new and beside else name, write, self._fingerprint)
 
@@ -162,7 +162,9 @@ class PgvectorStore:
             self._index(conn, target.write, online=not beside)
             with conn.transaction():
                 if beside:
-                    self._switch(conn, target)
+                    old = staging_name(target.write, None, "old")
+                    live, with_view = self._places.known(stream), self._tables.document_view
+                    tables.switch(conn, target.write, live, old, with_view=with_view)
                 if complete:
                     self.quarantine.settle(conn, stream, replaced=beside)
 
@@ -245,8 +247,3 @@ class PgvectorStore:
         if self._tables.text_search:
             text_index.build(conn, name, online=online)
         conn.execute(f"ANALYZE {name}".encode())
-
-    def _switch(self, conn: Connection, target: Target) -> None:
-        live = self._places.known(target.stream)
-        tables.switch(conn, target.write, live, staging_name(live, None, "old"))
-        documents_view.settle(conn, live, self._layouts.of_documents(), self._tables.document_view)

@@ -55,7 +55,7 @@ def follow(conn: Connection, name: str, layout: Layout, *, is_read: bool = True)
 
 
 def written_types(table: Table, wanted: Sequence[TypedColumn]) -> tuple[TypedColumn, ...]:
-    """The columns of fields as the table has them: one that is wider than the field's type stays so."""
+    """The columns of fields as the table has them: one that is wider than the schema's type stays so."""
     return tuple(replace(each, type=_type_in(table, each.column)) for each in wanted if each.column in table.columns)
 
 
@@ -79,7 +79,7 @@ def _follow_field(conn: Connection, table: Table, typed: TypedColumn, column: Co
     if typed.column not in table.columns:
         conn.execute(f"ALTER TABLE {table.name} ADD COLUMN {column.definition}".encode())
         _fill(conn, table.name, typed, typed.column)
-    elif (found := _type_in(table, typed.column)) == typed.type or found in WIDER[typed.type]:
+    elif (found := _type_in(table, typed.column)) == typed.type or (found in WIDER[typed.type] and not typed.chosen):
         if typed.column in table.explained:
             return
         _fill(conn, table.name, typed, typed.column)  # a sync was cut while it filled the column

@@ -118,7 +118,7 @@ def drop_staging(conn: Connection, live: str, keep: str | None, stream: str = ""
             conn.execute(f"DROP TABLE {name}".encode())
 
 
-def switch(conn: Connection, staging: str, live: str, old: str) -> None:
+def switch(conn: Connection, staging: str, live: str, old: str, *, with_view: bool) -> None:
     """Put `staging` in the place of `live`, in one transaction. Readers wait, and then see the new rows.
 
     `old`: a name that is free, for what is dropped in the end.
@@ -130,8 +130,8 @@ def switch(conn: Connection, staging: str, live: str, old: str) -> None:
                 conn.execute(grant.format(raw(staging)))
             _rename(conn, live, old)
         _rename(conn, staging, live)
+        documents_view.settle(conn, live, wanted=with_view)
         if exists:
-            documents_view.point(conn, live)
             conn.execute(f"DROP TABLE {old}".encode())
 
 

@@ -34,7 +34,7 @@ def take_over(conn: Connection, table: Table, layout: Layout, note: Note, *, any
     if not (same_size and same_kind and is_same(table.note, note)):
         if is_empty(conn, table.name):
             with conn.transaction():
-                documents_view.settle(conn, table.name, (), wanted=False)
+                documents_view.settle(conn, table.name, wanted=False)
                 conn.execute(f"DROP TABLE {table.name}".encode())
                 create(conn, table.name, layout, note)
             return

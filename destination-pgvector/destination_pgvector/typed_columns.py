@@ -31,9 +31,12 @@ OF_JSON: Mapping[str, FieldType] = {
 
 @dataclass(frozen=True, slots=True)
 class TypedColumn:
+    """`chosen`: the user has said the type, so that no other will do."""
+
     column: str
     field: str
     type: str
+    chosen: bool = False
 
     def value_in(self, metadata: Mapping[str, Any]) -> Any:
         """What the metadata have under the field's name, else at the path that it is. None: nothing."""
@@ -59,7 +62,7 @@ def typed_columns(
     else:
         types = {}
     names = _names(list(types), reserved)
-    return tuple(TypedColumn(names[field], field, kind) for field, kind in types.items())
+    return tuple(TypedColumn(names[field], field, kind, isinstance(choice, Listed)) for field, kind in types.items())
 
 
 def metadata_names(processing: ProcessingConfig) -> set[str]:

@@ -105,7 +105,12 @@ def in_one_table(request: pytest.FixtureRequest) -> Kind:
     return kind
 
 
-STORES = {"memory": in_memory, "pgvector": in_pgvector, "pgvector_one_table": in_one_table, "s3vectors": in_s3vectors}
+STORES: dict[str, Callable[[pytest.FixtureRequest], Kind]] = {
+    "memory": in_memory,
+    "pgvector": in_pgvector,
+    "pgvector_one_table": in_one_table,
+    "s3vectors": in_s3vectors,
+}
 
 
 @pytest.fixture(params=STORES)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_a_table_of_an_earlier_version_gets_what_it_lacks_without_being_written_
     ],
 )
 def test_a_column_that_would_write_the_whole_table_anew_is_left_to_a_refresh(
-    database: Database, chosen: dict[str, object], column: str, remedy: str
+    database: Database, chosen: dict[str, Any], column: str, remedy: str
 ) -> None:
     sync(database, DOCS, document("a", "one", tenant="x"))
     with (
