@@ -19,16 +19,11 @@ def settle(conn: Connection, table: str, *, wanted: bool) -> None:
     ConfigError: something else has the name, or the server can't keep tenants apart in a view.
     """
     view = beside(table, ENDING)
-    is_ours = _is_ours(conn, view)
     if not wanted:
-        if is_ours:
+        if _is_ours(conn, view):
             conn.execute(f"DROP VIEW {view}".encode())
         return
-    if is_ours is False:
-        raise ConfigError(
-            f"The view of the documents would be {view}, but something else has that name. Rename or drop it, or set "
-            "indexing.tables.document_view to false."
-        )
+    assert_free(conn, table)
     columns = _of_documents(conn, table)
     if conn.info.server_version < INVOKER and TENANT in columns:
         raise ConfigError(
@@ -36,6 +31,16 @@ def settle(conn: Connection, table: str, *, wanted: bool) -> None:
             "the rows of all tenants in a view. Leave one of them out."
         )
     _make(conn, view, table, columns)
+
+
+def assert_free(conn: Connection, table: str) -> None:
+    """ConfigError: something else has the name of the view."""
+    view = beside(table, ENDING)
+    if _is_ours(conn, view) is False:
+        raise ConfigError(
+            f"The view of the documents would be {view}, but something else has that name. Rename or drop it, or set "
+            "indexing.tables.document_view to false."
+        )
 
 
 def _of_documents(conn: Connection, table: str) -> list[str]:

@@ -18,7 +18,7 @@ from destination_pgvector.replacing import Writing, replace_documents
 from destination_pgvector.row_shape import sorted_out
 from destination_pgvector.search import Among
 from destination_pgvector.tables import Note, Table
-from destination_pgvector.takeover import begin, is_same, refuse_mixture, take_over
+from destination_pgvector.takeover import begin, is_comparable, take_over
 from destination_pgvector.vector_type import MOST_DIMENSIONS
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError
@@ -78,14 +78,14 @@ class PgvectorStore:
             write = staging_name(name, stream.generation, self._places.key_of(stream)) if beside else name
             keep = write if beside and stream.generation is not None else None
             tables.drop_staging(conn, name, keep, self._places.key_of(stream))
+            if table is not None and (not beside or self._stays(conn, table, stream)):
+                take_over(conn, table, layout, note, any_kind=self._tables.vector_type == "auto")
             if beside:
                 begin(conn, write, layout, note)
-                if table and only and not tables.is_empty(conn, name, f" AND NOT (true{only})"):
-                    refuse_mixture(table, layout, note)
             elif table is None:
                 tables.create(conn, name, layout, note)
-            else:
-                take_over(conn, table, layout, note, any_kind=self._tables.vector_type == "auto")
+            if self._tables.document_view:
+                documents_view.assert_free(conn, name)
             if not beside:
                 documents_view.settle(conn, name, wanted=self._tables.document_view)
             is_new = table is None or (bool(only) and tables.is_empty(conn, name, only))
@@ -207,6 +207,13 @@ class PgvectorStore:
             return False
         return "generation" not in table.columns or not tables.has_generation(conn, table.name, stream.generation, only)
 
+    def _stays(self, conn: Connection, table: Table, stream: Stream) -> bool:
+        """Whether the table outlives a sync that replaces the stream: it is of all, and of this model or of others."""
+        others = f" AND NOT (true{self._places.only(stream)})"
+        return self._places.for_all and (
+            self._is_comparable(table, stream) or not tables.is_empty(conn, table.name, others)
+        )
+
     def _is_done_already(self, conn: Connection, target: Target) -> bool:
         """An overwrite that brings nothing of a generation that is live: a rerun of one that was killed at its end."""
         generation = target.stream.generation
@@ -223,14 +230,17 @@ class PgvectorStore:
     def _is_moved(self, conn: Connection, target: Target) -> bool:
         """Whether rows are put into a table that is of all streams, and there, and of the same model."""
         live = tables.find(conn, self._places.known(target.stream)) if self._places.for_all else None
-        return live is not None and is_same(live.note, self._layouts.note(target.stream))
+        return live is not None and self._is_comparable(live, target.stream)
+
+    def _is_comparable(self, table: Table, stream: Stream) -> bool:
+        return is_comparable(table, self._layouts.note(stream), self._dimensions)
 
     def _is_reusable(self, conn: Connection, target: Target) -> bool:
         """Whether the vectors of the live table are of the same model and chunker, and as exact."""
         assert target.live is not None
         if target.live not in self._reusable:
             live, write = tables.find(conn, target.live), tables.find(conn, target.write)
-            same = bool(live and is_same(live.note, self._layouts.note(target.stream)))
+            same = live is not None and self._is_comparable(live, target.stream)
             self._reusable[target.live] = same and not (live and write and live.kind == "halfvec" != write.kind)
         return self._reusable[target.live]
 

@@ -17,7 +17,7 @@ logger = logging.getLogger("airbyte.pgvector")
 def begin(conn: Connection, name: str, layout: Layout, note: Note) -> None:
     """The table to fill beside: the one that an earlier attempt of this generation began, or a new one."""
     begun = find(conn, name)
-    if begun and (begun.dimensions != layout.vector.dimensions or not is_same(begun.note, note)):
+    if begun and not is_comparable(begun, note, layout.vector.dimensions):
         conn.execute(f"DROP TABLE {name}".encode())
         begun = None
     if begun is None:
@@ -31,17 +31,17 @@ def take_over(conn: Connection, table: Table, layout: Layout, note: Note, *, any
     """Go on with a table as it is, if its vectors can be compared with ours. `any_kind`: the user has chosen none."""
     same_kind = any_kind or table.kind == layout.vector.kind
     same_size = table.dimensions == layout.vector.dimensions
-    if not (same_size and same_kind and is_same(table.note, note)):
+    if not (same_kind and is_comparable(table, note, layout.vector.dimensions)):
         if is_empty(conn, table.name):
             with conn.transaction():
                 documents_view.settle(conn, table.name, wanted=False)
                 conn.execute(f"DROP TABLE {table.name}".encode())
                 create(conn, table.name, layout, note)
             return
-        if not same_size or (table.note is not None and not is_same(table.note, note)):
-            refuse_mixture(table, layout, note)
+        if not same_size or (table.note is not None and table.note.fingerprint != note.fingerprint):
+            raise _of_another_model(table, layout, note)
         if not same_kind:
-            _refuse_kind(table, layout)
+            raise _of_another_type(table, layout, note)
         logger.warning(
             "The table %s was made by another connector. Its rows are kept, and taken to be embedded by the model "
             "that is set now.", table.name,
@@ -50,32 +50,31 @@ def take_over(conn: Connection, table: Table, layout: Layout, note: Note, *, any
     follow(conn, table.name, _of_kind(layout, table))
 
 
-def refuse_mixture(table: Table, layout: Layout, note: Note) -> None:
-    """ConfigError, unless the table's vectors can be compared with ours."""
-    if table.dimensions == layout.vector.dimensions and is_same(table.note, note):
-        return
+def is_comparable(table: Table, note: Note, dimensions: int) -> bool:
+    """Whether the table's vectors are of the same model and chunker."""
+    return table.dimensions == dimensions and table.note is not None and table.note.fingerprint == note.fingerprint
+
+
+def _of_another_model(table: Table, layout: Layout, note: Note) -> ConfigError:
     made_by = table.note.fingerprint if table.note else "another connector"
-    remedy = "Refresh the stream and remove its records (or sync it once in overwrite mode) to embed all anew"
-    if note.for_all:
-        remedy = "Drop the table and refresh all streams, since it is the one of all"
-    raise ConfigError(
+    return ConfigError(
         f"The table {table.name} was filled by {made_by} ({table.dimensions} dimensions), but set now is "
         f"{note.fingerprint} ({layout.vector.dimensions} dimensions). Vectors of two models or chunk sizes can't be "
-        f"mixed. {remedy}, or set the model and chunking back."
+        f"mixed. {_remedy(note)} to embed all anew, or set the model and chunking back."
     )
 
 
-def is_same(found: Note | None, wanted: Note) -> bool:
-    return found is not None and found.fingerprint == wanted.fingerprint
-
-
-def _refuse_kind(table: Table, layout: Layout) -> None:
-    kind = layout.vector.kind
-    raise ConfigError(
+def _of_another_type(table: Table, layout: Layout, note: Note) -> ConfigError:
+    return ConfigError(
         f"The column embedding of {table.name} is of the type {table.kind}, but indexing.tables.vector_type asks for "
-        f"{kind}. Refresh the stream and remove its records (or sync it once in overwrite mode), which makes the table "
-        f"anew beside the old one; or set {table.kind}."
+        f"{layout.vector.kind}. {_remedy(note)} to make the table anew, or set {table.kind}."
     )
+
+
+def _remedy(note: Note) -> str:
+    if note.for_all:
+        return "Drop the table and refresh all streams, since it is the one of all,"
+    return "Refresh the stream and remove its records (or sync it once in overwrite mode)"
 
 
 def _of_kind(layout: Layout, table: Table) -> Layout:

@@ -57,3 +57,5 @@ def test_what_else_has_its_name_is_left_alone(database: Database) -> None:
         pytest.raises(ConfigError, match=r"docs_documents.*Rename or drop"),
     ):
         store.prepare(DOCS)
+    with opened(database, document_view=True) as store, pytest.raises(ConfigError, match="Rename or drop"):
+        store.prepare(OVERWRITE)

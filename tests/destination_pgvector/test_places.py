@@ -80,6 +80,14 @@ def test_streams_of_one_table_are_searched_and_replaced_each_for_itself(database
     assert ask(database, indexes) == [1]
 
 
+def test_an_overwrite_in_one_table_brings_columns_that_are_new(database: Database) -> None:
+    sync(database, replace(DOCS, name="other"), document("a", "x", price=1), table_for=FOR_ALL)
+    columns = {"type": "listed", "fields": [{"field": "price", "type": "integer"}]}
+    overwrite = replace(DOCS, mode="overwrite")
+    sync(database, overwrite, document("a", "x", price=2), table_for=FOR_ALL, metadata_columns=columns)
+    assert ask(database, "SELECT stream, price FROM documents ORDER BY 1") == [("docs", 2), ("other", 1)]
+
+
 def test_one_table_for_all_has_one_model(database: Database) -> None:
     sync(database, DOCS, document("a", "x"), table_for=FOR_ALL)
     other = replace(DOCS, name="other", mode="overwrite")
