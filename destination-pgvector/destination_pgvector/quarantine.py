@@ -11,6 +11,7 @@ from destination_pgvector.connections import Connections
 from destination_pgvector.lookup import rows
 from destination_pgvector.names import qualified
 from vector_ingest.document import Stream
+from vector_ingest.errors import ConfigError
 from vector_ingest.quarantine import Rejected
 
 TABLE = "_airbyte_refused"
@@ -131,7 +132,15 @@ class TableQuarantine:
             yield Rejected(stream, identity, reason, record.encode())
 
     def _is_there(self, conn: Connection) -> bool:
-        return rows(conn, "SELECT to_regclass(%s) IS NOT NULL", (self._table,))[0][0] is True
+        """ConfigError: something else has the name, and records are to be kept."""
+        query = "SELECT obj_description(to_regclass(%s), 'pg_class'), to_regclass(%s) IS NOT NULL"
+        ((comment, exists),) = rows(conn, query, (self._table, self._table))
+        if exists and comment != COMMENT and self.most:
+            raise ConfigError(
+                f"Refused records are kept in {self.place}, but something else has that name. Rename or drop it, or "
+                "choose something else for refused_records."
+            )
+        return bool(comment == COMMENT)
 
     def _found(self, *, make: bool = False) -> set[Key]:
         """What is kept, read once."""
