@@ -172,5 +172,14 @@ class TableQuarantine:
             self._kept = (self._kept or set()) - keys
 
 
+def refused_of(conn: Connection, schema: str) -> dict[tuple[str, str], int]:
+    """How many records are kept aside, by namespace and stream."""
+    table = qualified(schema, TABLE)
+    if rows(conn, "SELECT obj_description(to_regclass(%s), 'pg_class')", (table,))[0][0] != COMMENT:
+        return {}
+    counts = rows(conn, f"SELECT namespace, stream, count(*) FROM {table} GROUP BY 1, 2", ())
+    return {(namespace, stream): count for namespace, stream, count in counts}
+
+
 def _key(stream: Stream, identity: str) -> Key:
     return stream.namespace or "", stream.name, identity

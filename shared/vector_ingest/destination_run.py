@@ -1,4 +1,4 @@
-"""The commands of a destination. stdout carries protocol lines, but for those that people call: search and replay.
+"""The commands of a destination. stdout carries protocol lines, but for what people call: search, replay, status.
 
 Imports nothing heavy before it must: `spec` answers in 0.05 seconds, and Airbyte asks often.
 """
@@ -33,6 +33,8 @@ class Program:
     connector: "Callable[[], Connector[Any]]"
     replays: bool = False  # whether it keeps refused records, and so has the command `replay`
     tenants: bool = False  # whether it can keep tenants apart
+    # Imports what tells of the streams that are stored, by configuration, as text or JSON; None: it can't tell.
+    status: "Callable[[], Callable[[Mapping[str, Any], bool], str]] | None" = None
 
 
 def run(program: Program) -> None:
@@ -43,7 +45,7 @@ def run(program: Program) -> None:
         sys.exit(0)
     from vector_ingest.command_line import execute, leave
 
-    to_stderr = _tell if arguments.command in ("search", "replay") else None
+    to_stderr = _tell if arguments.command in ("search", "replay", "status") else None
     work = partial(_dispatch, program, arguments)
     leave(execute(arguments.command, arguments.config, spec, work, to_stderr))
 
@@ -78,6 +80,10 @@ def _parser(program: Program) -> argparse.ArgumentParser:
         replay = commands.add_parser("replay", help="load the refused records that are kept aside once more")
         replay.add_argument("--config", required=True, help="path of the configuration, a JSON file")
         replay.add_argument("--dry-run", action="store_true", help="only list them, with the reasons")
+    if program.status:
+        status = commands.add_parser("status", help="tell what is stored of each stream, and how")
+        status.add_argument("--config", required=True, help="path of the configuration, a JSON file")
+        status.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
@@ -94,6 +100,9 @@ def _dispatch(program: Program, arguments: argparse.Namespace, config: Mapping[s
             catalog = read_object(arguments.catalog, "catalog")
             with open(0, "rb", buffering=0, closefd=False) as stdin:
                 write_lines(connector, config, catalog, stdin, output.write)
+        case "status":
+            assert program.status
+            output.write(program.status()(config, arguments.json).encode())
         case "replay":
             output.write(replay(connector, config, arguments.dry_run).encode())
         case "search":
