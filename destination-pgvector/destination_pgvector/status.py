@@ -75,11 +75,11 @@ def statuses(conn: Connection, default_schema: str) -> Sequence[StreamStatus]:
             about = _about(conn, table)
             live |= {key: (found, about) for key, found in rows.items()}
     refused = refused_of(conn, default_schema)
-    found = []
+    told = []
     for key in sorted(live.keys() | filling.keys() | refused.keys()):
-        rows, about = live.get(key, (Rows(), None))
-        found.append(StreamStatus(key[1], key[0] or None, rows, about, filling[key], refused.get(key, 0)))
-    return found
+        stored, in_table = live.get(key, (Rows(), None))
+        told.append(StreamStatus(key[1], key[0] or None, stored, in_table, filling[key], refused.get(key, 0)))
+    return told
 
 
 def _tables(conn: Connection) -> list[Table]:

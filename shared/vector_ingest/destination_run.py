@@ -72,7 +72,7 @@ def _parser(program: Program) -> argparse.ArgumentParser:
     search.add_argument("--stream", required=True, help="the stream that is searched")
     search.add_argument("--namespace", help="the stream's namespace, if it has one")
     if program.tenants:
-        search.add_argument("--tenant", help="the tenant, where each has an index of its own")
+        search.add_argument("--tenant", help="the tenant, where tenants are kept apart")
     search.add_argument("--limit", type=int, default=3, help="how many chunks (default: 3)")
     search.add_argument("--json", action="store_true", help="print JSON with the metadata")
     search.add_argument("question", help="in plain words")
