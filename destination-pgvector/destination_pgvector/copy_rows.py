@@ -29,12 +29,13 @@ def copy_rows(
     conn: Connection, table: str, documents: Sequence[Embedded], kept: Kept, shape: Shape, tails: Mapping[str, bytes]
 ) -> None:
     """`table` is a quoted name, `tails` by document. The rows are the caller's transaction's."""
-    columns = sql.SQL(", ").join(map(sql.Identifier, shape.columns)).as_string()
-    statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT BINARY)"
+    columns = shape.columns
+    names = sql.SQL(", ").join(map(sql.Identifier, columns)).as_string()
+    statement, count = f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)", struct.pack("!h", len(columns))
     with conn.cursor() as cursor, cursor.copy(statement.encode()) as copy:
         pieces, size = [HEADER], 0
         for document in documents:
-            for row in _rows(document, kept, shape, tails[document.document.id]):
+            for row in _rows(document, kept, shape, count, tails[document.document.id]):
                 pieces.append(row)
                 size += len(row)
                 if size >= PIECE:
@@ -44,10 +45,10 @@ def copy_rows(
         copy.write(b"".join(pieces))
 
 
-def _rows(embedded: Embedded, kept: Kept, shape: Shape, tail: bytes) -> Iterator[bytes]:
+def _rows(embedded: Embedded, kept: Kept, shape: Shape, count: bytes, tail: bytes) -> Iterator[bytes]:
     document = embedded.document
     identity = document.id.encode()
-    first = struct.pack("!h", len(shape.columns)) + length(len(identity)) + identity
+    first = count + length(len(identity)) + identity
     shared = jsonb(document.metadata)
     vector_field = _vector_field if shape.kind == "vector" else _half_field
     for chunk, vector in zip(embedded.chunks, embedded.vectors, strict=True):

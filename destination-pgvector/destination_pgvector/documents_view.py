@@ -9,6 +9,7 @@ from vector_ingest.errors import ConfigError
 
 ENDING = "_documents"
 COMMENT = "Each document of the table, its chunks joined. Made and kept by the connector that loads the table."
+USUAL = ("document_id", "chunks", "content", "metadata", "loaded_at")
 OF_CHUNKS = (PAGE_FIELD, HEADINGS_FIELD, START_FIELD, END_FIELD)
 INVOKER = 150_000  # the server's version from which a view may look with the rights of who asks
 
@@ -30,7 +31,8 @@ def settle(conn: Connection, table: str, *, wanted: bool) -> None:
             "indexing.tables.document_view and tenant_field need PostgreSQL 15 or later together: an earlier one shows "
             "the rows of all tenants in a view. Leave one of them out."
         )
-    _make(conn, view, table, columns)
+    if not _shows(conn, view, table, [*USUAL, *columns]):  # to make it anew would wait for those who read it
+        _make(conn, view, table, columns)
 
 
 def assert_free(conn: Connection, table: str) -> None:
@@ -51,6 +53,18 @@ def _of_documents(conn: Connection, table: str) -> list[str]:
         (table, [column.name for column in (*OF_STREAM, OF_TENANT)]),
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def _shows(conn: Connection, view: str, table: str, columns: list[str]) -> bool:
+    """Whether the view is there, with these columns of this table."""
+    row = conn.execute(
+        "SELECT (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute "
+        "WHERE attrelid = to_regclass(%(view)s) AND attnum > 0) = %(columns)s "
+        "AND EXISTS (SELECT FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid "
+        "WHERE r.ev_class = to_regclass(%(view)s) AND d.refobjid = to_regclass(%(table)s))",
+        {"view": view, "table": table, "columns": columns},
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _make(conn: Connection, view: str, table: str, columns: list[str]) -> None:

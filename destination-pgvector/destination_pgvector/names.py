@@ -25,17 +25,22 @@ def table_names(stream: Stream, default_schema: str, template: str = STREAM) -> 
     A template that holds the namespace puts the tables of all namespaces into the default schema.
     """
     in_name = NAMESPACE in template
-    schema = default_schema if in_name else stream.namespace or default_schema
+    schema = schema_name(default_schema if in_name else stream.namespace or default_schema)
     plain = normalised(template.replace(NAMESPACE, stream.namespace or "").replace(STREAM, stream.name))
     whole = f"{stream.namespace or ''}\0{stream.name}" if in_name else stream.name
     usual = plain if len(plain) <= LONGEST and plain.strip("_") else hashed(plain, whole)
     return qualified(schema, usual), qualified(schema, hashed(plain, whole))
 
 
+def schema_name(name: str) -> str:
+    """The server cuts what is too long; two such names may begin alike."""
+    return name if len(name.encode(errors="surrogatepass")) <= LONGEST else hashed(name, name)
+
+
 def hashed(plain: str, whole: str, longest: int = LONGEST) -> str:
     """An identifier that begins like `plain` and is that of `whole` alone."""
     digest = hashlib.sha256(whole.encode(errors="surrogatepass")).hexdigest()[:8]
-    return f"{plain.encode()[: longest - 9].decode(errors='ignore')}_{digest}"
+    return f"{plain.encode(errors='replace')[: longest - 9].decode(errors='ignore')}_{digest}"
 
 
 def beside(name: str, ending: str) -> str:

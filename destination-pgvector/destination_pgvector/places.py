@@ -3,7 +3,7 @@
 from psycopg import Connection
 
 from destination_pgvector import tables
-from destination_pgvector.names import qualified, table_names
+from destination_pgvector.names import qualified, schema_name, table_names
 from destination_pgvector.table_options import ForAll, Tables
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError
@@ -24,7 +24,7 @@ class Places:
 
     def schema_of(self, stream: Stream) -> str:
         in_default = self.for_all or self._options.of_namespaces
-        return self._default_schema if in_default else stream.namespace or self._default_schema
+        return self._default_schema if in_default else schema_name(stream.namespace or self._default_schema)
 
     def find(self, conn: Connection, stream: Stream) -> str:
         """The stream's table: the usual name, unless that is another stream's."""

@@ -11,6 +11,7 @@ from destination_pgvector.typed_columns import TypedColumn
 from destination_pgvector.vector_type import Kind
 from vector_ingest.document import Document, Embedded, Refused, Stream
 from vector_ingest.errors import DataError
+from vector_ingest.storable import storable
 
 USUAL = (
     "document_id", "chunk_id", "metadata", "document_content", "embedding", "chunk_number", "page", "headings",
@@ -46,9 +47,9 @@ class Shape:
         stream = self.stream
         found = [field(document.hash), NULL if stream.generation is None else int8(8, stream.generation)]
         if self.for_all:
-            found += [field((stream.namespace or "").encode()), field(stream.name.encode())]
+            found += [_text(stream.namespace), _text(stream.name)]
         if self.with_tenant:
-            found.append(field((document.tenant or "").encode()))
+            found.append(_text(document.tenant))
         found += [_encoded(document, each) for each in self.typed]
         return b"".join(found)
 
@@ -79,6 +80,10 @@ def sorted_out(shape: Shape, documents: Sequence[Embedded]) -> tuple[dict[str, b
         if reason is not None:
             refused.append(Refused(embedded.document.id, reason))
     return tails, refused
+
+
+def _text(text: str | None) -> bytes:
+    return field(storable(text or "")[0].encode())
 
 
 def _encoded(document: Document, column: TypedColumn) -> bytes:

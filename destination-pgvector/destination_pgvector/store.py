@@ -176,6 +176,8 @@ class PgvectorStore:
             table = tables.find(conn, name)
             if table is None:
                 raise ConfigError(f"The stream `{scope.stream}` has no table {name}: sync it first, or check its name.")
+            if scope.tenant is not None and "tenant" not in table.columns:
+                raise ConfigError(f"The table {name} keeps no tenants apart: search without a tenant.")
             among = Among(name, self._layouts.vector_in(conn, table), self._places.only(stream), scope.tenant)
             return search.nearest(conn, among, question, limit)
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from destination_pgvector.names import NAMESPACE, STREAM
+from destination_pgvector.names import LONGEST, NAMESPACE, STREAM
 
 # As PostgreSQL writes them.
 FieldType = Literal[
@@ -54,6 +54,13 @@ class ForAll(BaseModel):
         description="The table's name, in the default schema.",
         json_schema_extra={"order": 1},
     )
+
+    @field_validator("name")
+    @classmethod
+    def _fits(cls, name: str) -> str:
+        if len(name.encode()) > LONGEST:
+            raise ValueError(f"expected a name of at most {LONGEST} bytes, found {len(name.encode())}")
+        return name
 
 
 class TypedField(BaseModel):

@@ -33,6 +33,14 @@ def test_it_follows_its_table_when_that_is_replaced_and_keeps_who_may_read_it(da
     assert ask(database, "SELECT has_table_privilege('pg_monitor', 'docs_documents', 'SELECT')") == [True]
 
 
+def test_it_is_not_made_anew_while_it_shows_what_it_should(database: Database) -> None:
+    version = "SELECT xmin::text FROM pg_rewrite WHERE ev_class = 'docs_documents'::regclass"
+    sync(database, DOCS, document("a", "x"), document_view=True)
+    before = ask(database, version)
+    sync(database, DOCS, document("b", "x"), document_view=True)
+    assert ask(database, version) == before
+
+
 def test_it_goes_when_it_is_not_wanted_any_more(database: Database) -> None:
     sync(database, DOCS, document("a", "old"), document_view=True)
     sync(database, OVERWRITE, document("b", "new"))

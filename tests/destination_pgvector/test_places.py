@@ -57,6 +57,23 @@ def test_streams_whose_namespaces_and_names_run_together_get_two_tables(database
     assert sorted(ask(database, f"SELECT document_id FROM {tables[0]}")) == ["c 0", "c 1"]
 
 
+def test_namespaces_that_are_too_long_for_a_schema_and_begin_alike_are_told_apart(database: Database) -> None:
+    for turn in range(2):
+        for end in "ab":
+            sync(database, replace(DOCS, namespace="é" * 40 + end), document(f"{end}{turn}", "x"))
+    schemas = ask(database, "SELECT schemaname FROM pg_tables WHERE tablename = 'docs' ORDER BY 1")
+    assert sorted(ask(database, f'SELECT min(document_id) FROM "{schema}".docs')[0] for schema in schemas) == [
+        "a0",
+        "b0",
+    ]
+
+
+def test_a_search_of_a_tenant_where_there_are_none_is_told(database: Database) -> None:
+    sync(database, DOCS, document("a", "x"))
+    with opened(database) as store, pytest.raises(ConfigError, match="keeps no tenants apart"):
+        store.nearest(Scope("docs", tenant="x"), vector_of("x"), 1)
+
+
 def test_a_template_without_the_stream_is_refused_in_the_form(database: Database, tmp_path: Path) -> None:
     indexing = {**database.indexing(), "tables": {"table_for": {"type": "stream", "name": "all"}}}
     (status,) = run(command_line(tmp_path, "check", config(indexing))).of("CONNECTION_STATUS")
