@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -56,8 +57,7 @@ class StreamStatus:
 def status(raw: Mapping[str, Any], as_json: bool) -> str:
     """ConfigError or TransientError: the database can't be asked."""
     config = parse_config(Config, raw)
-    connections = Connections(config.indexing)
-    with mapped(connections.place), connections.own() as conn:
+    with closing(Connections(config.indexing)) as connections, mapped(connections.place), connections.own() as conn:
         found = statuses(conn, config.indexing.default_schema)
     if as_json:
         return dumps([asdict(each) for each in found]).decode()
