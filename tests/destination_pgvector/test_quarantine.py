@@ -98,7 +98,9 @@ def test_more_than_the_allowed_number_stops_the_sync(database: Database) -> None
 
 def test_a_replay_loads_what_is_mended_and_keeps_the_rest(database: Database) -> None:
     write(config(database), [bad(1), record_line("docs", None, {"id": 2, "other": 1}, 1), COMPLETE])
-    assert "2 refused records are kept in the table" in replay(CONNECTOR, config(database), dry=True)
+    told = replay(CONNECTOR, config(database), dry=True)
+    assert "docs: Stream_docs_Key_2: a record of stream" in told
+    assert "2 refused records are kept in the table" in told
     told = replay(CONNECTOR, config(database, text="body"), dry=False)
     assert told.startswith("2 records replayed: 1 loaded, 1 refused again and kept in the table")
     assert (stored(database), kept(database)) == ({"1": "body: body 1"}, ["2"])
@@ -155,11 +157,7 @@ def test_the_command_replays_and_tells_what_became_of_it(database: Database, tmp
     write(config(database, default_schema="kept"), [bad(1), COMPLETE], "append", key=None)
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config(database, text="body", default_schema="kept")))
-    listed, done = (
-        subprocess.run([PROGRAM, "replay", "--config", path, *more], capture_output=True, text=True, check=True)
-        for more in (["--dry-run"], [])
-    )
-    assert "docs: Stream_docs_Run_" in listed.stdout
+    done = subprocess.run([PROGRAM, "replay", "--config", path], capture_output=True, text=True, check=True)
     assert "1 records replayed: 1 loaded." in done.stdout
     assert ask(database, "SELECT document_content FROM kept.docs") == ["body: body 1"]
     assert ask(database, "SELECT count(*) FROM kept._airbyte_refused") == [0]
