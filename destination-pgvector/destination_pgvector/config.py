@@ -1,9 +1,20 @@
 """The form of the destination. Property names are those of Airbyte's own destination-pgvector; the rest is optional."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from destination_pgvector.connection_options import (
+    Authentication,
+    ByIam,
+    ByPassword,
+    NoTunnel,
+    Prefer,
+    SslMode,
+    TunnelMethod,
+    url_parameters,
+)
+from destination_pgvector.index_options import Distance, Hnsw, Index
 from destination_pgvector.table_options import Listed, Quarantine, Tables
 from destination_pgvector.typed_columns import metadata_names
 from vector_ingest.destination_config import DestinationConfig, Skip, Stop, groups, skipped
@@ -18,50 +29,10 @@ class Credentials(BaseModel):
     )
 
 
-class Hnsw(BaseModel):
-    model_config = ConfigDict(
-        title="HNSW",
-        json_schema_extra={"description": "Fast approximate search by cosine distance. Built after loading."},
-    )
-    type: Literal["hnsw"] = "hnsw"
-    m: int = Field(
-        default=16,
-        ge=2,
-        le=100,
-        title="m",
-        description="Links of each vector. More find better and take more memory.",
-        json_schema_extra={"order": 1},
-    )
-    ef_construction: int = Field(
-        default=64,
-        ge=4,
-        le=1000,
-        title="ef_construction",
-        description="Candidates looked at while building, at least twice m. More find better and build slower.",
-        json_schema_extra={"order": 2},
-    )
-
-    @model_validator(mode="after")
-    def _looks_far_enough(self) -> "Hnsw":
-        if self.ef_construction < 2 * self.m:
-            raise ValueError(f"ef_construction is {self.ef_construction} and must be at least twice m, {2 * self.m}")
-        return self
-
-
-class NoIndex(BaseModel):
-    model_config = ConfigDict(
-        title="None",
-        json_schema_extra={"description": "Exact search, which reads every row. Right for small tables."},
-    )
-    type: Literal["none"] = "none"
-
-
-Index = Annotated[Hnsw | NoIndex, Field(discriminator="type")]
-
-
 class Indexing(BaseModel):
     model_config = ConfigDict(title="Postgres connection")
-    host: str = Field(
+    host: str | None = Field(
+        default=None,
         min_length=1,
         title="Host",
         description="The name or address of the server.",
@@ -77,7 +48,8 @@ class Indexing(BaseModel):
         examples=[5432],
         json_schema_extra={"order": 2},
     )
-    database: str = Field(
+    database: str | None = Field(
+        default=None,
         min_length=1,
         title="Database",
         description="The database to load into. It must exist.",
@@ -90,18 +62,18 @@ class Indexing(BaseModel):
         description="Where the tables of streams without a namespace go. It is created if missing.",
         json_schema_extra={"order": 4},
     )
-    username: str = Field(
+    username: str | None = Field(
+        default=None,
         min_length=1,
         title="Username",
         description="The user to sign in as. It needs the right to create tables in the schema.",
         json_schema_extra={"order": 5},
     )
-    credentials: Credentials = Field(json_schema_extra={"order": 6})
-    ssl_mode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = Field(
-        default="prefer",
+    credentials: Credentials | None = Field(default=None, json_schema_extra={"order": 6})
+    ssl_mode: SslMode = Field(
+        default=Prefer(),
         title="SSL mode",
-        description="`prefer` encrypts where the server can; `require` insists; the `verify` modes also check the "
-        "server's certificate.",
+        description="How the connection is encrypted, and whether the server's certificate is checked.",
         json_schema_extra={"order": 7},
     )
     index: Index = Field(
@@ -110,11 +82,104 @@ class Indexing(BaseModel):
         description="The index that makes search fast.",
         json_schema_extra={"order": 8},
     )
+    distance: Distance = Field(
+        default="cosine",
+        title="Distance",
+        description="By what vectors are compared, in the index and in `search`: `cosine` looks at directions only, "
+        "`inner_product` is the same and cheaper for vectors of length 1, `l2` is the distance of the points.",
+        json_schema_extra={"order": 9},
+    )
+    metadata_index: bool = Field(
+        default=False,
+        title="Index the metadata",
+        description='A GIN index that makes conditions such as `metadata @> \'{"language": "en"}\'` fast.',
+        json_schema_extra={"order": 10},
+    )
+    url: SecretStr | None = Field(
+        default=None,
+        title="Connection URL",
+        description="In place of host, port, database, username and password. Several hosts may be named, with "
+        "`target_session_attrs=read-write` for the one that takes writes after a failover.",
+        examples=["postgresql://airbyte:secret@db.example.com:5432/vectors?sslmode=require"],
+        json_schema_extra={"order": 11},
+    )
+    tunnel_method: TunnelMethod = Field(
+        default=NoTunnel(),
+        title="SSH tunnel method",
+        description="Whether the server is reached through a jump server.",
+        json_schema_extra={"order": 12},
+    )
+    authentication: Authentication = Field(
+        default=ByPassword(),
+        title="Authentication",
+        description="How the user proves to be who it is.",
+        json_schema_extra={"order": 13},
+    )
+    connect_timeout: int = Field(
+        default=15,
+        ge=2,
+        le=600,
+        title="Connect timeout",
+        description="Seconds that a connection may take to be made.",
+        json_schema_extra={"order": 14},
+    )
+    statement_timeout: int | None = Field(
+        default=None,
+        ge=1,
+        title="Statement timeout",
+        description="Seconds that one statement of the load may take. Building an index is not bound by it. If "
+        "absent: what the server has set.",
+        json_schema_extra={"order": 15},
+    )
+    recall_questions: int = Field(
+        default=50,
+        ge=0,
+        le=1000,
+        title="Questions to a new index",
+        description="After an index was built, so many stored vectors are searched for with and without it, for 20 "
+        "seconds at most. The log says how many of the nearest it finds. 0: not at all.",
+        json_schema_extra={"order": 16},
+    )
     tables: Tables = Field(
         default=Tables(),
         description="Which tables there are, and which columns they have beside those of Airbyte's connector.",
-        json_schema_extra={"order": 9},
+        json_schema_extra={"order": 17},
     )
+
+    @field_validator("ssl_mode", mode="before")
+    @classmethod
+    def _name_of_a_mode(cls, choice: Any) -> Any:
+        return {"mode": choice} if isinstance(choice, str) else choice
+
+    @field_validator("url", mode="before")
+    @classmethod
+    def _empty_is_absent(cls, value: Any) -> Any:
+        return value or None
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url:
+            url_parameters(url.get_secret_value())
+        return url
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> "Indexing":
+        by_iam = isinstance(self.authentication, ByIam)
+        needed: dict[str, object] = {"host": self.host, "database": self.database, "username": self.username}
+        if not by_iam:
+            needed["credentials"] = self.credentials
+        if self.url is None and (missing := [f"`{name}`" for name, value in needed.items() if value is None]):
+            raise ValueError(f"{', '.join(missing)} missing: add what is missing, or `url` in place of all")
+        if by_iam and self.ssl_mode.mode in ("disable", "allow"):
+            raise ValueError(
+                f"`ssl_mode` is {self.ssl_mode.mode}, and a sign-in by IAM is always encrypted: set it to `require` or "
+                "one of the `verify` modes"
+            )
+        several = self.url and "," in str(url_parameters(self.url.get_secret_value())["host"])
+        if several and (by_iam or not isinstance(self.tunnel_method, NoTunnel)):
+            raise ValueError("`url` names several hosts, and a tunnel or a sign-in by IAM is for one: name one")
+        return self
 
 
 Refusals = Annotated[Stop | Skip | Quarantine, Field(discriminator="type")]

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import uuid
 
 from psycopg import sql
 
@@ -53,9 +54,12 @@ def beside(name: str, ending: str) -> str:
 
 
 def staging_name(live: str, generation: int | None, stream: str = "") -> str:
-    """Of the table that is filled beside `live`; `stream` tells those of one table for all streams apart."""
-    schema, _ = parts(live)
-    return qualified(schema, f"{staging_prefix(live, stream)}{'new' if generation is None else generation}")
+    """Of the table that is filled beside `live`; `stream` tells those of one table for all streams apart.
+
+    Without a generation a new one each time: of two syncs at once, none must switch what the other fills.
+    """
+    ending = uuid.uuid4().hex[:8] if generation is None else generation
+    return qualified(parts(live)[0], f"{staging_prefix(live, stream)}{ending}")
 
 
 def staging_prefix(live: str, stream: str = "") -> str:

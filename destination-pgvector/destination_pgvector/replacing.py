@@ -40,7 +40,8 @@ def replace_documents(connections: Connections, writing: Writing, documents: Seq
             copy_rows(conn, target.write, documents, kept, writing.shape, writing.tails)
 
     try:
-        connections.retry(write)
+        # Where another sync has just stored the same document, its rows are seen by the next attempt.
+        connections.retry(write, (psycopg.errors.UniqueViolation,) if writing.replaces else ())
     except psycopg.errors.UniqueViolation:
         # Ids that are new in every run come twice only if a commit's answer was lost on the way.
         if writing.replaces:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from psycopg import Connection
 
+from destination_pgvector.index_options import OPERATORS, Distance
 from destination_pgvector.vector_type import BITS, VectorType
 from vector_ingest.document import Vector
 from vector_ingest.search import Nearest
@@ -21,19 +22,23 @@ class Among:
     vector: VectorType
     only: str = ""
     tenant: str | None = None
+    distance: Distance = "cosine"
 
 
-def nearest(conn: Connection, among: Among, question: Vector, limit: int) -> Sequence[Nearest]:
-    """By cosine distance."""
+def nearest(conn: Connection, among: Among, question: Vector, limit: int, setting: str | None) -> Sequence[Nearest]:
+    """`setting`: how far the index is to look, for SET LOCAL."""
     condition = f"true{among.only}{' AND tenant = %(tenant)s' if among.tenant is not None else ''}"
     values = {"question": "[" + ",".join(map(str, question.tolist())) + "]", "limit": limit, "tenant": among.tenant}
     with conn.transaction():
+        if setting:
+            conn.execute(f"SET LOCAL {setting}".encode())
         if condition != "true" and _is_iterative(conn):
             conn.execute("SET LOCAL hnsw.iterative_scan = strict_order")
-        return conn.execute(_statement(among, condition).encode(), values).fetchall()
+        return conn.execute(statement(among, condition).encode(), values).fetchall()
 
 
-def _statement(among: Among, condition: str) -> str:
+def statement(among: Among, condition: str) -> str:
+    """With places for `question`, as text, and `limit`. The third column is the distance."""
     vector = among.vector
     asked = f"%(question)s::{vector.name}"
     rows = f"{among.table} WHERE {condition}"
@@ -42,8 +47,9 @@ def _statement(among: Among, condition: str) -> str:
             f"(SELECT * FROM {rows} ORDER BY {BITS} OPERATOR({vector.schema}.<~>) {vector.quantise(asked)} "
             f"LIMIT {FIRST} * %(limit)s) AS first"
         )
+    distance = f"embedding OPERATOR({vector.schema}.{OPERATORS[among.distance]}) {asked}"
     return (
-        f"SELECT document_id, chunk_number, embedding OPERATOR({vector.schema}.<=>) {asked} AS distance, "
+        f"SELECT document_id, chunk_number, {distance} AS distance, "
         f"document_content, metadata FROM {rows} ORDER BY distance LIMIT %(limit)s"
     )
 

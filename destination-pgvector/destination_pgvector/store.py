@@ -7,19 +7,23 @@ from dataclasses import replace
 from psycopg import Connection, sql
 
 from destination_pgvector import documents_view, index, search, tables, text_index
-from destination_pgvector.config import Hnsw, Indexing
+from destination_pgvector.check import prove
+from destination_pgvector.config import Indexing
 from destination_pgvector.connections import Connections
+from destination_pgvector.extension import ensure
+from destination_pgvector.finishing import bring_indexes, oid_of
 from destination_pgvector.layouts import Layouts
 from destination_pgvector.lookup import known_in, rows
-from destination_pgvector.names import STAGING, qualified, staging_name
+from destination_pgvector.names import staging_name
 from destination_pgvector.postgres_errors import mapped
 from destination_pgvector.quarantine import TableQuarantine
+from destination_pgvector.recall import search_setting
 from destination_pgvector.replacing import Writing, replace_documents
 from destination_pgvector.row_shape import sorted_out
 from destination_pgvector.search import Among
-from destination_pgvector.tables import Note, Table
+from destination_pgvector.tables import Table
 from destination_pgvector.takeover import begin, is_comparable, take_over
-from destination_pgvector.vector_type import MOST_DIMENSIONS
+from destination_pgvector.vector_type import MOST_DIMENSIONS, VectorType, kind_for
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError
 from vector_ingest.identity import has_stable_ids
@@ -47,6 +51,7 @@ class PgvectorStore:
         self._layouts = Layouts(indexing, dimensions, fingerprint, processing, with_text=with_text)
         self._places = self._layouts.places
         self._reusable: dict[str, bool] = {}
+        self._new: set[str] = set()  # tables that this sync has made: nobody knows them yet
         self._connections = Connections(indexing)
         self.quarantine = TableQuarantine(self._connections, indexing.default_schema, most_refused)
         self.tenant_field = indexing.tables.tenant_field
@@ -56,11 +61,9 @@ class PgvectorStore:
         with mapped(self._connections.place), self._connections.own() as conn, conn.transaction(force_rollback=True):
             stream = Stream("check", None, "append")
             self._make_room(conn, self._places.schema_of(stream))
-            probe = qualified(self._indexing.default_schema, f"{STAGING}check")
-            tables.create(conn, probe, self._layouts.layout(conn, stream), Note("check", None, self._fingerprint))
-            documents_view.settle(conn, probe, wanted=self._tables.document_view)
-            documents_view.settle(conn, probe, wanted=False)
-            conn.execute(f"DROP TABLE {probe}".encode())
+            layout = self._layouts.layout(conn, stream)
+            plan, with_view = self._plan(layout.vector), self._tables.document_view
+            prove(conn, self._indexing.default_schema, layout, plan, self._fingerprint, with_view=with_view)
             if self.quarantine.most:
                 self.quarantine.make(conn)
 
@@ -68,28 +71,34 @@ class PgvectorStore:
         self._connections.close()
 
     def prepare(self, stream: Stream) -> Target:
-        with mapped(self._connections.place), self._connections.own() as conn:
-            self._make_room(conn, self._places.schema_of(stream))
-            name = self._places.find(conn, stream)
-            layout, note = self._layouts.layout(conn, stream), self._layouts.note(stream)
-            only = self._places.only(stream)
-            table = tables.find(conn, name)
-            beside = self._fills_beside(conn, stream, table)
-            write = staging_name(name, stream.generation, self._places.key_of(stream)) if beside else name
-            keep = write if beside and stream.generation is not None else None
-            tables.drop_staging(conn, name, keep, self._places.key_of(stream))
-            if table is not None and (not beside or self._stays(conn, table, stream)):
-                take_over(conn, table, layout, note, any_kind=self._tables.vector_type == "auto")
-            if beside:
-                begin(conn, write, layout, note)
-            elif table is None:
+        return self._connections.once(lambda conn: self._prepare(conn, stream))
+
+    def _prepare(self, conn: Connection, stream: Stream) -> Target:
+        self._make_room(conn, self._places.schema_of(stream))
+        name = self._places.find(conn, stream)
+        layout, note = self._layouts.layout(conn, stream), self._layouts.note(stream)
+        only = self._places.only(stream)
+        table = tables.find(conn, name)
+        beside = self._fills_beside(conn, stream, table)
+        write = staging_name(name, stream.generation, self._places.key_of(stream)) if beside else name
+        keep = write if beside and stream.generation is not None else None
+        tables.drop_staging(conn, name, keep, self._places.key_of(stream))
+        if table is not None and (not beside or self._stays(conn, table, stream)):
+            take_over(conn, table, layout, note, any_kind=self._tables.vector_type == "auto")
+            if tables.is_empty(conn, name):
+                index.drop_ours(conn, name)
+        if beside:
+            begin(conn, write, layout, note)
+        elif table is None:
+            with conn.transaction():
                 tables.create(conn, name, layout, note)
-            if self._tables.document_view:
-                documents_view.assert_free(conn, name)
-            if not beside:
-                documents_view.settle(conn, name, wanted=self._tables.document_view)
-            is_new = table is None or (bool(only) and tables.is_empty(conn, name, only))
-            return Target(stream, None if is_new and beside else name, write, self._fingerprint)
+            self._new.add(name)
+        if self._tables.document_view:
+            documents_view.assert_free(conn, name)
+        if not beside:
+            documents_view.settle(conn, name, wanted=self._tables.document_view)
+        is_new = table is None or (bool(only) and tables.is_empty(conn, name, only))
+        return Target(stream, None if is_new and beside else name, write, self._fingerprint)
 
     def known(self, target: Target, documents: Sequence[Document]) -> Mapping[str, Known]:
         ids, only = [document.id for document in documents], self._places.only(target.stream)
@@ -143,33 +152,37 @@ class PgvectorStore:
                 yield Stored(identity, number, text, metadata, digest or b"", target.fingerprint)
 
     def finish(self, target: Target, complete: bool) -> None:
+        if target.write == target.live or complete:
+            filled: set[int | None] = set()  # what `target.write` was at the first attempt
+            self._connections.once(lambda conn: self._finish(conn, target, complete, filled))
+
+    def _finish(self, conn: Connection, target: Target, complete: bool, filled: set[int | None]) -> None:
         stream, beside = target.stream, target.write != target.live
-        if beside and not complete:
+        live = self._places.known(stream) if beside else target.write
+        if beside and oid_of(conn, target.write) is None and oid_of(conn, live) in filled:
+            return  # the switch was committed, and its answer lost
+        filled.add(oid_of(conn, target.write))
+        if beside and self._is_done_already(conn, target):
+            conn.execute(f"DROP TABLE {target.write}".encode())
             return
-        with mapped(self._connections.place), self._connections.own() as conn:
-            if beside and self._is_done_already(conn, target):
-                conn.execute(f"DROP TABLE {target.write}".encode())
-                return
-            if beside and self._is_moved(conn, target):
-                live, only = self._places.known(stream), self._places.only(stream)
-                with conn.transaction():
-                    tables.move_rows(conn, target.write, live, only)
-                    self.quarantine.settle(conn, stream, replaced=True)
-                self._index(conn, live, online=True)
-                return
-            if complete and stream.minimum_generation and not beside:
-                self._delete_older(conn, target, stream.minimum_generation)
-            self._index(conn, target.write, online=not beside)
+        if beside and self._is_moved(conn, target):
             with conn.transaction():
-                if beside:
-                    old = staging_name(target.write, None, "old")
-                    live, with_view = self._places.known(stream), self._tables.document_view
-                    tables.switch(conn, target.write, live, old, with_view=with_view)
-                if complete:
-                    self.quarantine.settle(conn, stream, replaced=beside)
+                tables.move_rows(conn, target.write, live, self._places.only(stream))
+                self.quarantine.settle(conn, stream, replaced=True)
+            self._index(conn, live, online=True)
+            return
+        if complete and stream.minimum_generation and not beside:
+            self._delete_older(conn, target, stream.minimum_generation)
+        self._index(conn, target.write, online=not beside and target.write not in self._new)
+        with conn.transaction():
+            if beside:
+                old = staging_name(target.write, None, "old")
+                tables.switch(conn, target.write, live, old, with_view=self._tables.document_view)
+            if complete:
+                self.quarantine.settle(conn, stream, replaced=beside)
 
     def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:
-        """By cosine distance. For searching only."""
+        """By the form's distance. For searching only."""
         stream = Stream(scope.stream, scope.namespace, "append")
         with mapped(self._connections.place), self._connections.own() as conn:
             name = self._places.find(conn, stream)
@@ -178,8 +191,13 @@ class PgvectorStore:
                 raise ConfigError(f"The stream `{scope.stream}` has no table {name}: sync it first, or check its name.")
             if scope.tenant is not None and "tenant" not in table.columns:
                 raise ConfigError(f"The table {name} keeps no tenants apart: search without a tenant.")
-            among = Among(name, self._layouts.vector_in(conn, table), self._places.only(stream), scope.tenant)
-            return search.nearest(conn, among, question, limit)
+            plan = self._plan(self._layouts.vector_in(conn, table))
+            among = Among(name, plan.vector, self._places.only(stream), scope.tenant, plan.distance)
+            setting = search_setting(conn, name, plan, limit) if plan.allows_index() else None
+            return search.nearest(conn, among, question, limit, setting)
+
+    def _plan(self, vector: VectorType) -> index.Plan:
+        return index.Plan(self._indexing.index, self._indexing.distance, vector)
 
     def _make_room(self, conn: Connection, schema: str) -> None:
         """The extension and the schema, made if they are missing."""
@@ -188,8 +206,8 @@ class PgvectorStore:
                 f"The embedding has {self._dimensions} dimensions; a vector column of pgvector holds {MOST_DIMENSIONS} "
                 "at most. Choose another model or fewer dimensions."
             )
-        if not rows(conn, "SELECT 1 FROM pg_extension WHERE extname = 'vector'", ()):
-            conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        kind = kind_for(self._tables.vector_type, self._dimensions)
+        ensure(conn, self._indexing.index, "bit" if self._tables.quantised else kind)
         if not rows(conn, "SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)):
             conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
         if self._tables.text_search:
@@ -254,8 +272,7 @@ class PgvectorStore:
     def _index(self, conn: Connection, name: str, *, online: bool) -> None:
         table = tables.find(conn, name)
         assert table is not None
-        if isinstance(self._indexing.index, Hnsw):
-            index.build(conn, name, self._indexing.index, self._layouts.vector_in(conn, table), online)
+        plan = self._plan(self._layouts.vector_in(conn, table))
+        bring_indexes(conn, name, plan, self._indexing, online, self._connections.own)
         if self._tables.text_search:
             text_index.build(conn, name, online=online)
-        conn.execute(f"ANALYZE {name}".encode())

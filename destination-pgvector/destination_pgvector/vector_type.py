@@ -6,15 +6,17 @@ https://github.com/pgvector/pgvector#half-precision-vectors, #binary-quantizatio
 from dataclasses import dataclass
 from typing import Literal
 
+from destination_pgvector.index_options import OPERATOR_CLASSES, Distance
+
 Kind = Literal["vector", "halfvec"]
 MOST_DIMENSIONS = 16_000  # of a column of either kind
-INDEXED: dict[str, int] = {"vector": 2_000, "halfvec": 4_000, "bit": 64_000}  # dimensions that an HNSW index takes
+INDEXED: dict[str, int] = {"vector": 2_000, "halfvec": 4_000, "bit": 64_000}  # dimensions that an index takes
 BITS = "embedding_bits"
 
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """What the index is built on. `operators` is the class for cosine distance, of bits for Hamming's."""
+    """What the index is built on. `operators` is the class for the distance, of bits for Hamming's."""
 
     column: str
     operators: str
@@ -40,12 +42,11 @@ class VectorType:
     def quantise(self, expression: str) -> str:
         return f"{self.schema}.binary_quantize({expression})::{self.bits}"
 
-    @property
-    def searched(self) -> Searched:
+    def searched(self, distance: Distance) -> Searched:
         """By which column, and which class of operators, the index finds."""
         if self.quantised:
-            return Searched(BITS, f"{self.schema}.bit_hamming_ops", INDEXED["bit"])
-        return Searched("embedding", f"{self.schema}.{self.kind}_cosine_ops", INDEXED[self.kind])
+            return Searched(BITS, "bit_hamming_ops", INDEXED["bit"])
+        return Searched("embedding", f"{self.kind}_{OPERATOR_CLASSES[distance]}", INDEXED[self.kind])
 
 
 def kind_for(choice: str, dimensions: int) -> Kind:

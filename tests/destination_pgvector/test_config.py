@@ -52,7 +52,7 @@ def test_the_configuration_of_airbytes_own_connector_is_taken_as_it_is() -> None
     jsonschema.Draft7Validator(FORM).validate(PEER)
     config = parse_config(Config, PEER)
     assert config.indexing.index.type == "hnsw"
-    assert config.indexing.ssl_mode == "prefer"
+    assert config.indexing.ssl_mode.mode == "prefer"
     assert config.processing.chunk_overlap == 10
 
 
