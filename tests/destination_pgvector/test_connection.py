@@ -143,13 +143,11 @@ def test_the_wrong_authority_the_wrong_name_and_no_authority_are_told_apart(
     assert reached({**named, "ssl_mode": {"mode": "verify-ca", "ca_certificate": authority[0]}})
     with pytest.raises(ConfigError, match=r"ssl_mode\.ca_certificate"):
         reached({**place, "ssl_mode": "verify-full"})
-    with pytest.raises(ConfigError, match="takes only encrypted connections: set indexing.ssl_mode"):
+    with pytest.raises(ConfigError, match=r"takes only encrypted connections: set indexing\.ssl_mode"):
         reached({**place, "ssl_mode": "disable"})
 
 
-def test_a_server_that_asks_for_a_certificate_gets_the_clients(
-    database: Database, tmp_path: Path, authority: tuple[str, ssl.SSLContext]
-) -> None:
+def test_a_server_that_asks_for_a_certificate_gets_the_clients(database: Database, tmp_path: Path) -> None:
     root, certificate, key = certificates.client("key password")
     server_root, context = certificates.authority(tmp_path)
     context.load_verify_locations(cadata=root)

@@ -18,15 +18,16 @@ import psycopg
 
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 PIECE = 64 * 1024
+TOLD = ("server_version", "client_encoding", "standard_conforming_strings", "integer_datetimes", "DateStyle")
 
 
 @dataclass
 class PostgresFront:
     """Of the server at 127.0.0.1:`to`. Used as a context: it listens as long as that lasts.
 
-    `tls`: speaks it, and refuses whoever does not, or, as a server does that asks for certificates, has none. `lets_in`: says whether a user may come in with a password; then the
-    connection is one of `behind`, a URL. `cut_after`: bytes from the client until a connection is cut, for as many
-    connections as there are entries.
+    `tls`: speaks it, and refuses whoever does not; or, where it asks for certificates, whoever has none. `lets_in`:
+    whether a user may come in with a password; then the connection is one of `behind`, a URL. `cut_after`: bytes from
+    the client until a connection is cut, for as many connections as there are entries.
     """
 
     to: int
@@ -66,14 +67,16 @@ class PostgresFront:
         self.connections += 1
         cut = self.cut_after.pop(0) if self.cut_after else None
         with ExitStack() as end, suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            end.callback(lambda: writer.transport.abort())
+            end.callback(_abort, writer)
             if self.tls:
                 if await reader.readexactly(8) != SSL_REQUEST:
-                    return await _refuse(writer, "no pg_hba.conf entry for host, no encryption")
+                    await _refuse(writer, "no pg_hba.conf entry for host, no encryption")
+                    return
                 writer.write(b"S")
                 await writer.start_tls(self.tls)
                 if self.tls.verify_mode is ssl.CERT_OPTIONAL and not writer.get_extra_info("peercert"):
-                    return await _refuse(writer, "connection requires a valid client certificate")
+                    await _refuse(writer, "connection requires a valid client certificate")
+                    return
             if self.lets_in:
                 await self._sign_in(reader, writer, self.lets_in)
             else:
@@ -91,16 +94,10 @@ class PostgresFront:
         _, size = struct.unpack("!ci", await reader.readexactly(5))
         password = (await reader.readexactly(size - 4)).rstrip(b"\0").decode()
         if not lets_in(user, password):
-            return await _refuse(writer, f'PAM authentication failed for user "{user}"')
+            await _refuse(writer, f'PAM authentication failed for user "{user}"')
+            return
         with psycopg.connect(self.behind) as conn:
-            names = (
-                "server_version",
-                "client_encoding",
-                "standard_conforming_strings",
-                "integer_datetimes",
-                "DateStyle",
-            )
-            facts = {name: conn.info.parameter_status(name) for name in names}
+            facts = {name: conn.info.parameter_status(name) for name in TOLD}
             told = b"".join(_message(b"S", f"{name}\0{value}\0".encode()) for name, value in facts.items())
             writer.write(_message(b"R", struct.pack("!i", 0)) + told + _message(b"Z", b"I"))
             there, out = await asyncio.open_connection(sock=_copy_of_socket(conn))
@@ -137,6 +134,10 @@ async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter, cut: i
             return
         sink.write(piece)
         await sink.drain()
+
+
+def _abort(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()  # which is another one since TLS began
 
 
 def _message(kind: bytes, body: bytes) -> bytes:

@@ -7,8 +7,10 @@ from contextlib import suppress
 from typing import Self
 
 import paramiko
+from paramiko import common
 
 PIECE = 64 * 1024
+Line = socket.socket | paramiko.Channel
 
 
 class SshServer:
@@ -18,6 +20,7 @@ class SshServer:
         self.user, self.password, self.key = user, password, key
         self.host_key = paramiko.ECDSAKey.generate()
         self.forwards = True  # whether it allows forwarding
+        self.asked = 0  # how often somebody wanted to be let in
         self.led: list[tuple[str, int]] = []  # where to, for each connection
         self._transports: list[paramiko.Transport] = []
 
@@ -69,28 +72,25 @@ class _Session(paramiko.ServerInterface):
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         return self._answer(username == self._server.user and key == self._server.key)
 
-    def check_channel_direct_tcpip_request(
-        self,
-        chanid: int,
-        origin: tuple[str, int],
-        destination: tuple[str, int],  # noqa: ARG002
-    ) -> int:
+    def check_channel_direct_tcpip_request(self, _: int, origin: tuple[str, int], destination: tuple[str, int]) -> int:
+        del origin
         if not self._server.forwards:
-            return paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+            return common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
         try:
             there = socket.create_connection(destination, timeout=5)
         except OSError:
-            return paramiko.OPEN_FAILED_CONNECT_FAILED
+            return common.OPEN_FAILED_CONNECT_FAILED
         self._server.led.append(destination)
         threading.Thread(target=self._lead, args=(there,), daemon=True).start()
-        return paramiko.OPEN_SUCCEEDED
+        return common.OPEN_SUCCEEDED
 
     def _lead(self, there: socket.socket) -> None:
         with there:
             channel = self._transport.accept(5)
             if channel is None:
                 return
-            with channel, suppress(OSError, EOFError):
+            with suppress(OSError, EOFError), channel:
+                ends: dict[int, tuple[Line, Line]]
                 ends = {there.fileno(): (there, channel), channel.fileno(): (channel, there)}
                 while True:
                     for number in select.select(list(ends), [], [])[0]:
@@ -101,4 +101,5 @@ class _Session(paramiko.ServerInterface):
                         sink.sendall(piece)
 
     def _answer(self, right: bool) -> int:
-        return paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED
+        self._server.asked += 1
+        return common.AUTH_SUCCESSFUL if right else common.AUTH_FAILED
