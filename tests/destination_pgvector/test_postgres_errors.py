@@ -14,7 +14,6 @@ TRANSIENT = {
     "57P01": "terminating connection due to administrator command",
     "57P03": "the database system is starting up",
     "55P03": "canceling statement due to lock timeout",
-    "42P01": 'relation "x" does not exist',
 }
 MENDABLE = {
     "28P01": "password authentication failed",
@@ -39,6 +38,13 @@ def test_what_the_user_can_mend_is_said_with_the_remedy(code: str) -> None:
     error = lookup(code)(MENDABLE[code])
     assert not is_transient(error)
     with pytest.raises(ConfigError, match=r"h:5432/d refused: .*\. [A-Z]"), mapped("h:5432/d"):
+        raise error
+
+
+def test_a_table_that_is_gone_does_not_come_back_by_waiting() -> None:
+    error = lookup("42P01")('relation "x" does not exist')
+    assert not is_transient(error)
+    with pytest.raises(TransientError, match=r"lacks a table of this sync.*another sync"), mapped("here"):
         raise error
 
 
