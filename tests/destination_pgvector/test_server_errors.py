@@ -1,9 +1,11 @@
 """What the real server refuses, and what is made of it."""
 
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,3 +210,19 @@ def test_a_waiting_pool_says_why_it_got_no_connection(database: Database) -> Non
         connections.run(lambda conn: conn.execute("SELECT 1"))
     assert time.monotonic() - begun < 5
     connections.close()
+
+
+def test_a_server_without_pgvector_is_said_to_be_one(database: Database) -> None:
+    with database.connect() as conn:
+        ((place,),) = conn.execute("SELECT setting FROM pg_config WHERE name = 'SHAREDIR'").fetchall()
+    control = Path(place) / "extension" / "vector.control"
+    if not control.is_relative_to(tempfile.gettempdir()):
+        pytest.skip(
+            "NOT TESTED, a server without pgvector: only root has files of its own for that"
+        )
+    away = control.rename(control.with_suffix(".away"))
+    try:
+        with pytest.raises(ConfigError, match=r"no extension `vector`: pgvector is not installed there\. Install it"):
+            check(database.indexing())
+    finally:
+        away.rename(control)
