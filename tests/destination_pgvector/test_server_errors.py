@@ -217,9 +217,7 @@ def test_a_server_without_pgvector_is_said_to_be_one(database: Database) -> None
         ((place,),) = conn.execute("SELECT setting FROM pg_config WHERE name = 'SHAREDIR'").fetchall()
     control = Path(place) / "extension" / "vector.control"
     if not control.is_relative_to(tempfile.gettempdir()):
-        pytest.skip(
-            "NOT TESTED, a server without pgvector: only root has files of its own for that"
-        )
+        pytest.skip("NOT TESTED, a server without pgvector: only root has files of its own for that")
     away = control.rename(control.with_suffix(".away"))
     try:
         with pytest.raises(ConfigError, match=r"no extension `vector`: pgvector is not installed there\. Install it"):
