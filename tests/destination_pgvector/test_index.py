@@ -16,12 +16,14 @@ from destination_pgvector import index, index_progress, recall
 from destination_pgvector.config import Indexing
 from destination_pgvector.index_options import Hnsw, IvfFlat
 from destination_pgvector.store import PgvectorStore
+from destination_pgvector.vector_type import VectorType
 from tests.conftest import Database
 from vector_ingest.document import Chunk, Document, Embedded, Stream
 from vector_ingest.search import Scope
 
 STREAM = Stream("Docs", None, "append_dedup", (("id",),))
 DIMENSIONS = 16
+VECTOR = VectorType("vector", DIMENSIONS, "public")
 Open = Callable[..., PgvectorStore]
 
 
@@ -191,6 +193,30 @@ def test_a_bad_index_is_found_out_by_what_it_finds(
     assert measured() > 0.9
 
 
+@pytest.mark.parametrize("distance", DISTANCES)
+@pytest.mark.parametrize("tables", [{"vector_type": "halfvec"}, {"quantised": True}])
+def test_halves_and_bits_are_indexed_searched_and_measured_too(
+    database: Database, opened: Open, tables: dict[str, Any], distance: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    kind = "halfvec" if "vector_type" in tables else "bit"
+    operators = "bit_hamming_ops" if kind == "bit" else DISTANCES[distance][0].replace("vector", "halfvec")
+    form = {"tables": tables, "distance": distance}
+    opened(**form).prepare(STREAM)
+    fill(database, 500)
+    for index_form in ({"type": "hnsw"}, {"type": "ivfflat", "lists": 4, "probes": 4}):
+        store = opened(**form, index=index_form)
+        store.check()
+        sync(store)
+        ((definition, ours),) = indexes(database)
+        assert ours
+        assert f"{index_form['type']} (embedding{'_bits' if kind == 'bit' else ''}" in definition
+        assert operators in definition or kind == "bit" or (index_form["type"], distance) == ("ivfflat", "l2")
+        shares = re.findall(r"recall@10 (\S+) over 50", caplog.text)
+        assert float(shares[-1]) > (0.6 if kind == "bit" else 0.95)
+        assert len(store.nearest(Scope("Docs"), np.ones(DIMENSIONS, np.float32), 12)) == 12
+
+
 def test_equal_vectors_do_not_make_an_index_look_bad(database: Database, opened: Open) -> None:
     store = opened()
     target = store.prepare(STREAM)
@@ -201,7 +227,7 @@ def test_equal_vectors_do_not_make_an_index_look_bad(database: Database, opened:
     )
     store.finish(target, complete=True)
     with database.connect() as conn:
-        plan = index.Plan(Hnsw(), "cosine", DIMENSIONS, "public")
+        plan = index.Plan(Hnsw(), "cosine", VECTOR)
         found = recall.measure(conn, "docs", plan, 5)
     assert found is not None
     assert found.share == 1.0
@@ -211,7 +237,7 @@ def test_exact_search_that_takes_too_long_leaves_the_index_unmeasured(database: 
     opened().prepare(STREAM)
     fill(database, 10)
     with database.connect() as conn:
-        plan = index.Plan(Hnsw(), "cosine", DIMENSIONS, "public")
+        plan = index.Plan(Hnsw(), "cosine", VECTOR)
         assert recall.measure(conn, "docs", plan, 5, seconds=0.0) is None
         assert conn.execute("SHOW statement_timeout").fetchone() == ("0",)
 
@@ -222,7 +248,7 @@ def test_a_live_table_is_written_to_while_its_index_is_built_and_the_progress_is
     caplog.set_level(logging.INFO)
     opened().prepare(STREAM)
     fill(database, 3000)
-    plan = index.Plan(Hnsw(m=16, ef_construction=300), "cosine", DIMENSIONS, "public")
+    plan = index.Plan(Hnsw(m=16, ef_construction=300), "cosine", VECTOR)
     building = threading.Thread(target=_build, args=(database, plan))
     with database.connect() as writer, database.connect() as watcher:
         writer.execute("SET lock_timeout = '300ms'")
