@@ -98,11 +98,13 @@ def test_streams_of_one_table_are_searched_and_replaced_each_for_itself(database
 
 
 def test_an_overwrite_in_one_table_brings_columns_that_are_new(database: Database) -> None:
-    sync(database, replace(DOCS, name="other"), document("a", "x", price=1), table_for=FOR_ALL)
+    options: dict[str, Any] = {"table_for": FOR_ALL, "text_search": "simple", "quantised": True}
+    sync(database, replace(DOCS, name="other"), document("a", "x", price=1), **options)
     columns = {"type": "listed", "fields": [{"field": "price", "type": "integer"}]}
     overwrite = replace(DOCS, mode="overwrite")
-    sync(database, overwrite, document("a", "x", price=2), table_for=FOR_ALL, metadata_columns=columns)
-    assert ask(database, "SELECT stream, price FROM documents ORDER BY 1") == [("docs", 2), ("other", 1)]
+    sync(database, overwrite, document("a", "x", price=2), metadata_columns=columns, **options)
+    query = "SELECT stream, price, text_search::text, embedding_bits::text FROM documents ORDER BY 1"
+    assert ask(database, query) == [("docs", 2, "'x':1", "111"), ("other", 1, "'x':1", "111")]
 
 
 def test_one_table_for_all_has_one_model(database: Database) -> None:
