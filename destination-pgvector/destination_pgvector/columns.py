@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from destination_pgvector.typed_columns import TypedColumn
+from destination_pgvector.typed_columns import TypedColumn, comment_on
 from destination_pgvector.vector_type import BITS, VectorType
 
 GENERATED = "GENERATED ALWAYS AS"
@@ -74,7 +74,7 @@ class Layout:
             found += OF_STREAM
         if self.setting:
             found.append(OF_TENANT)
-        found += [Column(each.column, each.type, f"The field {each.field} of the record.") for each in self.typed]
+        found += [Column(each.column, each.type, comment_on(each.field)) for each in self.typed]
         if self.vector.quantised:
             made = f"{GENERATED} ({self.vector.quantise('embedding')}) STORED"
             found.append(Column(BITS, self.vector.bits, "The signs of the vector's numbers, to search by first.", made))

@@ -11,8 +11,9 @@ from destination_pgvector.lookup import extension_schema
 from destination_pgvector.places import Places
 from destination_pgvector.row_shape import Shape
 from destination_pgvector.table_changes import written_types
+from destination_pgvector.table_options import BySchema
 from destination_pgvector.tables import Note, Table
-from destination_pgvector.typed_columns import TypedColumn, typed_columns
+from destination_pgvector.typed_columns import TypedColumn, fields_in, typed_columns
 from destination_pgvector.vector_type import BITS, VectorType, kind_for
 from vector_ingest.document import Stream, Target
 from vector_ingest.errors import TransientError
@@ -70,7 +71,11 @@ class Layouts:
         table = tables.find(conn, target.write)
         if table is None:
             raise TransientError(f"The table {target.write} of this sync is gone. Is another sync of it running?")
-        typed = written_types(table, self._typed(target.stream))
+        typed = self._typed(target.stream)
+        if isinstance(self._options.metadata_columns, BySchema):
+            # Also where no schema has come, as in a replay, or where it lacks what it once had.
+            typed = fields_in(table.columns, table.comments)
+        typed = written_types(table, typed)
         schema, with_tenant = extension_schema(conn), self._options.tenant_field is not None
         return Shape(table.kind, schema, target.stream, self._with_text, self.places.for_all, with_tenant, typed)
 

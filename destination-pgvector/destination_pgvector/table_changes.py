@@ -47,7 +47,7 @@ def follow(conn: Connection, name: str, layout: Layout, *, is_read: bool = True)
     typed = {each.column for each in layout.typed}
     plain = [column for column in layout.columns if column.name not in typed]
     _add(conn, table, [column for column in plain if column.name not in table.columns], is_read=is_read)
-    explain(conn, name, [column for column in plain if column.name not in table.explained])
+    explain(conn, name, [column for column in plain if column.name not in table.comments])
     for each in layout.typed:
         _follow_field(conn, table, each, next(column for column in layout.columns if column.name == each.column))
     if layout.setting:
@@ -55,7 +55,7 @@ def follow(conn: Connection, name: str, layout: Layout, *, is_read: bool = True)
 
 
 def written_types(table: Table, wanted: Sequence[TypedColumn]) -> tuple[TypedColumn, ...]:
-    """The columns of fields as the table has them: one that is wider than the schema's type stays so."""
+    """These columns of fields as the table has them: one that is wider than the schema's type stays so."""
     return tuple(replace(each, type=_type_in(table, each.column)) for each in wanted if each.column in table.columns)
 
 
@@ -80,7 +80,7 @@ def _follow_field(conn: Connection, table: Table, typed: TypedColumn, column: Co
         conn.execute(f"ALTER TABLE {table.name} ADD COLUMN {column.definition}".encode())
         _fill(conn, table.name, typed, typed.column)
     elif (found := _type_in(table, typed.column)) == typed.type or (found in WIDER[typed.type] and not typed.chosen):
-        if typed.column in table.explained:
+        if typed.column in table.comments:
             return
         _fill(conn, table.name, typed, typed.column)  # a sync was cut while it filled the column
     elif typed.type in WIDER.get(found, ()):

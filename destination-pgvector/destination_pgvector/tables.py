@@ -30,13 +30,13 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as it is in the database. `columns` have their types, as PostgreSQL writes them."""
+    """A table as it is in the database: its columns with their types, as PostgreSQL writes them, and comments."""
 
     name: str
     kind: Kind
     dimensions: int
     columns: Mapping[str, str]
-    explained: frozenset[str]  # columns that have a comment
+    comments: Mapping[str, str]
     note: Note | None  # None where another connector made it
 
 
@@ -52,7 +52,7 @@ def find(conn: Connection, name: str) -> Table | None:
         return None
     attributes = conn.execute(
         "SELECT attname, atttypmod, typname, format_type(atttypid, atttypmod), "
-        "col_description(attrelid, attnum) IS NOT NULL FROM pg_attribute JOIN pg_type t ON t.oid = atttypid "
+        "col_description(attrelid, attnum) FROM pg_attribute JOIN pg_type t ON t.oid = atttypid "
         "WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped",
         row[:1],
     ).fetchall()
@@ -66,8 +66,8 @@ def find(conn: Connection, name: str) -> Table | None:
             "indexing.default_schema."
         )
     kind, dimensions = vectors["embedding"]
-    explained = frozenset(attribute[0] for attribute in attributes if attribute[-1])
-    return Table(name, kind, dimensions, columns, explained, _note(row[1]))
+    comments = {attribute[0]: attribute[-1] for attribute in attributes if attribute[-1]}
+    return Table(name, kind, dimensions, columns, comments, _note(row[1]))
 
 
 def create(conn: Connection, name: str, layout: Layout, note: Note) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from destination_pgvector.names import LONGEST, hashed, normalised
 from destination_pgvector.table_options import BySchema, FieldType, Listed, NoColumns
+from vector_ingest.errors import ConfigError
 from vector_ingest.processing import ProcessingConfig
 
 # What a column may become without a value of it being lost: it is filled anew from the metadata.
@@ -20,6 +21,8 @@ WIDER: Mapping[str, frozenset[str]] = {
     "text": frozenset({"jsonb"}),
     "jsonb": frozenset(),
 }
+COMMENT = ("The field ", " of the record.")
+MOST = 1500  # of the 1,600 columns that a table has at most (https://www.postgresql.org/docs/current/limits.html)
 # As format_type writes them.
 SHORT = {"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp"}
 OF_JSON: Mapping[str, FieldType] = {
@@ -48,19 +51,40 @@ class TypedColumn:
         return value
 
 
+def comment_on(field: str) -> str:
+    """What a column's comment says of it."""
+    return f"{COMMENT[0]}{field}{COMMENT[1]}"
+
+
+def fields_in(columns: Mapping[str, str], comments: Mapping[str, str]) -> tuple[TypedColumn, ...]:
+    """The fields that have a column in a table, by its columns' types and comments."""
+    begin, end = COMMENT
+    found = {
+        column: comment.removeprefix(begin).removesuffix(end)
+        for column, comment in comments.items()
+        if comment.startswith(begin) and comment.endswith(end)
+    }
+    return tuple(TypedColumn(column, field, columns[column]) for column, field in found.items())
+
+
 def typed_columns(
     choice: NoColumns | Listed | BySchema,
     schema: Mapping[str, Any],
     processing: ProcessingConfig | None,
     reserved: frozenset[str],
 ) -> tuple[TypedColumn, ...]:
-    """`schema`: the stream's. `reserved`: names that other columns have."""
+    """`schema`: the stream's. `reserved`: names that other columns have. ConfigError: there are too many."""
     if isinstance(choice, Listed):
         types: Mapping[str, str] = {each.field: each.type for each in choice.fields}
     elif isinstance(choice, BySchema):
         types = _by_schema(schema, processing)
     else:
         types = {}
+    if len(types) > MOST:
+        raise ConfigError(
+            f"The stream's schema gives {len(types):,} columns of metadata, and a table has room for {MOST:,}. Choose "
+            "fields in processing.metadata_fields, or list them in indexing.tables.metadata_columns."
+        )
     names = _names(list(types), reserved)
     return tuple(TypedColumn(names[field], field, kind, isinstance(choice, Listed)) for field, kind in types.items())
 

@@ -4,12 +4,14 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from destination_pgvector.columns import RESERVED
+from destination_pgvector.connector import CONNECTOR
 from destination_pgvector.table_options import BySchema
 from destination_pgvector.typed_columns import typed_columns
 from tests.conftest import Database
@@ -18,6 +20,7 @@ from tests.destination_pgvector.commands import command_line
 from tests.destination_pgvector.stores import DOCS, ask, change, document, opened, sync
 from tests.destination_pgvector.test_run import complete, lines, record
 from vector_ingest.errors import ConfigError
+from vector_ingest.pipeline import replay, write_lines
 from vector_ingest.processing import ProcessingConfig
 
 BY_SCHEMA = {"type": "schema"}
@@ -198,6 +201,25 @@ def test_the_command_keeps_a_record_aside_whose_value_does_not_fit(database: Dat
     assert identity == "Stream_Docs_Key_x"
     assert 'the type integer, found "x"' in reason
     assert json.loads(kept)["record"]["data"] == {"id": "x", "text": "two"}
+
+
+def test_a_replay_fills_the_columns_that_the_schema_once_gave(database: Database) -> None:
+    indexing = {**database.indexing(), "tables": {"metadata_columns": BY_SCHEMA}}
+    options = config(indexing, refused_records={"type": "quarantine"})
+    docs = stream("Docs", "append_dedup")
+    docs["stream"]["json_schema"] = {"properties": {"id": {"type": "integer"}}}
+    stdin = BytesIO(lines(record("x", "one"), record(2, "two"), complete()))
+    write_lines(CONNECTOR, options, catalog(docs), stdin, lambda _: None)
+    assert ask(database, "SELECT id FROM docs") == [2]
+    change(database, "UPDATE _airbyte_refused SET record = replace(record, '\"x\"', '3')")
+    assert "1 loaded" in replay(CONNECTOR, options, dry=False)
+    assert ask(database, "SELECT id FROM docs ORDER BY 1") == [2, 3]
+
+
+def test_more_columns_than_a_table_has_are_refused() -> None:
+    schema: dict[str, Any] = {"properties": {f"f{number}": {} for number in range(1501)}}
+    with pytest.raises(ConfigError, match="gives 1,501 columns"):
+        typed_columns(BySchema(), schema, None, RESERVED)
 
 
 def test_a_field_that_is_no_metadata_is_refused_in_the_form(database: Database, tmp_path: Path) -> None:
