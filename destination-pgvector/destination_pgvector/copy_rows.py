@@ -59,14 +59,14 @@ def _rows(embedded: Embedded, kept: Kept, shape: Shape, count: bytes, tail: byte
                 jsonb({**document.metadata, **own}) if (own := chunk.metadata) else shared,
                 field(chunk.stored.encode()) if shape.with_text else NULL,
                 field(kept(document.id, chunk.hash)) if vector is None else vector_field(vector),
-                int4(4, chunk.number), _place(chunk), field(chunk.hash), tail,
+                int4(4, chunk.number),
+                NOWHERE if chunk.page is None and not chunk.headings else _place(chunk),
+                field(chunk.hash), tail,
             )
         )  # fmt: skip
 
 
 def _place(chunk: Chunk) -> bytes:
-    if chunk.page is None and not chunk.headings:
-        return NOWHERE
     return (NULL if chunk.page is None else int4(4, chunk.page)) + texts(chunk.headings)
 
 
