@@ -125,7 +125,7 @@ class Tables(BaseModel):
         default=False,
         title="Column of bits",
         description="Add the column `embedding_bits`, a bit for the sign of each number, and build the HNSW index on "
-        "it: a thirtieth of the size, for up to 64,000 dimensions. A search takes many by their bits and orders them "
+        "it: a sixteenth of the size, for up to 64,000 dimensions. A search takes many by their bits and orders them "
         "by their vectors.",
         json_schema_extra={"order": 3},
     )
