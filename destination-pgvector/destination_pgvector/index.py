@@ -27,6 +27,7 @@ WORKERS = 4  # the server's max_parallel_workers bounds them
 NOTE = "airbyte_vectors"
 # What pgvector takes where an index says nothing: https://github.com/pgvector/pgvector#index-options
 USUAL = {"hnsw": {"m": 16, "ef_construction": 64}, "ivfflat": {"lists": 100}}
+VECTORS = ("embedding", BITS)  # columns that a vector index may be on
 METADATA_OPERATORS = "jsonb_path_ops"  # for @>; a third of the size of jsonb_ops
 
 
@@ -91,7 +92,8 @@ def build(conn: Connection, name: str, plan: Plan, online: bool, watch: Connect)
             logger.warning("An index of %s is being built by somebody else: none is built by this sync.", name)
             return None
         made = _make(conn, name, plan, wanted, online, watch)
-    for entry in found:
+    others = [entry for column in VECTORS if column != plan.searched.column for entry in _cleared(conn, name, column)]
+    for entry in [*found, *others]:
         if entry.ours and entry is not fitting and not entry.being_built:
             logger.info("Dropping the index %s, which is not what the form asks for.", entry.name)
             conn.execute(f"DROP INDEX CONCURRENTLY {entry.name}".encode())
@@ -120,7 +122,7 @@ def build_metadata_index(conn: Connection, name: str, wanted: bool, online: bool
 
 def drop_ours(conn: Connection, name: str) -> None:
     """Of an empty table: it is loaded without, and gets its indexes anew."""
-    for column in ("embedding", BITS, "metadata"):
+    for column in (*VECTORS, "metadata"):
         for entry in existing(conn, name, column):
             if entry.ours:
                 conn.execute(f"DROP INDEX {entry.name}".encode())

@@ -1,4 +1,4 @@
-"""The nearest chunks of a stream, for the command `search`. `by_vectors` is the statement that others may run."""
+"""The nearest chunks of a stream, for the command `search` and for the check of what an index finds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ def nearest(conn: Connection, among: Among, question: Vector, limit: int, settin
             conn.execute(f"SET LOCAL {setting}".encode())
         if condition != "true" and _is_iterative(conn):
             conn.execute("SET LOCAL hnsw.iterative_scan = strict_order")
+            conn.execute("SET LOCAL ivfflat.iterative_scan = relaxed_order")  # it has no other
         return conn.execute(statement(among, condition).encode(), values).fetchall()
 
 

@@ -159,8 +159,9 @@ class PgvectorStore:
     def _finish(self, conn: Connection, target: Target, complete: bool, filled: set[int | None]) -> None:
         stream, beside = target.stream, target.write != target.live
         live = self._places.known(stream) if beside else target.write
-        if beside and oid_of(conn, target.write) is None and oid_of(conn, live) in filled:
-            return  # the switch was committed, and its answer lost
+        if beside and filled and oid_of(conn, target.write) is None:  # the switch was committed, and its answer lost
+            self._index(conn, live, online=True)
+            return
         filled.add(oid_of(conn, target.write))
         if beside and self._is_done_already(conn, target):
             conn.execute(f"DROP TABLE {target.write}".encode())

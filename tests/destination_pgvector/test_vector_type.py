@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from destination_pgvector.config import Indexing
+from destination_pgvector.store import PgvectorStore
 from destination_pgvector.vector_type import kind_for
 from tests.conftest import Database
 from tests.destination_pgvector.stores import DOCS, ask, digest, document, opened, sync, vector_of
@@ -113,6 +115,38 @@ def test_a_search_by_bits_finds_the_nearest_by_their_vectors(database: Database,
     assert [len(found), found[0][0]] == [5, str(exact)] == [5, "7"]
     distances = [entry[2] for entry in found]
     assert distances == sorted(distances)
+
+
+@pytest.mark.parametrize(
+    ("kind", "quantised", "method", "distance", "operators"),
+    [
+        ("vector", False, "hnsw", "inner_product", "vector_ip_ops"),
+        ("halfvec", False, "hnsw", "l2", "halfvec_l2_ops"),
+        ("halfvec", False, "ivfflat", "cosine", "halfvec_cosine_ops"),
+        ("vector", True, "ivfflat", "l2", "bit_hamming_ops"),
+    ],
+)
+def test_every_type_is_indexed_and_found_by_every_distance(
+    database: Database, kind: str, method: str, distance: str, operators: str, *, quantised: bool
+) -> None:
+    vectors = np.random.default_rng(3).normal(size=(30, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    form = {"distance": distance, "index": {"type": method}, "tables": {"vector_type": kind, "quantised": quantised}}
+    store = PgvectorStore(Indexing.model_validate({**database.indexing(), **form}), 16, "model/1")
+    target = store.prepare(DOCS)
+    store.replace(target, [document(str(number), "x", vector=vector) for number, vector in enumerate(vectors)])
+    store.finish(target, complete=True)
+    assert operators in ask(database, INDEXES.replace("hnsw", method))[0]
+    assert store.nearest(Scope("docs"), vectors[5], 3)[0][0] == "5"
+    store.close()
+
+
+def test_an_index_goes_when_the_bits_are_indexed_instead(database: Database) -> None:
+    sync(database, DOCS, document("a", "x"))
+    sync(database, replace(DOCS, mode="overwrite"), document("a", "x"), quantised=True)
+    assert ["embedding_bits" in index for index in ask(database, INDEXES)] == [True]
+    sync(database, DOCS, document("b", "y"))  # the column stays, as it costs nothing to know
+    assert ["embedding_bits" in index for index in ask(database, INDEXES)] == [False]
 
 
 def test_an_index_on_bits_takes_more_dimensions_than_any_other(database: Database) -> None:
