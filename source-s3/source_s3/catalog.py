@@ -40,7 +40,6 @@ STREAMS, THREADS = 4, 8  # that are listed, and files whose heads are read, at o
 CONNECTIONS = FETCHERS + STREAMS  # kept open: for all that are asked for at once
 TRIED = 20  # archived files that a check tries, where a listing does not tell of the archive
 WHOLE: Properties = {"data": {"type": "object"}}
-DOCUMENT: Properties = {"document_key": TEXT, "content": TEXT, "_ab_source_file_parse_error": TEXT}
 
 
 def bucket_of(config: Config) -> Bucket:
@@ -123,7 +122,7 @@ def _properties(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
     with named(bucket, item), open_contents(bucket.client, bucket.name, item, seeks=seeks, read_ahead=False) as file:
         if isinstance(plan.format, UnstructuredFormat):
             file.read(1)
-            return DOCUMENT
+            return {}
         columns = table_reader(plan.format).schema(file, plan.format)
         return {**columns, **{name: TEXT for name in partitions_of(item) if plan.hive}}
 
@@ -133,7 +132,7 @@ def _stream(plan: StreamPlan, found: Sequence[Properties]) -> dict[str, Any]:
     if plan.transfer:
         return raw_copy.stream_of(plan)
     documents = isinstance(plan.format, UnstructuredFormat)
-    columns = DOCUMENT if documents and not plan.schemaless else _columns(plan, found)
+    columns = _document() if documents and not plan.schemaless else _columns(plan, found)
     keys = (
         ["document_key"]
         if documents and (plan.deletions or not plan.keys)
@@ -151,6 +150,12 @@ def _stream(plan: StreamPlan, found: Sequence[Properties]) -> dict[str, Any]:
         "is_file_based": False,
         **({"source_defined_primary_key": [[key] for key in keys]} if keys else {}),
     }
+
+
+def _document() -> Properties:
+    from source_s3.document_records import COLUMNS, DETAILS
+
+    return {**COLUMNS, **DETAILS}
 
 
 def _columns(plan: StreamPlan, found: Sequence[Properties]) -> Properties:

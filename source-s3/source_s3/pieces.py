@@ -5,9 +5,9 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from source_s3.contents import Fetched, fetch_contents, open_contents
+from source_s3.contents import Fetched, open_contents
 from source_s3.decompress import plain_name
 from source_s3.faults import fault_of
 from source_s3.objects import S3Object
@@ -18,7 +18,9 @@ from source_s3.read.options import UnstructuredFormat
 from source_s3.schema import LAST_MODIFIED, URL
 from source_s3.storage import NOT_RESTORED, is_archived
 from vector_ingest.errors import EXPLAINED, ConfigError, DataError
-from vector_ingest.messages import record_line
+
+if TYPE_CHECKING:
+    from source_s3.documents.parsers import Parsers
 
 Lines = bytes | memoryview
 
@@ -39,6 +41,7 @@ class Job:
     plan: StreamPlan
     namespace: str | None
     progress: Progress
+    parsers: "Parsers | None" = None  # of a stream of documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,9 @@ def _read(
         return
     if isinstance(job.plan.format, UnstructuredFormat):
         with named(job.bucket, item):
-            yield _document(job, item, fetched)
+            from source_s3.document_records import read_document
+
+            yield read_document(job, item, fetched)
         return
     place = 0
     with named(job.bucket, item):
@@ -149,22 +154,3 @@ def _table(
     seeks = isinstance(job.plan.format, SEEKING)
     with open_contents(job.bucket.client, job.bucket.name, item, seeks=seeks, fetched=fetched) as file:
         yield from read_table(file, job, item, position, rows)
-
-
-def _document(job: Job, item: S3Object, fetched: Fetched | None) -> Piece:
-    from source_s3.read.documents import read_document
-
-    assert isinstance(job.plan.format, UnstructuredFormat)
-    content, problem = None, None
-    try:
-        whole = fetch_contents(job.bucket.client, job.bucket.name, item, fetched)
-        content = read_document(plain_name(item.name), whole)
-    except DataError as error:
-        if not job.plan.format.skip_unprocessable_files:
-            raise
-        problem = error.reason
-        job.progress.refuse(item.name, error.reason)
-    found = {"document_key": item.name, "content": content, "_ab_source_file_parse_error": problem}
-    key = {"document_key": item.name} if job.plan.deletions else {}  # by which a deletion names it
-    record = {**({"data": found, **key} if job.plan.schemaless else found), **facts(item)}
-    return Piece(record_line(job.plan.name, job.namespace, record, now()) + b"\n", 1, 1, None, item.size)

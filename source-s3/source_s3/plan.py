@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from source_s3.config import Config, FileTransfer, FileType
+from source_s3.documents.version import VERSION
 from source_s3.read.options import (
     AvroFormat,
     CsvFormat,
@@ -94,7 +95,20 @@ class StreamPlan:
         settings = self.format.model_dump_json(exclude_defaults=True, exclude=WITHOUT_EFFECT)
         form = f"{self.format.filetype}{settings}{json.dumps(self.types, sort_keys=True)}"
         copied = self.transfer.model_dump_json() if self.transfer else ""
-        return f"{form}{self.schemaless}{self.rows_are_numbered}{policy}{partitions}{copied}"
+        return f"{form}{self.schemaless}{self.rows_are_numbered}{policy}{partitions}{copied}{self.parser or ''}"
+
+    @property
+    def parser(self) -> int | None:
+        """Its version, where a new one means to read all documents again."""
+        asked = isinstance(self.format, UnstructuredFormat) and self.format.reparse_on_change
+        return VERSION if asked and not self.transfer else None
+
+    @property
+    def are_counted(self) -> bool:
+        """Whether an object's records are told by their numbers, for their deletes."""
+        return self.rows_are_numbered or (
+            self.deletions and not self.transfer and isinstance(self.format, UnstructuredFormat)
+        )
 
     @property
     def changes_rows(self) -> bool:

@@ -51,6 +51,7 @@ def _reading(plan: StreamPlan) -> Iterator[tuple[str, Any]]:
     yield "format.filetype", plan.format.filetype
     options = plan.format.model_dump(mode="json", exclude_defaults=True, exclude={*WITHOUT_EFFECT, "filetype"})
     yield from ((f"format.{name}", value) for name, value in options.items())
+    yield "version of the parser", plan.parser
     yield "input_schema", dict(sorted(plan.types.items()))
     yield "schemaless", plan.schemaless
     yield "sync_deletions", plan.rows_are_numbered

@@ -5,11 +5,11 @@ wins where two hold the same record; the listing therefore ends before the readi
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from source_s3.ahead import read_ahead_of
 from source_s3.bad_rows import BadRows, bad_rows_of
@@ -32,6 +32,9 @@ from source_s3.unreadable import Unreadable
 from source_s3.version_3 import state_of_version_3
 from vector_ingest.errors import EXPLAINED, ConfigError
 from vector_ingest.messages import estimate_line, log_line, record_line, status_line
+
+if TYPE_CHECKING:
+    from source_s3.documents.parsers import Parsers
 
 RESERVED = 100_000  # rows that may leave before the next state says how many could have left
 DELETES = 1000  # delete records in one piece of output
@@ -142,13 +145,26 @@ def _begin(stream: Stream, found: Survey) -> Iterator[Lines]:
 
 def _deliver_objects(stream: Stream, found: Survey) -> Iterator[Lines]:
     todo, marks, wait = found.todo, found.marks, partial(stream.leaving.each, words=stream.last_words)
-    job = Job(stream.bucket, stream.plan, stream.namespace, stream.progress)
-    # Closed by hand: the traceback of an error would keep its threads and files alive.
-    with closing(read_ahead_of(job, todo, partial(_pieces, stream, job, marks), partial(_was_cut, stream))) as read:
-        for item, pieces in wait(read):
-            yield from _deliver(stream, item, wait(pieces), marks[item.name])
-            if stream.checkpoint.is_due():
-                yield stream.state_line()
+    with _parsers(stream.plan) as parsers:
+        job = Job(stream.bucket, stream.plan, stream.namespace, stream.progress, parsers)
+        # Closed by hand: the traceback of an error would keep its threads and files alive.
+        with closing(read_ahead_of(job, todo, partial(_pieces, stream, job, marks), partial(_was_cut, stream))) as read:
+            for item, pieces in wait(read):
+                yield from _deliver(stream, item, wait(pieces), marks[item.name])
+                if stream.checkpoint.is_due():
+                    yield stream.state_line()
+
+
+@contextmanager
+def _parsers(plan: StreamPlan) -> Iterator["Parsers | None"]:
+    """The processes that read documents, for a stream of them."""
+    if plan.transfer is not None or not isinstance(plan.format, UnstructuredFormat):
+        yield None
+        return
+    from source_s3.document_records import parsers_of
+
+    with closing(parsers_of(plan.format)) as parsers:
+        yield parsers
 
 
 def _most_rows(plan: StreamPlan, item: S3Object) -> int:
@@ -186,8 +202,8 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
         if _is_given_up(stream, item, piece):
             return
         stream.bad_rows.take(item, piece.refused, timestamp(item.last_modified))
-        if stream.plan.rows_are_numbered and piece.rows > state.rows_reserved(item.name):
-            state.begin(item.name, mark, piece.rows + RESERVED)
+        if stream.plan.are_counted and piece.rows > state.rows_reserved(item.name):
+            state.begin(item.name, mark, piece.rows + (RESERVED if stream.plan.rows_are_numbered else 0))
             yield stream.state_line()
         if piece.lines:  # what ends with a bad row may have none
             yield piece.lines
@@ -204,10 +220,10 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
             state.resume = Resume(item.name, mark, piece.position, rows)
             if stream.checkpoint.is_due():
                 yield stream.state_line()
-    if stream.plan.rows_are_numbered:
+    if stream.plan.are_counted:
         yield from _delete_rows(stream, item.name, rows + 1, state.rows_before(item.name))
     stream.bad_rows.finish(item, whole=resume is None)
-    state.finish(item.name, Entry(mark, rows if stream.plan.rows_are_numbered else 0), timestamp(item.last_modified))
+    state.finish(item.name, Entry(mark, rows if stream.plan.are_counted else 0), timestamp(item.last_modified))
     progress.read += 1
     progress.read_bytes += item.size
 
@@ -223,10 +239,9 @@ def _is_given_up(stream: Stream, item: S3Object, piece: Piece) -> bool:
 
 def _delete_object(stream: Stream, key: str) -> Iterator[Lines]:
     if stream.plan.deletions:
-        if isinstance(stream.plan.format, UnstructuredFormat):
-            yield from _deletes(stream, [{"document_key": key, URL: key}])
-        else:
-            yield from _delete_rows(stream, key, 1, max(stream.state.rows_before(key), stream.state.rows_reserved(key)))
+        least = 1 if isinstance(stream.plan.format, UnstructuredFormat) else 0  # older states do not count documents
+        most = max(least, stream.state.rows_before(key), stream.state.rows_reserved(key))
+        yield from _delete_rows(stream, key, 1, most)
         stream.progress.deleted += 1
     stream.bad_rows.forget(key)
     stream.state.forget(key)
@@ -235,7 +250,14 @@ def _delete_object(stream: Stream, key: str) -> Iterator[Lines]:
 def _delete_rows(stream: Stream, key: str, first: int, last: int) -> Iterator[Lines]:
     for start in range(first, last + 1, DELETES):
         numbers = range(start, min(start + DELETES, last + 1))
-        yield from _deletes(stream, [{URL: key, ROW: number} for number in numbers])
+        yield from _deletes(stream, [_key_of(stream.plan, key, number) for number in numbers])
+
+
+def _key_of(plan: StreamPlan, name: str, number: int) -> Mapping[str, Any]:
+    """Of a record of an object."""
+    if isinstance(plan.format, UnstructuredFormat):
+        return {"document_key": name if number == 1 else f"{name}#{number - 1}", URL: name}
+    return {URL: name, ROW: number}
 
 
 def _deletes(stream: Stream, keys: Sequence[Mapping[str, Any]]) -> Iterator[Lines]:

@@ -6,6 +6,17 @@ from collections.abc import Callable, Sequence
 
 import docx
 
+from tests.contract.office_files import (
+    epub_file,
+    mail_file,
+    odp_file,
+    ods_file,
+    odt_file,
+    pptx_file,
+    rtf_file,
+    xlsx_file,
+)
+
 
 def text_file(paragraphs: Sequence[str]) -> bytes:
     return "\n\n".join(paragraphs).encode()
@@ -84,4 +95,14 @@ FILES: dict[str, Callable[[Sequence[str]], bytes]] = {
     "html": html_file,
     "docx": docx_file,
     "pdf": pdf_file,
+    "pptx": pptx_file,
+    "xlsx": xlsx_file,
+    "ods": ods_file,
+    "odt": odt_file,
+    "odp": odp_file,
+    "rtf": rtf_file,
+    "epub": epub_file,
+    "eml": mail_file,
+    "rst": text_file,
+    "py": text_file,
 }

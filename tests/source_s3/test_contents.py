@@ -301,5 +301,5 @@ def test_documents_are_read_compressed_by_the_extension_before_it(bucket: Bucket
     ended = read(tmp_path, config(bucket, file_type="documents"), catalog())
     good, unknown, broken = records(ended)
     assert (good["document_key"], good["content"]) == ("a.md.gz", "# Title\n")
-    assert "no reader for this extension" in unknown["_ab_source_file_parse_error"]
+    assert "no reader for this kind of file" in unknown["_ab_source_file_parse_error"]
     assert "its name says gzip" in broken["_ab_source_file_parse_error"]

@@ -211,8 +211,18 @@ class LocalProcessing(BaseModel):
     mode: Literal["local"] = Field("local", title="Mode")
 
 
+class DocumentLimits(BaseModel):
+    """A document that needs more is one that can't be read."""
+
+    model_config = {"title": "Limits"}
+    seconds: int = Field(120, ge=1, **_field("Seconds", "To read one document.", order=0))
+    megabytes: int = Field(2048, ge=256, **_field("Megabytes", "Of memory for each process that reads.", order=1))
+    pages: int = Field(10_000, ge=1, **_field("Pages", "Or slides, or sheets.", order=2))
+    characters: int = Field(10_000_000, ge=1, **_field("Characters", "Of text, as Markdown.", order=3))
+
+
 class UnstructuredFormat(BaseModel):
-    """Documents (Markdown, text, HTML, PDF, DOCX), one record each: its text as Markdown."""
+    """Documents (PDF, Office, OpenDocument, HTML, EPUB, mail, text), one record each: its text as Markdown."""
 
     model_config = {"title": "Unstructured Document Format"}
     filetype: Literal["unstructured"] = Field("unstructured", title="Filetype")
@@ -231,6 +241,32 @@ class UnstructuredFormat(BaseModel):
         **_field("Parsing Strategy", "Both take the text that is in the document; there is no OCR.", order=0),
     )
     processing: LocalProcessing = Field(default=LocalProcessing(), title="Processing", json_schema_extra={"order": 2})
+    text_extensions: list[str] = Field(
+        default=[],
+        **_field(
+            "Read as Text",
+            "Extensions of files that are read as plain text, too, such as csv, json, xml, log.",
+            order=3,
+            uniqueItems=True,
+        ),
+    )
+    limits: DocumentLimits = Field(
+        default=DocumentLimits(), **_field("Limits", "How much one document may take.", order=4)
+    )
+    reparse_on_change: bool = Field(
+        False,
+        **_field(
+            "Parse Again on Change",
+            "Read all documents again when a new version of the connector makes other text of them, and once when this "
+            "is turned on.",
+            order=5,
+        ),
+    )
+
+    @field_validator("text_extensions")
+    @classmethod
+    def _plain(cls, value: list[str]) -> list[str]:
+        return sorted({extension.strip().removeprefix(".").lower() for extension in value} - {""})
 
 
 Format = Annotated[

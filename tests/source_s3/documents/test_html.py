@@ -1,7 +1,12 @@
 import pytest
 
-from source_s3.read.documents.html import read
+from source_s3.documents import Limits
+from source_s3.documents.html import read as read_page
 from vector_ingest.errors import DataError
+
+
+def read(key: str, page: bytes) -> str:
+    return read_page(key, page, Limits()).content
 
 
 def test_headings_lists_and_tables_become_markdown() -> None:

@@ -4,7 +4,8 @@ import zipfile
 import docx
 import pytest
 
-from source_s3.read.documents.docx import read
+from source_s3.documents import Limits
+from source_s3.documents.docx import read
 from vector_ingest.errors import DataError
 
 
@@ -18,7 +19,7 @@ def test_headings_and_tables_keep_their_place() -> None:
     document.add_heading("After", 2)
     file = io.BytesIO()
     document.save(file)
-    assert read("a.docx", file.getvalue()).split("\n\n") == [
+    assert read("a.docx", file.getvalue(), Limits()).content.split("\n\n") == [
         "# Drying",
         "Before the table.",
         "| seed | days |\n| --- | --- |\n| rye | 4 |",
@@ -31,4 +32,4 @@ def test_another_zip_file_is_refused() -> None:
     with zipfile.ZipFile(file, "w") as parts:
         parts.writestr("hello.txt", "hello")
     with pytest.raises(DataError, match=r"^a\.docx: a ZIP file without word/document\.xml"):
-        read("a.docx", file.getvalue())
+        read("a.docx", file.getvalue(), Limits())

@@ -2,9 +2,14 @@ import textwrap
 
 import pytest
 
-from source_s3.read.documents.pdf import read
+from source_s3.documents import Limits
+from source_s3.documents.pdf import read as read_file
 from tests.contract.document_files import pdf_file, pdf_of_columns, pdf_of_pages
 from vector_ingest.errors import DataError
+
+
+def read(key: str, file: bytes) -> str:
+    return read_file(key, file, Limits()).content.strip()
 
 
 def test_pages_follow_one_another() -> None:
@@ -33,7 +38,7 @@ def test_columns_follow_one_another_and_their_lines_run_on() -> None:
 
 
 def test_a_pdf_without_text_is_said_to_be_a_scan() -> None:
-    with pytest.raises(DataError, match=r"^a\.pdf: no text: is it a scan\?"):
+    with pytest.raises(DataError, match=r"^a\.pdf: no text in it: a scan needs OCR"):
         read("a.pdf", pdf_of_pages([[], []]))
 
 

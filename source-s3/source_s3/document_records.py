@@ -1,0 +1,125 @@
+"""A document of a bucket as records: one for itself, one for each document attached to it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from source_s3.contents import Fetched, fetch_contents
+from source_s3.decompress import compression_of, plain_name
+from source_s3.documents import Limits, Read
+from source_s3.documents.kinds import has_kind, kind_of
+from source_s3.documents.parsers import Parsers
+from source_s3.objects import S3Object
+from source_s3.pieces import Bucket, Job, Piece, facts, now
+from source_s3.read.options import UnstructuredFormat
+from source_s3.schema import TEXT, Properties
+from vector_ingest.aws import aws_errors
+from vector_ingest.errors import DataError
+from vector_ingest.messages import record_line
+
+KEY, CONTENT, PROBLEM = "document_key", "content", "_ab_source_file_parse_error"
+COLUMNS: Properties = {KEY: TEXT, CONTENT: TEXT, PROBLEM: TEXT}  # of every record
+INTEGER = {"type": ["null", "integer"]}
+SECTION: Properties = {
+    "start": INTEGER,
+    "end": INTEGER,
+    "page": INTEGER,
+    "headings": {"type": ["null", "array"], "items": {"type": "string"}},
+}
+# Of a record whose stream's catalog has them: a connection made before they were there goes on as it is.
+DETAILS: Properties = {
+    "title": TEXT,
+    "author": TEXT,
+    "language": TEXT,
+    "mime_type": TEXT,
+    "size": INTEGER,
+    "page_count": INTEGER,
+    "created": TEXT,
+    "modified": TEXT,
+    "etag": TEXT,
+    "sections": {"type": ["null", "array"], "items": {"type": "object", "properties": SECTION}},
+}
+
+
+def parsers_of(options: UnstructuredFormat) -> Parsers:
+    """For all documents of a stream."""
+    limits = options.limits
+    return Parsers(Limits(limits.seconds, limits.megabytes * 1024 * 1024, limits.pages, limits.characters))
+
+
+def document_key(name: str, number: int) -> str:
+    """`number`: 1 for the object itself, then 2, 3, … for what is attached to it, so that a deletion can name it."""
+    return name if number == 1 else f"{name}#{number - 1}"
+
+
+def read_document(job: Job, item: S3Object, fetched: Fetched | None) -> Piece:
+    """DataError: it, or what is attached to it, can't be read, and such documents are not skipped."""
+    assert isinstance(job.plan.format, UnstructuredFormat)
+    assert job.parsers is not None
+    name, options = plain_name(item.name), job.plan.format
+    try:
+        content = fetch_contents(job.bucket.client, job.bucket.name, item, fetched)
+        declared = _content_type(job.bucket, item, name, content)
+        reads = job.parsers.read(name, content, declared, options.text_extensions)
+    except DataError as error:
+        content, reads = b"", [Read(None, error.reason)]
+    lines = []
+    for number, read in enumerate(reads, 1):
+        if read.problem is not None:
+            where = f"{item.name}, {read.name}" if read.name else item.name
+            if not options.skip_unprocessable_files:
+                raise DataError(where, read.problem)
+            job.progress.refuse(where, read.problem)
+        size = len(content) if number == 1 else read.size
+        record = _record(job, item, document_key(item.name, number), dict(_fields(job, item, read, size)))
+        lines.append(record_line(job.plan.name, job.namespace, record, now()) + b"\n")
+    return Piece(b"".join(lines), len(lines), len(lines), None, item.size)
+
+
+def _record(job: Job, item: S3Object, key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    found = {KEY: key, **fields}
+    named = {KEY: key} if job.plan.deletions else {}  # by which a deletion names it
+    return {**({"data": found, **named} if job.plan.schemaless else found), **facts(item)}
+
+
+def _fields(job: Job, item: S3Object, read: Read, size: int | None) -> Iterator[tuple[str, Any]]:
+    parsed = read.parsed
+    yield CONTENT, parsed.content if parsed is not None else None
+    yield PROBLEM, read.problem
+    wanted = {name for name in DETAILS if name in job.plan.columns}
+    if not wanted:
+        return
+    about = parsed.facts if parsed is not None else None
+    found = {
+        "title": (about.title if about is not None else None) or read.name,
+        "author": about.author if about is not None else None,
+        "language": about.language if about is not None else None,
+        "mime_type": parsed.mime_type if parsed is not None else None,
+        "size": size,
+        "page_count": about.page_count if about is not None else None,
+        "created": _moment(about.created) if about is not None else None,
+        "modified": _moment(about.modified) if about is not None else None,
+        "etag": item.etag,
+        "sections": parsed.sections if parsed is not None else None,
+    }
+    yield from ((name, found[name]) for name in DETAILS if name in wanted)
+
+
+def _moment(text: str | None) -> str | None:
+    """ISO 8601, a day as its begin; None: what a document calls a time is none."""
+    try:
+        moment = datetime.fromisoformat((text or "").strip())
+    except ValueError:
+        return None
+    return moment.isoformat()
+
+
+def _content_type(bucket: Bucket, item: S3Object, name: str, content: bytes) -> str | None:
+    """Asked for only where neither the bytes nor the name tell what the object is."""
+    is_object = item.inside is None and compression_of(item.name) is None
+    if has_kind(name) or not is_object or kind_of(name, content) is not None:
+        return None
+    where = item.bucket or bucket.name
+    with aws_errors(f"read the Content-Type of s3://{where}/{item.key}"):
+        head = bucket.client.head_object(Bucket=where, Key=item.key, IfMatch=f'"{item.etag}"')
+    return str(head.get("ContentType") or "") or None

@@ -1,0 +1,111 @@
+"""Mail: its subject as a heading, who wrote to whom and when, and its text. Attachments are documents of their own."""
+
+from collections.abc import Iterator
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.utils import parsedate_to_datetime
+
+from source_s3.documents import markup
+from source_s3.documents.html import parsed_html
+from source_s3.documents.html_blocks import blocks_of
+from source_s3.documents.limits import Limits, TooMuch
+from source_s3.documents.parsed import Attachment, Block, Facts, Parsed, assembled
+from source_s3.documents.parts import BROKEN
+from vector_ingest.errors import DataError
+
+SHOWN = ("From", "To", "Cc", "Date")
+MOST = 1000  # parts
+DEEPEST = 50  # parts in each other
+
+
+def read(key: str, content: bytes, limits: Limits) -> Parsed:
+    """DataError: no header of a mail in it."""
+    try:
+        message = BytesParser(policy=policy.default).parsebytes(content)
+        if not any(message[name] for name in ("From", "To", "Subject", "Date", "Received", "MIME-Version")):
+            raise DataError(key, "no header of a mail in it: is it one? Exclude it by the stream's globs")
+        parts = list(_parts(message, 0))
+        parsed = assembled(_blocks(key, message, parts), limits.characters, _facts(message))
+        attachments = [_attachment(part, number) for number, part in enumerate(parts, 1) if _is_attached(part)]
+    except (*BROKEN, LookupError, AttributeError, TypeError) as error:  # of `email`, over headers that are none
+        raise DataError(key, f"no mail that can be read ({type(error).__name__}: {error}): exclude it") from error
+    return Parsed(parsed.content, parsed.sections, parsed.facts, attachments=attachments)
+
+
+def _facts(message: EmailMessage) -> Facts:
+    when = message["Date"]
+    try:
+        sent = parsedate_to_datetime(str(when)).isoformat() if when else None
+    except ValueError:
+        sent = None
+    return Facts(title=_header(message, "Subject"), author=_header(message, "From"), created=sent)
+
+
+def _header(message: EmailMessage, name: str) -> str | None:
+    return markup.one_line(str(message[name] or "")) or None
+
+
+def _parts(message: EmailMessage, depth: int) -> Iterator[EmailMessage]:
+    """The leaves; a mail in a mail is one."""
+    if depth > DEEPEST:
+        raise TooMuch("parts of a mail in each other", DEEPEST)
+    if not message.is_multipart() or message.get_content_type() == "message/rfc822":
+        yield message
+        return
+    payload = message.get_payload()
+    for part in payload[:MOST] if isinstance(payload, list) else ():
+        assert isinstance(part, EmailMessage)
+        yield from _parts(part, depth + 1)
+
+
+def _blocks(key: str, message: EmailMessage, parts: list[EmailMessage]) -> Iterator[Block]:
+    if subject := _header(message, "Subject"):
+        yield Block(subject, 1)
+    headers = [f"{name}: {value}" for name in SHOWN if (value := _header(message, name))]
+    yield Block("\n".join(headers))
+    bodies = [part for part in parts if not _is_attached(part) and part.get_content_maintype() == "text"]
+    plain = [part for part in bodies if part.get_content_type() == "text/plain" and _text(part).strip()]
+    pages = [part for part in bodies if part.get_content_type() == "text/html"]
+    for part in plain or pages:
+        if part in plain:
+            for text in _text(part).replace("\r\n", "\n").split("\n\n"):
+                yield Block(markup.paragraph(text))
+            continue
+        root = parsed_html(key, _text(part))
+        if root is not None:
+            yield from blocks_of(root)
+
+
+def _text(part: EmailMessage) -> str:
+    payload = part.get_payload(decode=True)
+    content = payload if isinstance(payload, bytes) else b""
+    charset = part.get_content_charset() or "utf-8"
+    try:
+        return content.decode(charset, "replace")
+    except LookupError:
+        return content.decode("utf-8", "replace")
+
+
+def _is_attached(part: EmailMessage) -> bool:
+    """Pictures that the text shows are part of it, and have no text."""
+    kind = part.get_content_type()
+    if kind == "message/rfc822":
+        return True
+    if part.get_content_maintype() in {"image", "audio", "video"} and part.get_content_disposition() != "attachment":
+        return False
+    return part.get_content_disposition() == "attachment" or bool(part.get_filename()) or not kind.startswith("text/")
+
+
+def _attachment(part: EmailMessage, number: int) -> Attachment:
+    kind = part.get_content_type()
+    payload: object
+    if kind == "message/rfc822":
+        inner = part.get_payload()
+        mail = inner[0] if isinstance(inner, list) and inner else None
+        payload = mail.as_bytes() if isinstance(mail, EmailMessage) else b""
+        name = part.get_filename() or f"{_header(mail, 'Subject') if isinstance(mail, EmailMessage) else number}.eml"
+    else:
+        payload = part.get_payload(decode=True)
+        name = part.get_filename() or f"part {number}"
+    return Attachment(markup.one_line(name).replace("/", "_"), payload if isinstance(payload, bytes) else b"", kind)

@@ -1,0 +1,153 @@
+"""PDF through PDFium: the lines of each page with their places, which `pdf_layout` makes paragraphs and headings of."""
+
+import ctypes
+import re
+from collections.abc import Iterator
+from threading import Lock
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+
+from source_s3.documents.limits import Limits, TooMuch
+from source_s3.documents.parsed import Facts, Parsed, assembled
+from source_s3.documents.pdf_layout import BULLET, HYPHENS, Line, blocks_of
+from vector_ingest.errors import DataError
+
+# PDFium keeps global state: one call at a time, also for different documents (pypdfium2's README, "Thread safety").
+LOCK = Lock()
+BOLD = 600  # the weight from which a font counts as bold
+SHORT = 160  # characters: only such lines can be headings
+REASONS = {
+    pdfium.FPDF_ERR_PASSWORD: "under a password: upload it without one",
+    pdfium.FPDF_ERR_SECURITY: "encrypted in a way that is not known: upload it without encryption",
+}
+DATE = re.compile(r"D?:?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:(Z)|([+-])(\d\d)'?(\d\d)?)?")
+
+
+def read(key: str, content: bytes, limits: Limits) -> Parsed:
+    """DataError: encrypted, corrupt or truncated, or without any text, as a scan is."""
+    if b"%%EOF" not in content[-1024:]:  # PDFium would mend it, and give the pages that are left
+        raise DataError(key, "truncated (no %%EOF at its end): upload it again")
+    with LOCK:
+        try:
+            document = pypdfium2.PdfDocument(content)
+            try:
+                facts, pages = _facts(document), _pages(document, limits)
+            finally:
+                document.close()
+        except pypdfium2.PdfiumError as error:
+            found = REASONS.get(getattr(error, "err_code", None), f"corrupt or truncated ({error}): upload it again")
+            raise DataError(key, found) from error
+    if not any(pages):
+        raise DataError(
+            key, "no text in it: a scan needs OCR. Run it through text recognition first, or exclude it by the globs"
+        )
+    return assembled(blocks_of(pages), limits.characters, facts)
+
+
+def _pages(document: pypdfium2.PdfDocument, limits: Limits) -> list[list[Line]]:
+    if len(document) > limits.pages:
+        raise TooMuch("pages", limits.pages)
+    pages, size = [], 0
+    for number in range(len(document)):
+        pages.append(_lines_of_page(document, number))
+        size += sum(len(line.text) for line in pages[-1])
+        if size > limits.characters:
+            raise TooMuch("characters of text", limits.characters)
+    return pages
+
+
+def _lines_of_page(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
+    page = document[number]
+    try:
+        text_page = page.get_textpage()
+        try:
+            return list(_lines(text_page.raw))
+        finally:
+            text_page.close()
+    finally:
+        page.close()
+
+
+def _lines(page: "pdfium.FPDF_TEXTPAGE") -> Iterator[Line]:
+    """In PDFium's reading order, which keeps columns apart."""
+    units = _units(page)
+    start = 0
+    while start < len(units):
+        end = units.find("\n", start)
+        end = len(units) if end < 0 else end
+        row = units[start:end]
+        visible = row.strip(" \r\t\x00" + "".join(HYPHENS))
+        if visible:
+            first = start + row.index(visible[0])
+            last = first + row[first - start :].rindex(visible[-1])
+            yield _line(page, row, first, last)
+        start = end + 1
+
+
+def _line(page: "pdfium.FPDF_TEXTPAGE", row: str, first: int, last: int) -> Line:
+    left, bottom, right, top = _box(page, first)
+    if last != first:
+        _, other_bottom, right, other_top = _box(page, last)
+        if BULLET.match(row.strip()):  # it may be of another font
+            bottom, top = other_bottom, other_top
+        bottom, top = min(bottom, other_bottom), max(top, other_top)
+    bold = len(row) <= SHORT and pdfium.FPDFText_GetFontWeight(page, first) >= BOLD
+    return Line(_characters(row), left, right, bottom, top, bool(bold))
+
+
+def _box(page: "pdfium.FPDF_TEXTPAGE", index: int) -> tuple[float, float, float, float]:
+    """Of a character, as high as its font: left, bottom, right, top."""
+    box = pdfium.FS_RECTF()
+    pdfium.FPDFText_GetLooseCharBox(page, index, box)
+    return box.left, box.bottom, box.right, box.top
+
+
+def _units(page: "pdfium.FPDF_TEXTPAGE") -> str:
+    """A letter for each of the page's characters: by one call, where that leaves none out."""
+    count = pdfium.FPDFText_CountChars(page)
+    if count <= 0:
+        return ""
+    buffer = (ctypes.c_ushort * (count + 1))()
+    written = pdfium.FPDFText_GetText(page, 0, count, buffer)
+    if written == count + 1:
+        return (
+            bytes(buffer)[: 2 * count].decode("utf-16-le", "surrogatepass")
+            if _is_plain(buffer, count)
+            else "".join(map(chr, buffer[:count]))
+        )
+    return "".join(chr(pdfium.FPDFText_GetUnicode(page, index)) for index in range(count))
+
+
+def _is_plain(buffer: "ctypes.Array[ctypes.c_ushort]", count: int) -> bool:
+    """Whether no two of the units are one character."""
+    return len(bytes(buffer)[: 2 * count].decode("utf-16-le", "surrogatepass")) == count
+
+
+def _characters(row: str) -> str:
+    """Units of UTF-16 or code points, as PDFium gives them; what is neither is left out."""
+    text = row
+    if any("\ud800" <= letter <= "\udfff" for letter in row):
+        text = row.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+    return text.replace("\x00", "").strip()
+
+
+def _facts(document: pypdfium2.PdfDocument) -> Facts:
+    about = document.get_metadata_dict(skip_empty=True)
+    return Facts(
+        title=about.get("Title"),
+        author=about.get("Author"),
+        page_count=len(document),
+        created=_moment(about.get("CreationDate")),
+        modified=_moment(about.get("ModDate")),
+    )
+
+
+def _moment(text: str | None) -> str | None:
+    """`D:20260131120000+01'00'` as ISO 8601."""
+    match = DATE.match(text or "")
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, utc, sign, hours, minutes = match.groups()
+    zone = "Z" if utc else f"{sign}{hours}:{minutes or '00'}" if sign else ""
+    return f"{year}-{month or '01'}-{day or '01'}T{hour or '00'}:{minute or '00'}:{second or '00'}{zone}"

@@ -1,0 +1,180 @@
+"""Lines of a PDF to paragraphs and headings: a PDF knows neither, only where each letter stands, and how large."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from source_s3.documents import markup
+from source_s3.documents.parsed import Block
+
+HYPHENS = ("\u0002", "\ufffe")  # what PDFium writes for the hyphen of a word divided at a line's end
+INDENT = 40.0  # points: lines that begin further apart stand in different columns
+LARGER = 1.12  # times the size of the text: a heading
+LEVELS = 5  # sizes of headings that are told apart
+LONGEST = 200  # characters of a heading
+OFTEN = 0.25  # of all letters: a larger size that is so common is text as well
+AT_EDGE = 2  # lines at the upper and lower end of a page that may be running heads
+RUNNING = 0.4  # of all pages: what stands in the same place on so many is one
+PAGE_NUMBER = re.compile(r"\W*(?:page|seite|p\.)?\W*(\d{1,5})(?:\s*(?:/|of|von|de)\s*\d{1,5})?\W*", re.IGNORECASE)
+BULLET = re.compile(r"[•●▪◦‣∙·\uf0b7]\s*")
+ENDS = (".", ",", ";", ":")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text with its box in points: y grows upwards."""
+
+    text: str
+    left: float
+    right: float
+    bottom: float
+    top: float
+    bold: bool = False
+
+    @property
+    def height(self) -> float:
+        return self.top - self.bottom
+
+
+def blocks_of(pages: Sequence[Sequence[Line]]) -> Iterator[Block]:
+    """Without running heads and page numbers. The text of a column runs on; a page begins a block."""
+    kept = _without_running(pages)
+    levels = _Levels.of(kept)
+    for number, lines in enumerate(kept, 1):
+        for group, level in _groups(lines, levels):
+            text = "".join(_joined(group, lines)).strip()
+            yield Block(text if level else markup.paragraph(text), level, number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    """By the size of their letters; `bold`: of a bold line in the size of the text, 0 where that is no heading."""
+
+    body: float
+    sizes: Mapping[int, int]
+    bold: int
+
+    @classmethod
+    def of(cls, pages: Sequence[Sequence[Line]]) -> "_Levels":
+        letters: Counter[int] = Counter()
+        in_bold = total = 0
+        for lines in pages:
+            for line in lines:
+                letters[_size(line)] += len(line.text)
+                total += len(line.text)
+                in_bold += len(line.text) * line.bold
+        if not total:
+            return cls(0, {}, 0)
+        body = letters.most_common(1)[0][0]
+        larger = [size for size in letters if size > LARGER * body and letters[size] < OFTEN * total]
+        levels: dict[int, int] = {}
+        before = 0
+        for size in sorted(larger, reverse=True):
+            near = before and size > 0.95 * before  # by rounding, or by letters of other fonts
+            levels[size] = max(levels.values(), default=0) + (0 if near else 1)
+            before = before if near else size
+        levels = {size: min(level, LEVELS) for size, level in levels.items()}
+        bold = max(levels.values(), default=0) + 1 if in_bold < OFTEN * total else 0
+        return cls(body, levels, bold)
+
+    def of_line(self, line: Line) -> int:
+        """0: no heading."""
+        if len(line.text) > LONGEST or not any(letter.isalpha() for letter in line.text):
+            return 0
+        level = self.sizes.get(_size(line), 0)
+        if level or not (self.bold and line.bold) or line.text.endswith(ENDS) or _size(line) < 0.95 * self.body:
+            return level
+        return self.bold
+
+
+def _size(line: Line) -> int:
+    """In quarters of a point."""
+    return round(4 * line.height)
+
+
+def _without_running(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
+    edges = [_at_edge(lines) for lines in pages]
+    places = Counter(place for edge in edges for place in {_place(line) for line in edge})
+    least = max(3, RUNNING * sum(1 for lines in pages if lines))
+    numbers = Counter(found for page, edge in enumerate(edges) for line in edge if (found := _numbered(line, page)))
+    kept = []
+    for page, (lines, edge) in enumerate(zip(pages, edges, strict=True)):
+        gone = {
+            id(line)
+            for line in edge
+            if places[_place(line)] >= least or numbers.get(_numbered(line, page) or (0, 0), 0) >= 2
+        }
+        kept.append([line for line in lines if id(line) not in gone])
+    return kept
+
+
+def _at_edge(lines: Sequence[Line]) -> list[Line]:
+    """The lines in the rows at the upper and at the lower end."""
+    rows = sorted({round(line.bottom) for line in lines})
+    if len(rows) < 2 * AT_EDGE:
+        ends = {*rows[:1], *rows[-1:]} if len(rows) > 1 else set()
+    else:
+        ends = {*rows[:AT_EDGE], *rows[-AT_EDGE:]}
+    return [line for line in lines if round(line.bottom) in ends]
+
+
+def _place(line: Line) -> tuple[str, int]:
+    return re.sub(r"\d+", "#", line.text), round(line.bottom / 4)
+
+
+def _numbered(line: Line, page: int) -> tuple[int, int] | None:
+    """How far its number is from that of the page, and its height: the same on all pages, if it numbers them."""
+    match = PAGE_NUMBER.fullmatch(line.text)
+    return (int(match.group(1)) - page, round(line.bottom / 4)) if match else None
+
+
+def _groups(lines: Sequence[Line], levels: _Levels) -> Iterator[tuple[list[Line], int]]:
+    """Lines that belong together, and the level of the heading that they are."""
+    group: list[Line] = []
+    level = 0
+    for line in lines:
+        own = levels.of_line(line)
+        apart = bool(group) and (own != level or _is_apart(group[-1], line) or (own and not _goes_on(group, line)))
+        if group and apart:
+            yield group, level
+            group = []
+        if not group:
+            level = own
+        group.append(line)
+    if group:
+        yield group, level
+
+
+def _goes_on(group: Sequence[Line], line: Line) -> bool:
+    """A heading in several lines: they stand one below the other, without the space that stands between two."""
+    return len(group) < 4 and group[-1].bottom - line.top < 0.25 * line.height
+
+
+def _joined(lines: Sequence[Line], page: Sequence[Line]) -> Iterator[str]:
+    """Lines that were one paragraph run on; a line that ends early keeps its end."""
+    for line, following in zip_longest(lines, lines[1:]):
+        divided = line.text.endswith(HYPHENS)
+        text = line.text.rstrip("".join(HYPHENS))
+        yield BULLET.sub("- ", text, count=1) if BULLET.match(text) else text
+        if following is None:
+            return
+        if divided:
+            continue
+        yield "\n" if BULLET.match(following.text) or not _runs_on(line, following, page) else " "
+
+
+def _is_apart(line: Line, following: Line) -> bool:
+    """More than half a line of space between, another size of type, or the next column."""
+    gap = line.bottom - following.top
+    sizes = sorted([line.height, following.height])
+    return gap > 0.5 * line.height or gap < -2 * line.height or sizes[1] > 1.25 * sizes[0]
+
+
+def _runs_on(line: Line, following: Line, lines: Sequence[Line]) -> bool:
+    """The first word of the next line had no room at the end of this one, in its column."""
+    right = max(other.right for other in lines if abs(other.left - line.left) < INDENT)
+    width = (following.right - following.left) / max(len(following.text), 1)
+    first_word = len(following.text.split(" ", 1)[0]) + 1
+    return line.right + first_word * width > right
