@@ -75,10 +75,15 @@ def pdf_of_columns(columns: Sequence[Sequence[str]]) -> bytes:
 
 
 def _file(objects: Sequence[str], trailer: str) -> bytes:
+    return pdf_of_objects([body.encode("latin-1") for body in objects], trailer)
+
+
+def pdf_of_objects(objects: Sequence[bytes], trailer: str = "") -> bytes:
+    """The first of them is the catalog."""
     file, places = b"%PDF-1.4\n", []
     for number, body in enumerate(objects, 1):
         places.append(len(file))
-        file += f"{number} 0 obj\n{body}\nendobj\n".encode("latin-1")
+        file += b"%d 0 obj\n%b\nendobj\n" % (number, body)
     rows = "".join(f"{place:010} 00000 n \n" for place in places)
     table = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{rows}"
     end = f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R {trailer} >>\nstartxref\n{len(file)}\n%%EOF\n"

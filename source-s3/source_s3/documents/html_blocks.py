@@ -24,7 +24,8 @@ ON_LINES_OF_THEIR_OWN = """
 BLOCKS = frozenset(ON_LINES_OF_THEIR_OWN.split())
 HEADING = re.compile(r"h[1-6]$")
 LANGUAGE = re.compile(r"\b(?:language|lang|highlight-source|brush:)[- ]?(\w[\w+#-]*)")
-MOST_SPANNED = 256
+MOST_SPANNED = 256  # columns or rows by one cell
+MOST_COLUMNS = 2048  # of a table whose cells span others
 
 
 def blocks_of(root: Any) -> Iterator[Block]:
@@ -192,7 +193,8 @@ def _filled(rows: list[list[tuple[str, int, int]]]) -> list[list[str]]:
     for row in rows:
         cells: dict[int, str] = {}
         column = 0
-        for text, wide, high in row:
+        for text, *spans in row:
+            wide, high = spans if len(taken) < MOST_COLUMNS else (1, 1)
             while taken.get(column, 0) > 0:
                 column += 1
             cells[column] = text

@@ -23,7 +23,7 @@ def read(key: str, content: bytes, limits: Limits) -> Parsed:
     """DataError: no header of a mail in it."""
     try:
         message = BytesParser(policy=policy.default).parsebytes(content)
-        if not any(message[name] for name in ("From", "To", "Subject", "Date", "Received", "MIME-Version")):
+        if not any(name in message for name in ("From", "To", "Subject", "Date", "Received", "MIME-Version")):
             raise DataError(key, "no header of a mail in it: is it one? Exclude it by the stream's globs")
         parts = list(_parts(message, 0))
         parsed = assembled(_blocks(key, message, parts), limits.characters, _facts(message))
@@ -34,16 +34,20 @@ def read(key: str, content: bytes, limits: Limits) -> Parsed:
 
 
 def _facts(message: EmailMessage) -> Facts:
-    when = message["Date"]
+    when = _header(message, "Date")
     try:
-        sent = parsedate_to_datetime(str(when)).isoformat() if when else None
+        sent = parsedate_to_datetime(when).isoformat() if when else None
     except ValueError:
         sent = None
     return Facts(title=_header(message, "Subject"), author=_header(message, "From"), created=sent)
 
 
 def _header(message: EmailMessage, name: str) -> str | None:
-    return markup.one_line(str(message[name] or "")) or None
+    try:
+        value = str(message[name] or "")
+    except (LookupError, ValueError, AttributeError, TypeError):  # `email` fails over some that are none
+        value = next(str(raw) for known, raw in message.raw_items() if known.lower() == name.lower())
+    return markup.one_line(value) or None
 
 
 def _parts(message: EmailMessage, depth: int) -> Iterator[EmailMessage]:

@@ -49,6 +49,8 @@ def _as_text(match: "re.Match[bytes]") -> bytes:
 
 
 def _require_whole(key: str, content: bytes) -> None:
+    if not content.lstrip().startswith(b"{\\rtf"):
+        raise DataError(key, "no RTF file: its first bytes are others. Rename or exclude the object")
     depth = deepest = 0
     for brace in re.findall(rb"\\[{}\\]|[{}]", content):
         depth += (brace == b"{") - (brace == b"}")

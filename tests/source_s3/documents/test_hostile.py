@@ -1,0 +1,87 @@
+"""Broken and hostile documents in the processes that read them: each is one error, and none is more than that."""
+
+import re
+import resource
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from source_s3.documents import Limits
+from source_s3.documents.parsers import Parsers
+from tests.contract.document_files import pdf_file
+from tests.source_s3.documents.hostile_files import CASES, HANGING, attached, nested_mails, said, word
+
+LIMITS = Limits(
+    seconds=60,
+    memory=600 * 1024 * 1024,
+    pages=50,
+    characters=200_000,
+    unpacked=32 * 1024 * 1024,
+    entries=200,
+    ratio=100,
+    depth=2,
+)
+GOOD = "Each jar carries its number."
+
+
+@pytest.fixture(scope="module")
+def parsers() -> Iterator[Parsers]:
+    parsers = Parsers(LIMITS)
+    yield parsers
+    parsers.close()
+
+
+def outcome(parsers: Parsers, name: str, content: bytes) -> str:
+    first = parsers.read(name, content)[0]
+    return f"+{first.parsed.content}" if first.parsed is not None else str(first.problem)
+
+
+def test_each_of_them_has_its_outcome_and_the_connector_its_memory(parsers: Parsers) -> None:
+    assert len({name for name, _, _ in CASES}) >= 80
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wrong = []
+    for name, make, expected in CASES:
+        found = outcome(parsers, name, make())
+        fits = re.search(expected.removeprefix("+"), found) and found.startswith("+") == expected.startswith("+")
+        if not fits:
+            wrong.append((name, found[:200], expected))
+    assert wrong == []
+    assert (
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 * 1024
+    )  # KiB: the largest file is made here
+    assert outcome(parsers, "good.pdf", pdf_file([GOOD])) == f"+{GOOD}\n"
+
+
+def test_a_bomb_in_a_mail_is_an_error_of_the_attachment_alone(parsers: Parsers) -> None:
+    own, bomb = parsers.read("a.eml", attached("b.docx", word(said(" " * 40_000_000))))
+    assert own.parsed is not None
+    assert "See below." in own.parsed.content
+    assert (bomb.name, bomb.parsed) == ("b.docx", None)
+    assert "when unpacked" in str(bomb.problem)
+
+
+def test_mails_in_mails_are_read_to_their_limit(parsers: Parsers) -> None:
+    reads = parsers.read("a.eml", nested_mails(8))
+    assert [read.name for read in reads] == [None, "Hello.eml", "Hello.eml/Hello.eml", "Hello.eml/Hello.eml/Hello.eml"]
+    assert "mails in each other" in str(reads[-1].problem)
+
+
+@pytest.mark.parametrize(("name", "make", "expected"), HANGING, ids=[name for name, _, _ in HANGING])
+def test_a_process_that_hangs_is_ended_in_its_time(name: str, make: Callable[[], bytes], expected: str) -> None:
+    with closing(Parsers(replace(LIMITS, seconds=1))) as parsers:
+        file = make()
+        began = time.monotonic()
+        assert re.search(expected, outcome(parsers, name, file))
+        assert time.monotonic() - began < 10
+        assert outcome(parsers, "good.pdf", pdf_file([GOOD])) == f"+{GOOD}\n"
+
+
+def test_no_process_is_left_after_the_close() -> None:
+    parsers = Parsers(LIMITS)
+    assert outcome(parsers, "a.txt", GOOD.encode()) == f"+{GOOD}\n"
+    process = parsers._idle[0]._process
+    parsers.close()
+    assert process.returncode is not None
