@@ -17,6 +17,7 @@ BENCHMARKS = [
     "local_model",
     "memory",
     "chunk",
+    "documents",
 ]
 
 for name in sys.argv[1:] or BENCHMARKS:

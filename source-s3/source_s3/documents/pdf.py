@@ -21,6 +21,7 @@ REASONS = {
     pdfium.FPDF_ERR_PASSWORD: "under a password: upload it without one",
     pdfium.FPDF_ERR_SECURITY: "encrypted in a way that is not known: upload it without encryption",
 }
+SURROGATE = re.compile("[\ud800-\udfff]")
 DATE = re.compile(r"D?:?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:(Z)|([+-])(\d\d)'?(\d\d)?)?")
 
 
@@ -93,7 +94,8 @@ def _line(page: "pdfium.FPDF_TEXTPAGE", row: str, first: int, last: int) -> Line
             bottom, top = other_bottom, other_top
         bottom, top = min(bottom, other_bottom), max(top, other_top)
     bold = len(row) <= SHORT and pdfium.FPDFText_GetFontWeight(page, first) >= BOLD
-    return Line(_characters(row), left, right, bottom, top, bool(bold))
+    height = top - bottom
+    return Line(_characters(row), left, right, bottom, top, height, round(4 * height), bool(bold))
 
 
 def _box(page: "pdfium.FPDF_TEXTPAGE", index: int) -> tuple[float, float, float, float]:
@@ -127,9 +129,9 @@ def _is_plain(buffer: "ctypes.Array[ctypes.c_ushort]", count: int) -> bool:
 def _characters(row: str) -> str:
     """Units of UTF-16 or code points, as PDFium gives them; what is neither is left out."""
     text = row
-    if any("\ud800" <= letter <= "\udfff" for letter in row):
+    if not row.isascii() and SURROGATE.search(row):
         text = row.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
-    return text.replace("\x00", "").strip()
+    return text.replace("\x00", "").strip() if "\x00" in text else text.strip()
 
 
 def _facts(document: pypdfium2.PdfDocument) -> Facts:
