@@ -30,7 +30,7 @@ READERS = {
     "epub": "epub.read",
     "eml": "mail.read",
     "md": "text.read_markdown",
-    "rst": "text.read_rst",
+    "rst": "rst.read",
     "txt": "text.read",
     "source": "text.read",
 }

@@ -11,16 +11,22 @@ import pypdfium2.raw as pdfium
 from source_s3.documents.limits import Limits, TooMuch
 from source_s3.documents.parsed import Facts, Parsed, assembled
 from source_s3.documents.pdf_layout import BULLET, HYPHENS, Line, blocks_of
+from source_s3.documents.pdf_tables import Cell, runs_of, split_row
 from vector_ingest.errors import DataError
 
 # PDFium keeps global state: one call at a time, also for different documents (pypdfium2's README, "Thread safety").
 LOCK = Lock()
 BOLD = 600  # the weight from which a font counts as bold
+MOST_PIECES = 64  # of a line that may be a row of a table
 SHORT = 160  # characters: only such lines can be headings
 REASONS = {
     pdfium.FPDF_ERR_PASSWORD: "under a password: upload it without one",
     pdfium.FPDF_ERR_SECURITY: "encrypted in a way that is not known: upload it without encryption",
 }
+# A word that is divided stands in one row with the next line.
+LINE_END = re.compile(f"[{''.join(HYPHENS)}]\\s*|\n")
+SPACES = re.compile(r"[ \r\t]+(?=\S)")
+MARKER = re.compile(r"\W|\(?\w{1,3}[.)]|\[\d+\]")  # of an item, before its text
 SURROGATE = re.compile("[\ud800-\udfff]")
 DATE = re.compile(r"D?:?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:(Z)|([+-])(\d\d)'?(\d\d)?)?")
 
@@ -75,18 +81,18 @@ def _lines(page: "pdfium.FPDF_TEXTPAGE") -> Iterator[Line]:
     units = _units(page)
     start = 0
     while start < len(units):
-        end = units.find("\n", start)
-        end = len(units) if end < 0 else end
-        row = units[start:end]
+        match = LINE_END.search(units, start)
+        end = match.end() if match else len(units)
+        row = units[start:end].rstrip("\n")
         visible = row.strip(" \r\t\x00" + "".join(HYPHENS))
         if visible:
             first = start + row.index(visible[0])
             last = first + row[first - start :].rindex(visible[-1])
-            yield _line(page, row, first, last)
-        start = end + 1
+            yield _line(page, row, start, first, last)
+        start = end
 
 
-def _line(page: "pdfium.FPDF_TEXTPAGE", row: str, first: int, last: int) -> Line:
+def _line(page: "pdfium.FPDF_TEXTPAGE", row: str, start: int, first: int, last: int) -> Line:
     left, bottom, right, top = _box(page, first)
     if last != first:
         _, other_bottom, right, other_top = _box(page, last)
@@ -95,7 +101,31 @@ def _line(page: "pdfium.FPDF_TEXTPAGE", row: str, first: int, last: int) -> Line
         bottom, top = min(bottom, other_bottom), max(top, other_top)
     bold = len(row) <= SHORT and pdfium.FPDFText_GetFontWeight(page, first) >= BOLD
     height = top - bottom
-    return Line(_characters(row), left, right, bottom, top, height, round(4 * height), bool(bold))
+    pieces = pdfium.FPDFText_CountRects(page, start, len(row))
+    cells = tuple(_cells(page, row, start, pieces, height)) if 1 < pieces <= MOST_PIECES else ()
+    cells = () if len(cells) == 2 and MARKER.fullmatch(cells[0].text) else cells
+    return Line(_characters(row), left, right, bottom, top, height, round(4 * height), bool(bold), cells)
+
+
+def _cells(page: "pdfium.FPDF_TEXTPAGE", row: str, start: int, pieces: int, height: float) -> Iterator[Cell]:
+    """The parts of a line between which there is more than a word's space; nothing: it has no such parts."""
+    runs = runs_of([_rectangle(page, number) for number in range(pieces)], height)
+    if len(runs) < 2:
+        return
+    starts = [0]
+    for match in SPACES.finditer(row):
+        if len(starts) < len(runs) and abs(_box(page, start + match.end())[0] - runs[len(starts)][0]) < 0.3 * height:
+            starts.append(match.end())
+    if len(starts) == len(runs):
+        for text, (left, right) in zip(split_row(row, starts), runs, strict=True):
+            yield Cell(_characters(text), left, right)
+
+
+def _rectangle(page: "pdfium.FPDF_TEXTPAGE", number: int) -> tuple[float, float]:
+    """Left and right end of a piece of text."""
+    left, top, right, bottom = (ctypes.c_double() for _ in range(4))
+    pdfium.FPDFText_GetRect(page, number, left, top, right, bottom)
+    return left.value, right.value
 
 
 def _box(page: "pdfium.FPDF_TEXTPAGE", index: int) -> tuple[float, float, float, float]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from source_s3.documents import markup
 from source_s3.documents.parsed import Block
+from source_s3.documents.pdf_tables import Cell, Row, Table, follows, joined_over_pages, table_of
 
 HYPHENS = ("\u0002", "\ufffe")  # what PDFium writes for the hyphen of a word divided at a line's end
 INDENT = 40.0  # points: lines that begin further apart stand in different columns
@@ -34,17 +35,46 @@ class Line(NamedTuple):  # made faster than a dataclass, and there are very many
     height: float
     size: int
     bold: bool
+    cells: tuple[Cell, ...] = ()  # two or more, of a line that may be a row of a table
 
 
 def blocks_of(pages: Sequence[Sequence[Line]]) -> Iterator[Block]:
     """Without running heads and page numbers. The text of a column runs on; a page begins a block."""
     kept = _without_running(pages)
     levels = _Levels.of(kept)
-    for number, lines in enumerate(kept, 1):
-        edges = _right_edges(lines)
-        for group, level in _groups(lines, levels):
-            text = "".join(_joined(group, edges)).strip()
+    edges = [_right_edges(lines) for lines in kept]
+    parts = ((number, part) for number, lines in enumerate(kept, 1) for part in _with_tables(lines))
+    for number, part in joined_over_pages(parts):
+        if isinstance(part, list):
+            yield Block(markup.table(part), page=number)
+            continue
+        for group, level in _groups(part, levels):
+            text = "".join(_joined(group, edges[number - 1])).strip()
             yield Block(text if level else markup.paragraph(text), level, number)
+
+
+def _with_tables(lines: Sequence[Line]) -> Iterator[Table | tuple[Line, ...]]:
+    """The tables, and the lines between them."""
+    between: list[Line] = []
+    rows: list[Line] = []
+    for line in [*lines, None]:
+        if rows and (line is None or not line.cells or not follows(_row(line), _row(rows[-1]))):
+            at_edge = line is None or rows[0] is lines[0]
+            table = table_of([_row(row) for row in rows], at_edge=at_edge)
+            if table is not None:
+                yield tuple(between)
+                yield table
+                between = []
+            else:
+                between += rows
+            rows = []
+        if line is not None:
+            (rows if line.cells else between).append(line)
+    yield tuple(between)
+
+
+def _row(line: Line) -> Row:
+    return Row(line.cells, line.bottom, line.height)
 
 
 @dataclass(frozen=True, slots=True)

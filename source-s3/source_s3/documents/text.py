@@ -1,8 +1,7 @@
-"""Plain text, Markdown, reStructuredText and source code: the bytes as they are, decoded."""
+"""Plain text, Markdown and source code: the bytes as they are, decoded."""
 
 import codecs
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 from charset_normalizer import from_bytes
@@ -21,8 +20,6 @@ MARKS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 SAMPLE = 64 * 1024  # bytes that an encoding is guessed from
-UNDERLINED = re.compile(r"^([=\-`:.'\"~^_*+#])\1{2,}[ \t]*$")
-CODE_BLOCK = re.compile(r"^\.\. (?:code-block|code|sourcecode)::[ \t]*(\S*)[ \t]*$")
 FRONT_MATTER = re.compile(r"\A---\n(.*?\n)---\n", re.DOTALL)
 FIELD = re.compile(r"^(title|author|language|lang|date):[ \t]*[\"']?(.*?)[\"']?[ \t]*$", re.MULTILINE | re.IGNORECASE)
 
@@ -42,11 +39,6 @@ def read_markdown(key: str, content: bytes, limits: Limits) -> Parsed:
         found.get("title"), found.get("author"), found.get("language", found.get("lang")), created=found.get("date")
     )
     return of_markdown(text, limits, facts)
-
-
-def read_rst(key: str, content: bytes, limits: Limits) -> Parsed:
-    """Its titles become headings, its code blocks fenced ones; the rest is as it is."""
-    return of_markdown("\n".join(_rst_lines(text_of(key, content).split("\n"))), limits)
 
 
 def of_markdown(text: str, limits: Limits, facts: Facts = NO_FACTS) -> Parsed:
@@ -114,42 +106,3 @@ def _bounded(text: str, limits: Limits) -> str:
         raise TooMuch("characters of text", limits.characters)
     stripped = text.strip()
     return stripped + "\n" if stripped else ""
-
-
-def _rst_lines(lines: list[str]) -> Iterator[str]:
-    """The characters that titles are underlined with mean levels in the order of their first use."""
-    levels: dict[str, int] = {}
-    number = 0
-    while number < len(lines):
-        line = lines[number].rstrip()
-        after = lines[number + 1].rstrip() if number + 1 < len(lines) else ""
-        below = lines[number + 2].rstrip() if number + 2 < len(lines) else ""
-        if UNDERLINED.match(line) and after.strip() and below == line and len(line) >= len(after.strip()):
-            yield _title(levels, line[0] * 2, after)
-            number += 3
-        elif line and not line.startswith((" ", "..")) and UNDERLINED.match(after) and len(after) >= len(line):
-            yield _title(levels, after[0], line)
-            number += 2
-        elif block := CODE_BLOCK.match(line):
-            number, code = _indented(lines, number + 1)
-            yield from [f"```{block.group(1)}", *code, "```", ""]
-        else:
-            yield line
-            number += 1
-
-
-def _title(levels: dict[str, int], mark: str, text: str) -> str:
-    return f"{'#' * min(levels.setdefault(mark, len(levels) + 1), 6)} {text.strip()}"
-
-
-def _indented(lines: list[str], number: int) -> tuple[int, list[str]]:
-    """The lines of a directive's body, and where it ends."""
-    found: list[str] = []
-    while number < len(lines) and (not lines[number].strip() or lines[number].startswith((" ", "\t"))):
-        if not (not found and (not lines[number].strip() or lines[number].strip().startswith(":"))):
-            found.append(lines[number].rstrip())
-        number += 1
-    while found and not found[-1]:
-        found.pop()
-    indent = min((len(line) - len(line.lstrip()) for line in found if line), default=0)
-    return number, [line[indent:] for line in found]
