@@ -17,9 +17,9 @@ TEXTS = {
     "barn": "keeper writes barley thirty jars every morning before lamps are lit nobody visits drying room without "
     "number weight grams shelf oats rye summer window north older seeds sleep longer than harvest says ledger question "
     "answer carefully measured moisture between cloth paper door closes behind",
-    "räume": "Gärtner schreibt früh über größere Häuser während naïve façade später übrig Öl möglich Straße fünf "
-    "Körner trocken Gefäß Tür öffnet gemäß Prüfung jährlich Lüftung wärmer kühl Maß Grüße Bücher erklären café señor niño "
-    "crème brûlée Zürich Übersicht ähnlich höher tägliche",
+    "rooms": "Gärtner schreibt früh über größere Häuser während naïve façade später übrig Öl möglich Straße fünf "
+    "Körner trocken Gefäß Tür öffnet gemäß Prüfung jährlich Lüftung wärmer kühl Maß Grüße Bücher erklären café señor "
+    "niño crème brûlée Zürich Übersicht ähnlich höher tägliche",
 }
 Block = tuple
 
