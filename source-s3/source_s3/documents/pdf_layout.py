@@ -20,6 +20,7 @@ OFTEN = 0.25  # of all letters: a larger size that is so common is text as well
 AT_EDGE = 2  # lines at the upper and lower end of a page that may be running heads
 RUNNING = 0.4  # of all pages: what stands in the same place on so many is one
 PAGE_NUMBER = re.compile(r"\W*(?:page|seite|p\.)?\W*(\d{1,5})(?:\s*(?:/|of|von|de)\s*\d{1,5})?\W*", re.IGNORECASE)
+ITEM = "- "
 BULLET = re.compile(r"[•●▪◦‣∙·\uf0b7]\s*")
 ENDS = (".", ",", ";", ":")
 
@@ -40,6 +41,21 @@ class Line(NamedTuple):  # made faster than a dataclass, and there are very many
 
 def blocks_of(pages: Sequence[Sequence[Line]]) -> Iterator[Block]:
     """Without running heads and page numbers. The text of a column runs on; a page begins a block."""
+    items: list[Block] = []  # of a list, one below the other
+    for block in _blocks(pages):
+        is_item = block.text.startswith(ITEM) and not block.level
+        if items and not (is_item and items[0].page == block.page):
+            yield Block("\n".join(item.text for item in items), page=items[0].page)
+            items = []
+        if is_item:
+            items.append(block)
+        else:
+            yield block
+    if items:
+        yield Block("\n".join(item.text for item in items), page=items[0].page)
+
+
+def _blocks(pages: Sequence[Sequence[Line]]) -> Iterator[Block]:
     kept = _without_running(pages)
     levels = _Levels.of(kept)
     edges = [_right_edges(lines) for lines in kept]
@@ -180,7 +196,7 @@ def _joined(lines: Sequence[Line], edges: Mapping[int, float]) -> Iterator[str]:
     for line, following in zip_longest(lines, lines[1:]):
         divided = line.text.endswith(HYPHENS)
         text = line.text.rstrip("".join(HYPHENS))
-        yield BULLET.sub("- ", text, count=1) if BULLET.match(text) else text
+        yield BULLET.sub(ITEM, text, count=1) if BULLET.match(text) else text
         if following is None:
             return
         if divided:
