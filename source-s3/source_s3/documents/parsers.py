@@ -18,6 +18,8 @@ from vector_ingest.errors import TransientError
 
 MOST = 4  # processes
 PIECE = 1024 * 1024  # bytes of an answer taken at once
+# Each thread of a library would reserve address space, which is what is limited: with many cores, all of it.
+FEW_THREADS = {"MALLOC_ARENA_MAX": "2", "TOKIO_WORKER_THREADS": "2", "RAYON_NUM_THREADS": "1"}
 ATTEMPTS = 2  # a process that is killed from outside may have been killed for another's memory
 
 
@@ -26,7 +28,7 @@ class Parsers:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._room = BoundedSemaphore(min(MOST, len(os.sched_getaffinity(0))))
+        self._room = BoundedSemaphore(min(MOST, os.cpu_count() or 1))
         self._lock = Lock()
         self._idle: list[_Process] = []
         self._closed = False
@@ -76,7 +78,12 @@ class _Process:
         line = [sys.executable, "-P", "-m", "source_s3.documents.worker", str(memory)]
         try:
             self._process = subprocess.Popen(  # noqa: S603  our own module
-                line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+                line,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env={**os.environ, **FEW_THREADS},
             )
         except OSError as error:
             raise TransientError(f"No process to read documents can be started: {error}. Try again later.") from error

@@ -278,7 +278,7 @@ def words(block: Block) -> list[str]:
 
 def main() -> None:
     truth = {name: blocks_of(name) for name in TEXTS}
-    (HERE / "truth.json").write_text(json.dumps(truth, ensure_ascii=False, indent=0))
+    (HERE / "truth.json").write_text(json.dumps(truth, ensure_ascii=False))
     ways = (by_pandoc, by_typst, by_reportlab, by_python_docx, by_odfpy, by_python_pptx, by_sheet_writers)
     for name, blocks in truth.items():
         for way in (*ways, by_docutils, by_hand):
