@@ -10,6 +10,7 @@ BENCHMARKS = [
     "large_s3",
     "many_files",
     "load_pgvector",
+    "pgvector_peer",
     "put_s3vectors",
     "load_s3vectors",
     "embed_client",
