@@ -11,6 +11,7 @@ BENCHMARKS = [
     "many_files",
     "load_pgvector",
     "pgvector_peer",
+    "index_pgvector",
     "put_s3vectors",
     "load_s3vectors",
     "embed_client",
