@@ -17,6 +17,7 @@ import psycopg
 
 from destination_pgvector import index
 from destination_pgvector.index_options import Hnsw
+from destination_pgvector.vector_type import VectorType
 from tests.benchmarks.load_pgvector import DIMENSIONS, server
 
 ROWS = int(os.environ.get("INDEX_BENCH_ROWS", "20000"))
@@ -30,7 +31,7 @@ def main() -> dict[str, Any]:
         psycopg.connect(postgres.dsn(), autocommit=True) as conn,
     ):
         _fill(conn)
-        plan = index.Plan(Hnsw(), "cosine", DIMENSIONS, "public")
+        plan = index.Plan(Hnsw(), "cosine", VectorType("vector", DIMENSIONS, "public"))
         ways: dict[str, Callable[[], object]] = {
             "bare": lambda: conn.execute("CREATE INDEX ON chunks USING hnsw (embedding vector_cosine_ops)"),
             "ours": lambda: index.build(
