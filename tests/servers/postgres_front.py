@@ -61,7 +61,8 @@ class PostgresFront:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0.01)  # for the transports to be gone
+        for _ in range(10):
+            await asyncio.sleep(0.005)  # for the transports to be gone
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -119,10 +120,10 @@ async def _both_ways(
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        out.transport.abort()  # before anything that waits: this task may be cancelled
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
-        out.transport.abort()
 
 
 async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter, cut: int | None) -> None:
