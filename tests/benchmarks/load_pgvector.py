@@ -50,6 +50,7 @@ def main() -> dict[str, Any]:
         load(folder, config(indexing), folder / "records.jsonl", ROWS)
         limit = bare_copy(postgres.dsn(), folder / "rows.copy", ROWS)
         ours = load(folder, config(indexing), folder / "records.jsonl", ROWS)
+        keyed = load(folder, config(indexing), folder / "records.jsonl", ROWS, mode="append_dedup")
         rows = max(1, ROWS // 10)  # 20 kB of digits each
         write_input(folder / "vectors.jsonl", rows, with_vectors=True)
         from_json = load(folder, config(indexing, embedding=FIELD), folder / "vectors.jsonl", rows)
@@ -59,6 +60,8 @@ def main() -> dict[str, Any]:
         "bare_copy_per_second": limit,
         "ratio": round(ours["rows_per_second"] / limit["rows_per_second"], 3),
         "ratio_to_copy_with_primary_key": round(ours["rows_per_second"] / limit["with_primary_key"], 3),
+        "append_dedup_of_fresh_keys_per_second": keyed,
+        "ratio_of_append_dedup": round(keyed["rows_per_second"] / limit["rows_per_second"], 3),
         "vectors_as_json_per_second": from_json,
     }
 
@@ -84,7 +87,7 @@ def write_input(path: Path, rows: int, with_vectors: bool) -> None:
         file.write(state_line("bench", None, {"done": True}, rows) + b"\n")
 
 
-def load(folder: Path, options: dict[str, Any], records: Path, rows: int) -> Result:
+def load(folder: Path, options: dict[str, Any], records: Path, rows: int, mode: str = "append") -> Result:
     """Rows a second and the process's peak memory."""
     password = options["indexing"]["credentials"]["password"]
     with psycopg.connect(
@@ -92,7 +95,8 @@ def load(folder: Path, options: dict[str, Any], records: Path, rows: int) -> Res
     ) as conn:
         conn.execute("DROP TABLE IF EXISTS bench")
     peak = folder / "peak"
-    line = measured(command_line(folder, "write", options, catalog(stream("bench", "append", None))), peak)
+    entry = stream("bench", mode, None if mode == "append" else "id")
+    line = measured(command_line(folder, "write", options, catalog(entry)), peak)
     begun = time.perf_counter()
     with records.open("rb") as stdin, subprocess.Popen(line, stdin=stdin, stdout=subprocess.PIPE) as process:
         assert process.stdout
