@@ -89,7 +89,7 @@ def test_a_limit_of_tokens_is_used_and_next_to_nothing_refused(size: int) -> Non
         assert_whole(packer.ask(texts).result().vectors, texts)
         used, seconds = limits.used_after(share=0.2)
     assert used >= USED * size * seconds / MINUTE
-    assert limits.refused <= 3  # before the first answer has told the limit
+    assert limits.refused <= 8  # before the first answer has told the limit
     assert packer.tally.tokens > 0
 
 
