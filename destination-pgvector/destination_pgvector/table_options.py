@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from destination_pgvector.names import LONGEST, NAMESPACE, STREAM
+from vector_ingest.destination_config import KeptAside
 
 # As PostgreSQL writes them.
 FieldType = Literal[
@@ -174,19 +175,11 @@ class Tables(BaseModel):
         return isinstance(self.table_for, PerStream) and NAMESPACE in self.table_for.name
 
 
-class Quarantine(BaseModel):
+class Quarantine(KeptAside):
     model_config = ConfigDict(
         title="Keep it aside",
         json_schema_extra={
             "description": "The record goes with its reason into the table `_airbyte_refused` of the default schema, "
             "is counted as failed, and `destination-pgvector replay` tries it again."
         },
-    )
-    type: Literal["quarantine"] = "quarantine"
-    most: int = Field(
-        default=100,
-        ge=1,
-        title="At most",
-        description="More refused records than this in one sync stop it.",
-        json_schema_extra={"order": 1},
     )

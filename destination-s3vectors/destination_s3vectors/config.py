@@ -8,7 +8,7 @@ from destination_s3vectors import limits
 from destination_s3vectors.metadata import USERS_NON_FILTERABLE
 from destination_s3vectors.names import location_of
 from vector_ingest.aws import DefaultCredentials, IamRole, IamUser
-from vector_ingest.destination_config import DestinationConfig, Skip, Stop, groups, skipped
+from vector_ingest.destination_config import DestinationConfig, KeptAside, Skip, Stop, groups, skipped
 from vector_ingest.errors import ConfigError
 
 GROUPS = groups("Amazon S3 Vectors")
@@ -169,21 +169,13 @@ class Metadata(BaseModel):
     )
 
 
-class Quarantine(BaseModel):
+class Quarantine(KeptAside):
     model_config = ConfigDict(
         title="Keep it aside",
         json_schema_extra={
             "description": "The record goes with its reason into the index `prefix.ingest--account` of the vector "
             "bucket, is counted as failed, and `destination-s3vectors replay` tries it again."
         },
-    )
-    type: Literal["quarantine"] = "quarantine"
-    most: int = Field(
-        default=100,
-        ge=1,
-        title="At most",
-        description="More refused records than this in one sync stop it.",
-        json_schema_extra={"order": 1},
     )
 
 

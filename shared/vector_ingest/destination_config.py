@@ -8,6 +8,14 @@ from vector_ingest.embed.options import EmbeddingConfig
 from vector_ingest.processing import ProcessingConfig
 from vector_ingest.too_long import TooLong
 
+MOST: int = Field(
+    default=100,
+    ge=1,
+    title="At most",
+    description="More refused records than this in one sync stop it.",
+    json_schema_extra={"order": 1},
+)
+
 
 class Stop(BaseModel):
     model_config = ConfigDict(
@@ -26,13 +34,14 @@ class Skip(BaseModel):
         },
     )
     type: Literal["skip"] = "skip"
-    most: int = Field(
-        default=100,
-        ge=1,
-        title="At most",
-        description="More refused records than this in one sync stop it.",
-        json_schema_extra={"order": 1},
-    )
+    most: int = MOST
+
+
+class KeptAside(BaseModel):
+    """Each destination says where."""
+
+    type: Literal["quarantine"] = "quarantine"
+    most: int = MOST
 
 
 class DestinationConfig(BaseModel):
