@@ -17,7 +17,7 @@ from source_s3.list_answers import parse_listings_fast
 from source_s3.objects import S3Object
 from source_s3.pieces import Bucket, named
 from source_s3.plan import StreamPlan, plans
-from source_s3.read.options import UnstructuredFormat
+from source_s3.read.options import Format, UnstructuredFormat
 from source_s3.samples import first_objects, nothing_to_read, sampled_objects
 from source_s3.schema import (
     ADDITIONAL,
@@ -122,6 +122,7 @@ def _properties(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
     with named(bucket, item), open_contents(bucket.client, bucket.name, item, seeks=seeks, read_ahead=False) as file:
         if isinstance(plan.format, UnstructuredFormat):
             file.read(1)
+            _prove_fields(bucket, plan, item)
             return {}
         columns = table_reader(plan.format).schema(file, plan.format)
         return {**columns, **{name: TEXT for name in partitions_of(item) if plan.hive}}
@@ -132,7 +133,7 @@ def _stream(plan: StreamPlan, found: Sequence[Properties]) -> dict[str, Any]:
     if plan.transfer:
         return raw_copy.stream_of(plan)
     documents = isinstance(plan.format, UnstructuredFormat)
-    columns = _document() if documents and not plan.schemaless else _columns(plan, found)
+    columns = _document(plan.format) if documents and not plan.schemaless else _columns(plan, found)
     keys = (
         ["document_key"]
         if documents and (plan.deletions or not plan.keys)
@@ -152,10 +153,19 @@ def _stream(plan: StreamPlan, found: Sequence[Properties]) -> dict[str, Any]:
     }
 
 
-def _document() -> Properties:
-    from source_s3.document_records import COLUMNS, DETAILS
+def _document(options: Format) -> Properties:
+    from source_s3.document_records import COLUMNS, DETAILS, wanted_fields
+    from source_s3.object_fields import columns_of
 
-    return {**COLUMNS, **DETAILS}
+    return {**COLUMNS, **DETAILS, **columns_of(wanted_fields(options))}
+
+
+def _prove_fields(bucket: Bucket, plan: StreamPlan, item: S3Object) -> None:
+    """ConfigError: what is wanted besides the bytes may not be read."""
+    from source_s3.document_records import wanted_fields
+    from source_s3.object_fields import ObjectFields
+
+    ObjectFields(bucket, wanted_fields(plan.format)).of(item)
 
 
 def _columns(plan: StreamPlan, found: Sequence[Properties]) -> Properties:

@@ -9,9 +9,11 @@ from source_s3.decompress import compression_of, plain_name
 from source_s3.documents import Limits, Read
 from source_s3.documents.kinds import has_kind, kind_of
 from source_s3.documents.parsers import Parsers
+from source_s3.object_fields import COLUMNS_OF, Field, ObjectFields
 from source_s3.objects import S3Object
 from source_s3.pieces import Bucket, Job, Piece, facts, now
-from source_s3.read.options import UnstructuredFormat
+from source_s3.plan import StreamPlan
+from source_s3.read.options import Format, UnstructuredFormat
 from source_s3.schema import TEXT, Properties
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import DataError
@@ -47,6 +49,20 @@ def parsers_of(options: UnstructuredFormat) -> Parsers:
     return Parsers(Limits(limits.seconds, limits.megabytes * 1024 * 1024, limits.pages, limits.characters))
 
 
+def wanted_fields(options: Format) -> list[Field]:
+    return list(options.object_fields) if isinstance(options, UnstructuredFormat) else []
+
+
+def fields_of(bucket: Bucket, plan: StreamPlan) -> ObjectFields | None:
+    """For all documents of a stream. None: it wants none, or its catalog has none of them."""
+    wanted = [
+        field
+        for field in wanted_fields(plan.format)
+        if plan.schemaless or any(name in plan.columns for name in COLUMNS_OF[field])
+    ]
+    return ObjectFields(bucket, wanted) if wanted else None
+
+
 def document_key(name: str, number: int) -> str:
     """`number`: 1 for the object itself, then 2, 3, … for what is attached to it, so that a deletion can name it."""
     return name if number == 1 else f"{name}#{number - 1}"
@@ -63,6 +79,7 @@ def read_document(job: Job, item: S3Object, fetched: Fetched | None) -> Piece:
         reads = job.parsers.read(name, content, declared, options.text_extensions)
     except DataError as error:
         content, reads = b"", [Read(None, error.reason)]
+    of_object = _of_object(job, item)
     lines = []
     for number, read in enumerate(reads, 1):
         if read.problem is not None:
@@ -71,7 +88,8 @@ def read_document(job: Job, item: S3Object, fetched: Fetched | None) -> Piece:
                 raise DataError(where, read.problem)
             job.progress.refuse(where, read.problem)
         size = len(content) if number == 1 else read.size
-        record = _record(job, item, document_key(item.name, number), dict(_fields(job, item, read, size)))
+        found = {**dict(_fields(job, item, read, size)), **of_object}
+        record = _record(job, item, document_key(item.name, number), found)
         lines.append(record_line(job.plan.name, job.namespace, record, now()) + b"\n")
     return Piece(b"".join(lines), len(lines), len(lines), None, item.size)
 
@@ -80,6 +98,11 @@ def _record(job: Job, item: S3Object, key: str, fields: Mapping[str, Any]) -> di
     found = {KEY: key, **fields}
     named = {KEY: key} if job.plan.deletions else {}  # by which a deletion names it
     return {**({"data": found, **named} if job.plan.schemaless else found), **facts(item)}
+
+
+def _of_object(job: Job, item: S3Object) -> Mapping[str, Any]:
+    found = job.fields.of(item) if job.fields is not None else {}
+    return {name: value for name, value in found.items() if job.plan.schemaless or name in job.plan.columns}
 
 
 def _fields(job: Job, item: S3Object, read: Read, size: int | None) -> Iterator[tuple[str, Any]]:

@@ -25,7 +25,7 @@ OF_ONE_OBJECT: dict[str, Fault] = {
     "500": "unreadable",
 }
 KEY_SERVICE = "KMS."  # the codes of a key that is disabled, deleted or withheld begin so
-READS = ("GetObject", "HeadObject")
+READS = ("GetObject", "HeadObject", "GetObjectTagging", "GetObjectAcl")
 NO_CONNECTION = (
     exceptions.EndpointConnectionError,
     exceptions.ConnectTimeoutError,

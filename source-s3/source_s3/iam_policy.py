@@ -15,6 +15,7 @@ from source_s3.config import Config
 from source_s3.globs import exact_keys, listed_prefixes
 from source_s3.mentions import ADDRESS
 from source_s3.plan import Selection, StreamPlan, plans
+from source_s3.read.options import UnstructuredFormat
 from source_s3.stream_config import Quarantine
 from vector_ingest.aws import Anonymous, IamRole
 from vector_ingest.command_line import read_object
@@ -26,6 +27,7 @@ from vector_ingest.spec import parse_config
 VERSION = "2012-10-17"  # of the policy language; the newest there is
 PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}  # by the beginning of a region's name; others are in `aws`
 INVENTORY = re.compile(r"(.*/)?[^/]+/manifest\.json")  # beside its folder, whose name is a time, lies `data/`
+OF_FIELDS = {"tags": ("ReadTheTags", "s3:GetObjectTagging"), "permissions": ("ReadTheAcls", "s3:GetObjectAcl")}
 WHO, EXTERNAL_ID = "<ACCOUNT>:user/<WHO RUNS THE CONNECTOR>", "<EXTERNAL ID>"
 KEY = "arn:{partition}:kms:<REGION>:<ACCOUNT>:key/<KEY>"
 
@@ -74,6 +76,7 @@ def _permissions(
     patterns = _shortest(pattern for selection in selections for pattern in _read(selection, config.bucket, buckets))
     found = [_list_statement("ListTheObjects", config.bucket, listed, partition, "StringEquals")] if listed else []
     found.append(_statement("ReadTheObjects", ["s3:GetObject"], [_arn(partition, pattern) for pattern in patterns]))
+    found += _fields_of_objects(config, planned, buckets, partition)
     places = dict.fromkeys(plan.bad_rows.place for plan in planned if isinstance(plan.bad_rows, Quarantine))
     folders = [found_at for place in places if (found_at := _folder(place)) is not None]
     for number, (bucket, folder) in enumerate(folders, 1):
@@ -89,6 +92,27 @@ def _permissions(
     return found
 
 
+def _fields_of_objects(
+    config: Config, planned: Sequence[StreamPlan], buckets: Sequence[str], partition: str
+) -> Iterator[Statement]:
+    """Of streams that want tags or permissions. User metadata comes with the right to read the object."""
+    for field, (name, action) in OF_FIELDS.items():
+        asking = [plan.selection for plan in planned if field in _wanted(plan)]
+        patterns = _shortest(found for each in asking for found in _objects(each, config.bucket, buckets))
+        if patterns:
+            yield _statement(name, [action], [_arn(partition, pattern) for pattern in patterns])
+        if patterns and field == "permissions":
+            owners = _shortest(pattern.partition("/")[0] for pattern in patterns)
+            arns = [_arn(partition, bucket) for bucket in owners]
+            yield _statement("ReadTheOwnership", ["s3:GetBucketOwnershipControls"], arns)
+
+
+def _wanted(plan: StreamPlan) -> Sequence[str]:
+    if plan.transfer is not None or not isinstance(plan.format, UnstructuredFormat):
+        return []
+    return plan.format.object_fields
+
+
 def _listed(selection: Selection) -> Sequence[str]:
     """The very prefixes that requests will have. None where objects are named."""
     if selection.manifest is not None or exact_keys(selection.globs) is not None:
@@ -97,7 +121,16 @@ def _listed(selection: Selection) -> Sequence[str]:
 
 
 def _read(selection: Selection, bucket: str, others: Sequence[str]) -> Iterator[str]:
-    """`bucket/key` as patterns of IAM."""
+    """`bucket/key` as patterns of IAM: the objects, and what lists them."""
+    yield from _objects(selection, bucket, others)
+    if selection.manifest is None or (address := ADDRESS.fullmatch(selection.manifest)) is None:
+        return
+    yield f"{address[1]}/{_literal(address[2])}"
+    if inventory := INVENTORY.fullmatch(address[2]):
+        yield f"{address[1]}/{_literal(inventory[1] or '')}data/*"
+
+
+def _objects(selection: Selection, bucket: str, others: Sequence[str]) -> Iterator[str]:
     keys = exact_keys(selection.globs)
     patterns = (
         [f"{_literal(prefix)}*" for prefix in listed_prefixes(selection.globs, selection.prefix)]
@@ -105,12 +138,8 @@ def _read(selection: Selection, bucket: str, others: Sequence[str]) -> Iterator[
         else [_literal(key) for key in keys if key.startswith(selection.prefix)]
     )
     yield from (f"{bucket}/{pattern}" for pattern in patterns)
-    if selection.manifest is None or (address := ADDRESS.fullmatch(selection.manifest)) is None:
-        return
-    yield from (f"{other}/{pattern}" for other in others for pattern in patterns)
-    yield f"{address[1]}/{_literal(address[2])}"
-    if inventory := INVENTORY.fullmatch(address[2]):
-        yield f"{address[1]}/{_literal(inventory[1] or '')}data/*"
+    if selection.manifest is not None and ADDRESS.fullmatch(selection.manifest) is not None:
+        yield from (f"{other}/{pattern}" for other in others for pattern in patterns)
 
 
 def _shortest(texts: Iterator[str]) -> list[str]:

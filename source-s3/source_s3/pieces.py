@@ -21,6 +21,7 @@ from vector_ingest.errors import EXPLAINED, ConfigError, DataError
 
 if TYPE_CHECKING:
     from source_s3.documents.parsers import Parsers
+    from source_s3.object_fields import ObjectFields
 
 Lines = bytes | memoryview
 
@@ -42,6 +43,7 @@ class Job:
     namespace: str | None
     progress: Progress
     parsers: "Parsers | None" = None  # of a stream of documents
+    fields: "ObjectFields | None" = None  # where they are wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from vector_ingest.messages import estimate_line, log_line, record_line, status_
 
 if TYPE_CHECKING:
     from source_s3.documents.parsers import Parsers
+    from source_s3.object_fields import ObjectFields
 
 RESERVED = 100_000  # rows that may leave before the next state says how many could have left
 DELETES = 1000  # delete records in one piece of output
@@ -146,7 +147,8 @@ def _begin(stream: Stream, found: Survey) -> Iterator[Lines]:
 def _deliver_objects(stream: Stream, found: Survey) -> Iterator[Lines]:
     todo, marks, wait = found.todo, found.marks, partial(stream.leaving.each, words=stream.last_words)
     with _parsers(stream.plan) as parsers:
-        job = Job(stream.bucket, stream.plan, stream.namespace, stream.progress, parsers)
+        fields = _fields(stream.bucket, stream.plan)
+        job = Job(stream.bucket, stream.plan, stream.namespace, stream.progress, parsers, fields)
         # Closed by hand: the traceback of an error would keep its threads and files alive.
         with closing(read_ahead_of(job, todo, partial(_pieces, stream, job, marks), partial(_was_cut, stream))) as read:
             for item, pieces in wait(read):
@@ -165,6 +167,14 @@ def _parsers(plan: StreamPlan) -> Iterator["Parsers | None"]:
 
     with closing(parsers_of(plan.format)) as parsers:
         yield parsers
+
+
+def _fields(bucket: Bucket, plan: StreamPlan) -> "ObjectFields | None":
+    if plan.transfer is not None or not isinstance(plan.format, UnstructuredFormat):
+        return None
+    from source_s3.document_records import fields_of
+
+    return fields_of(bucket, plan)
 
 
 def _most_rows(plan: StreamPlan, item: S3Object) -> int:

@@ -19,6 +19,7 @@ from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3.exceptions import S3AccessDeniedError
+from moto.s3.responses import ACTION_MAP
 from moto.sts.models import AssumedRole, STSBackend, sts_backends
 from moto.utilities.utils import get_partition
 
@@ -83,8 +84,14 @@ class _Application(DomainDispatcherApplication):
         return super().__call__(environ, start_response)
 
 
+def know_ownership_controls() -> None:
+    """moto takes a request for them for one to list the bucket."""
+    ACTION_MAP["BUCKET"]["GET"]["ownershipControls"] = "GetBucketOwnershipControls"
+
+
 if __name__ == "__main__":
     make_user()
+    know_ownership_controls()
     assume_as_aws_does()
     let_all_into_public_buckets()
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0

@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from source_s3.document_records import COLUMNS, DETAILS
+from source_s3.object_fields import columns_of
 from tests.conftest import Bucket
 from tests.contract.document_files import docx_file, pdf_of_pages
-from tests.destination_commands import Ended
+from tests.destination_commands import Ended, run
 from tests.source_s3 import commands
 from tests.source_s3.commands import catalog, last_states, records, statuses
 from tests.source_s3.documents.hostile_files import HANGING, pdf_of_kids, with_wrong_checksum
 
 URL = "_ab_source_file_url"
+ALL = {**COLUMNS, **DETAILS, **columns_of(["permissions", "tags", "user_metadata"])}
 
 
 def settings(bucket: Bucket, more: Mapping[str, Any] | None = None, **options: Any) -> dict[str, Any]:
@@ -26,9 +28,7 @@ def settings(bucket: Bucket, more: Mapping[str, Any] | None = None, **options: A
 def sync(folder: Path, config: Mapping[str, Any], *columns: str, states: Any = None) -> Ended:
     """With these columns in the catalog."""
     configured = catalog()
-    configured["streams"][0]["stream"]["json_schema"] = {
-        "properties": {name: {**COLUMNS, **DETAILS}[name] for name in columns}
-    }
+    configured["streams"][0]["stream"]["json_schema"] = {"properties": {name: ALL[name] for name in columns}}
     return commands.read(folder, config, configured, states)
 
 
@@ -126,3 +126,42 @@ def test_files_of_the_chosen_extensions_are_read_as_text(bucket: Bucket, tmp_pat
     bucket.put("a.csv", "a,b\n1,2\n")
     (record,) = records(sync(tmp_path, settings(bucket, text_extensions=[".CSV"])))
     assert record["content"] == "a,b\n1,2\n"
+
+
+def test_what_s3_knows_of_an_object_is_told_where_it_is_asked_for(bucket: Bucket, tmp_path: Path) -> None:
+    client, asked = bucket.client, ["permissions", "tags", "user_metadata"]
+    details = {"team": "mill", "city": "=?UTF-8?B?S8O2bG4=?="}  # as S3 answers where a value is not ASCII
+    client.put_object(Bucket=bucket.name, Key="a.eml", Body=mail("words"), Metadata=details, Tagging="crop=rye&year=26")
+    client.put_object_acl(Bucket=bucket.name, Key="a.eml", ACL="public-read")
+    found = records(sync(tmp_path, settings(bucket, object_fields=asked), *ALL))
+    assert [record["document_key"] for record in found] == ["a.eml", "a.eml#1"]
+    for record in found:
+        assert record["user_metadata"] == {"team": "mill", "city": "Köln"}
+        assert record["tags"] == {"crop": "rye", "year": "26"}
+        everybody = "http://acs.amazonaws.com/groups/global/AllUsers"
+        assert record["readers"] == sorted([record["owner"], everybody])
+        assert {"grantee": everybody, "permission": "READ"} in record["grants"]
+        assert record["bucket_owner_enforced"] is False
+    rule = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    client.put_bucket_ownership_controls(Bucket=bucket.name, OwnershipControls=rule)
+    (enforced, _) = records(sync(tmp_path, settings(bucket, object_fields=asked), *COLUMNS, "bucket_owner_enforced"))
+    assert (enforced["bucket_owner_enforced"], "tags" in enforced, "owner" in enforced) == (True, False, False)
+    (whole, _) = records(commands.read(tmp_path, schemaless(settings(bucket, object_fields=["tags"])), catalog()))
+    assert whole["data"]["tags"] == {"crop": "rye", "year": "26"}
+
+
+def schemaless(config: dict[str, Any]) -> dict[str, Any]:
+    return {**config, "streams": [{**config["streams"][0], "schemaless": True}]}
+
+
+def test_the_catalog_has_the_fields_of_the_object_that_are_asked_for(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("a.md", "# Rye")
+
+    def fields(*asked: str) -> set[str]:
+        line = commands.arguments(tmp_path, "discover", settings(bucket, object_fields=list(asked)))
+        (found,) = run(line).of("CATALOG")[0]["streams"]
+        return set(found["json_schema"]["properties"])
+
+    without = fields()
+    assert fields("tags", "tags") - without == {"tags"}
+    assert fields("permissions") - without == {"owner", "readers", "grants", "bucket_owner_enforced"}

@@ -49,8 +49,15 @@ def listing(*prefixes: str, partition: str = "aws") -> dict[str, Any]:
 
 
 def reading(*patterns: str, partition: str = "aws") -> dict[str, Any]:
-    resources = [f"arn:{partition}:s3:::{pattern}" for pattern in patterns]
-    return {"Sid": "ReadTheObjects", "Action": ["s3:GetObject"], "Resource": resources}
+    return statement("ReadTheObjects", "s3:GetObject", *patterns, partition=partition)
+
+
+def statement(name: str, action: str, *patterns: str, partition: str = "aws") -> dict[str, Any]:
+    return {"Sid": name, "Action": [action], "Resource": [f"arn:{partition}:s3:::{pattern}" for pattern in patterns]}
+
+
+def documents(*fields: str) -> dict[str, Any]:
+    return {"filetype": "unstructured", "object_fields": list(fields)}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +79,18 @@ def reading(*patterns: str, partition: str = "aws") -> dict[str, Any]:
         (
             config(manifest="s3://inv/dest/b/daily/2026-11-01T00-00Z/manifest.json"),
             [reading("inv/dest/b/daily/2026-11-01T00-00Z/manifest.json", "inv/dest/b/daily/data/*", "our-bucket/*")],
+        ),
+        (
+            config("a.md", format=documents("user_metadata", "tags")),
+            [reading("our-bucket/a.md"), statement("ReadTheTags", "s3:GetObjectTagging", "our-bucket/a.md")],
+        ),
+        (
+            config("in/*", manifest="s3://other/list.csv", format=documents("permissions")),
+            [
+                reading("other/list.csv", "our-bucket/in/*"),
+                statement("ReadTheAcls", "s3:GetObjectAcl", "our-bucket/in/*"),
+                statement("ReadTheOwnership", "s3:GetBucketOwnershipControls", "our-bucket"),
+            ],
         ),
     ],
 )
@@ -130,10 +149,10 @@ def test_help_tells_of_the_command() -> None:
 @pytest.fixture(scope="module")
 def enforcing() -> Iterator[S3Server]:
     """Of its own: once rights are enforced, those of all clients are."""
-    server = S3Server()
+    server = S3Server("tests.servers.enforcing_s3")
     server.start()
     client = connect(server.endpoint)
-    for key in ("in/a.csv", "in/b.csv", "other.csv"):
+    for key in ("in/a.csv", "in/b.csv", "other.csv", "in/a.md", "in/b.md"):
         if key == "in/a.csv":
             client.create_bucket(Bucket="our-bucket")
         client.put_object(Bucket="our-bucket", Key=key, Body=b"id\n1\n")
@@ -173,7 +192,13 @@ class Users:
 def test_with_the_policy_a_sync_works_and_without_one_of_its_statements_it_fails(
     enforcing: S3Server, tmp_path: Path
 ) -> None:
-    forms = {"listed": config("in/*.csv", region=REGION), "named": config("in/a.csv", "in/b.csv", region=REGION)}
+    forms = {
+        "listed": config("in/*.csv", region=REGION),
+        "named": config("in/a.csv", "in/b.csv", region=REGION),
+        "documents": config(
+            *("in/a.md", "in/b.md"), region=REGION, schemaless=True, format=documents("tags", "permissions")
+        ),
+    }
     users = Users(enforcing)
     signed_in: dict[tuple[str, str | None], Any] = {}  # without which statement
     for form, settings in forms.items():
@@ -187,6 +212,8 @@ def test_with_the_policy_a_sync_works_and_without_one_of_its_statements_it_fails
     assert set(signed_in) == {
         *[("listed", None), ("listed", "ListTheObjects"), ("listed", "ReadTheObjects")],
         *[("named", None), ("named", "ReadTheObjects")],
+        *[("documents", None), ("documents", "ReadTheObjects"), ("documents", "ReadTheTags")],
+        *[("documents", "ReadTheAcls"), ("documents", "ReadTheOwnership")],
     }
     for (form, missing), credentials in signed_in.items():
         settings = {**forms[form], "credentials": credentials, "endpoint": enforcing.endpoint}
@@ -196,4 +223,6 @@ def test_with_the_policy_a_sync_works_and_without_one_of_its_statements_it_fails
             assert (checked, ended.code, len(records(ended))) == ({"status": "SUCCEEDED"}, 0, 2), form
         else:
             assert (checked["status"], ended.code, records(ended)) == ("FAILED", 1, []), (form, missing)
-            assert "s3:GetObject" in checked["message"]
+            right = {"ReadTheTags": "Tagging", "ReadTheAcls": "Acl"}.get(missing, "")
+            right = "s3:GetBucketOwnershipControls" if missing == "ReadTheOwnership" else f"s3:GetObject{right}"
+            assert right in checked["message"], (form, missing)

@@ -253,6 +253,17 @@ class UnstructuredFormat(BaseModel):
     limits: DocumentLimits = Field(
         default=DocumentLimits(), **_field("Limits", "How much one document may take.", order=4)
     )
+    object_fields: list[Literal["user_metadata", "tags", "permissions"]] = Field(
+        default=[],
+        **_field(
+            "Fields of the Object",
+            "What S3 knows of each object, as fields of its records: the user's metadata, the tags, and the "
+            "permissions (owner, ACL). Each costs requests for each object; `source-s3 iam-policy` names the rights. "
+            "Refresh the schema to get them.",
+            order=6,
+            uniqueItems=True,
+        ),
+    )
     reparse_on_change: bool = Field(
         False,
         **_field(
@@ -267,6 +278,11 @@ class UnstructuredFormat(BaseModel):
     @classmethod
     def _plain(cls, value: list[str]) -> list[str]:
         return sorted({extension.strip().removeprefix(".").lower() for extension in value} - {""})
+
+    @field_validator("object_fields")
+    @classmethod
+    def _each_once(cls, value: list[str]) -> list[str]:
+        return sorted(set(value))
 
 
 Format = Annotated[
