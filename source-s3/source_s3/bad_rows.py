@@ -1,4 +1,4 @@
-"""What becomes of bad rows: the first ends the stream, or they are passed over and counted, or kept aside.
+"""What becomes of bad rows, or documents: the first ends the stream, or they are passed over, counted, or kept aside.
 
 Used by one thread, that which puts out the lines. Rows to keep are held back until a state is about to leave: `flush`
 makes them durable before it does.
@@ -13,6 +13,7 @@ from source_s3.progress import Progress
 from source_s3.quarantine import Kept, Quarantine, kept
 from source_s3.quarantine_places import place_at, prove_writable
 from source_s3.read import BadRow
+from source_s3.read.options import UnstructuredFormat
 from source_s3.stream_config import BadRows as Policy
 from source_s3.stream_config import Quarantine as Keep
 from source_s3.stream_config import Stop
@@ -69,7 +70,8 @@ class BadRows:
         if self._progress.bad_rows == self._policy.most:
             raise DataError(
                 self._where(item, row),
-                f"{row.reason}. It is one bad row more than the {self._policy.most:,} that `bad_rows` allows in a sync",
+                f"{row.reason}. It is one bad {self._progress.row} more than the {self._policy.most:,} that `bad_rows` "
+                "allows in a sync",
             )
 
     def _hold(self, row: Kept) -> None:
@@ -97,5 +99,6 @@ def quarantine_of(bucket: Bucket, plan: StreamPlan) -> Quarantine | None:
 
 def bad_rows_of(bucket: Bucket, plan: StreamPlan, progress: Progress) -> BadRows:
     quarantine = quarantine_of(bucket, plan)
+    progress.row = "document" if isinstance(plan.format, UnstructuredFormat) else "row"
     progress.kept_at = quarantine.address if quarantine is not None else None
     return BadRows(plan.bad_rows, quarantine, f"s3://{bucket.name}/", progress)

@@ -13,8 +13,10 @@ from source_s3.object_fields import COLUMNS_OF, Field, ObjectFields
 from source_s3.objects import S3Object
 from source_s3.pieces import Bucket, Job, Piece, facts, now
 from source_s3.plan import StreamPlan
+from source_s3.read import BadRow
 from source_s3.read.options import Format, UnstructuredFormat
 from source_s3.schema import TEXT, Properties
+from source_s3.stream_config import Stop
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import DataError
 from vector_ingest.messages import record_line
@@ -69,29 +71,72 @@ def document_key(name: str, number: int) -> str:
 
 
 def read_document(job: Job, item: S3Object, fetched: Fetched | None) -> Piece:
-    """DataError: it, or what is attached to it, can't be read, and such documents are not skipped."""
+    """What can't be read becomes a record with the reason if the format says so, and a bad row if there is a policy.
+
+    DataError: it, or what is attached to it, can't be read, and is to be neither.
+    """
     assert isinstance(job.plan.format, UnstructuredFormat)
-    assert job.parsers is not None
-    name, options = plain_name(item.name), job.plan.format
-    try:
-        content = fetch_contents(job.bucket.client, job.bucket.name, item, fetched)
-        declared = _content_type(job.bucket, item, name, content)
-        reads = job.parsers.read(name, content, declared, options.text_extensions)
-    except DataError as error:
-        content, reads = b"", [Read(None, error.reason)]
+    told, counts = job.plan.format.skip_unprocessable_files, not isinstance(job.plan.bad_rows, Stop)
+    size, reads = _reads(job, item, fetched)
     of_object = _of_object(job, item)
-    lines = []
+    lines, refused, missing = [], [], []
     for number, read in enumerate(reads, 1):
         if read.problem is not None:
             where = f"{item.name}, {read.name}" if read.name else item.name
-            if not options.skip_unprocessable_files:
+            if counts:
+                refused.append(BadRow(_where(number, read), read.problem))
+            elif told:
+                job.progress.refuse(where, read.problem)
+            else:
                 raise DataError(where, read.problem)
-            job.progress.refuse(where, read.problem)
-        size = len(content) if number == 1 else read.size
-        found = {**dict(_fields(job, item, read, size)), **of_object}
-        record = _record(job, item, document_key(item.name, number), found)
-        lines.append(record_line(job.plan.name, job.namespace, record, now()) + b"\n")
-    return Piece(b"".join(lines), len(lines), len(lines), None, item.size)
+        if read.problem is None or told:
+            lines.append(_line(job, item, number, read, size, of_object))
+        else:
+            missing.append(number)  # an older version of it may have been delivered
+    return Piece(b"".join(lines), len(lines), len(reads), None, item.size, refused=refused, missing=missing)
+
+
+def read_again(job: Job, item: S3Object, where: str) -> tuple[Piece | None, str | None]:
+    """The record of what was kept aside as `where`, and of what is attached to it; or why there is none."""
+    size, reads = _reads(job, item, None)
+    numbered = list(enumerate(reads, 1))
+    found = next(((number, read) for number, read in numbered if _where(number, read) == where), None)
+    if found is None:
+        return None, "it is no longer found in its object: the next sync that reads this anew takes the entry out"
+    number, read = found
+    if read.problem is not None:
+        return None, read.problem
+    if number == 1 and len(reads) > 1 and job.plan.deletions:
+        return None, "its attachments need numbers in the state, to be deleted by: upload it anew"
+    of_object = _of_object(job, item)
+    chosen = numbered if number == 1 else [found]
+    lines = [_line(job, item, *each, size, of_object) for each in chosen if each[1].problem is None]
+    return Piece(b"".join(lines), len(lines), len(lines), None, 0), None
+
+
+def _reads(job: Job, item: S3Object, fetched: Fetched | None) -> tuple[int, list[Read]]:
+    """The size of the content, and what is in it."""
+    assert isinstance(job.plan.format, UnstructuredFormat)
+    assert job.parsers is not None
+    name = plain_name(item.name)
+    try:
+        content = fetch_contents(job.bucket.client, job.bucket.name, item, fetched)
+        declared = _content_type(job.bucket, item, name, content)
+        return len(content), job.parsers.read(name, content, declared, job.plan.format.text_extensions)
+    except DataError as error:
+        return 0, [Read(None, error.reason)]
+
+
+def _where(number: int, read: Read) -> str:
+    """In its object. Two attachments may have the same name."""
+    return "the file" if number == 1 else f"attachment {number - 1}, {read.name}"
+
+
+def _line(job: Job, item: S3Object, number: int, read: Read, whole: int, of_object: Mapping[str, Any]) -> bytes:
+    size = whole if number == 1 else read.size
+    found = {**dict(_fields(job, item, read, size)), **of_object}
+    record = _record(job, item, document_key(item.name, number), found)
+    return record_line(job.plan.name, job.namespace, record, now()) + b"\n"
 
 
 def _record(job: Job, item: S3Object, key: str, fields: Mapping[str, Any]) -> dict[str, Any]:

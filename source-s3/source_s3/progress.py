@@ -34,6 +34,7 @@ class Progress:
     strange: set[str] = field(default_factory=set)  # columns that the catalog lacks
     unfit: int = 0  # values that are not of their column's type
     files_with_unfit: int = 0
+    row: str = "row"  # what a record is made of: a row of a table, or a document
     kept_at: str | None = None  # where bad rows are kept aside
     began: float = field(default_factory=monotonic)
     told: float = field(default_factory=monotonic)
@@ -67,7 +68,7 @@ class Progress:
     def refuse_row(self, message: str) -> None:
         self.bad_rows += 1
         if self.bad_rows <= NAMED:
-            logger.warning("Stream %s: bad row: %s", self.stream, message)
+            logger.warning("Stream %s: bad %s: %s", self.stream, self.row, message)
 
     def skip(self, count: int, named: Sequence[str]) -> None:
         """Rows that do not conform to the catalog. `named`: the first of them."""
@@ -155,4 +156,4 @@ class Progress:
             )
         if self.bad_rows:
             kept = f", kept in {self.kept_at}: `source-s3 replay` reads them again" if self.kept_at else ""
-            logger.warning("Stream %s: %s bad rows%s", self.stream, f"{self.bad_rows:,}", kept)
+            logger.warning("Stream %s: %s bad %ss%s", self.stream, f"{self.bad_rows:,}", self.row, kept)

@@ -1,5 +1,7 @@
 """Bad rows that were kept aside, read again from their text, which may have been mended by hand, or by other settings.
 
+Of documents no text is kept: they are read again from their objects, by a better reader or with other settings.
+
 Nothing tells the source what a destination has stored. So a replay prints records and keeps the entries; `forget` then
 takes out those that can be read now.
 """
@@ -22,9 +24,9 @@ from source_s3.progress import Progress
 from source_s3.quarantine import Kept, Quarantine
 from source_s3.read import table_reader
 from source_s3.read.csv_detect import detected
-from source_s3.read.options import CsvFormat, JsonFormat, JsonlFormat, UserProvided
+from source_s3.read.options import CsvFormat, JsonFormat, JsonlFormat, UnstructuredFormat, UserProvided
 from source_s3.read_all import plans_of
-from source_s3.sync import Configured
+from source_s3.sync import Configured, document_readers
 from source_s3.table import read_table
 from vector_ingest.errors import ConfigError
 
@@ -79,15 +81,17 @@ def _replay_stream(
     for row in quarantine.rows():
         kept.setdefault(row.object, []).append(row)
     objects = _objects_of(bucket, plan, set(kept))
-    for name, rows in kept.items():
-        left = []
-        for row in rows:
-            pieces, problem = _read_again(bucket, plan, namespace, objects.get(name), row)
-            _tell(plan, row, problem, outcome, every=dry_run)
-            left += [row] if problem else []
-            yield from (piece.lines for piece in pieces)
-        if forget and len(left) < len(rows):
-            quarantine.replace(name, left)
+    with document_readers(bucket, plan) as readers:
+        job = Job(bucket, plan, namespace, Progress(plan.name), *readers)
+        for name, rows in kept.items():
+            left = []
+            for row in rows:
+                pieces, problem = _read_again(job, objects.get(name), row)
+                _tell(plan, row, problem, outcome, every=dry_run)
+                left += [row] if problem else []
+                yield from (piece.lines for piece in pieces)
+            if forget and len(left) < len(rows):
+                quarantine.replace(name, left)
     fate = "forgotten" if forget else "readable"
     logger.info(
         "Stream %s: %s bad rows %s, %s as bad as before; kept in %s",
@@ -109,18 +113,20 @@ def _objects_of(bucket: Bucket, plan: StreamPlan, names: set[str]) -> Mapping[st
         return {item.name: item for item in listing if item.name in names}
 
 
-def _read_again(
-    bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object | None, row: Kept
-) -> tuple[Sequence[Piece], str | None]:
+def _read_again(job: Job, item: S3Object | None, row: Kept) -> tuple[Sequence[Piece], str | None]:
     """The row's lines, or why there are none."""
     if item is None or item.etag != row.etag:
         return [], CHANGED
-    if row.raw is None or not isinstance(plan.format, FROM_TEXT):
+    if isinstance(job.plan.format, UnstructuredFormat):
+        from source_s3.document_records import read_again
+
+        piece, problem = read_again(job, item, row.where)
+        return [piece] if piece is not None else [], problem
+    if row.raw is None or not isinstance(job.plan.format, FROM_TEXT):
         return [], "it has no text of its own to read again: mend the object and upload it"
     file = io.BytesIO(row.raw + b"\n")
-    text = _plan_for_text(bucket, plan, item)
-    job = Job(bucket, text, namespace, Progress(plan.name))
-    with closing(read_table(file, job, replace(item, size=0), None, 0)) as read:
+    text = replace(job, plan=_plan_for_text(job.bucket, job.plan, item))
+    with closing(read_table(file, text, replace(item, size=0), None, 0)) as read:
         pieces = list(read)
     bad = [refused.reason for piece in pieces for refused in piece.refused]
     bad += [reason for piece in pieces for reason in piece.named]

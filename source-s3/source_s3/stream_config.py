@@ -207,7 +207,8 @@ class StreamConfig(BaseModel):
         default=Stop(),
         title="Bad Rows",
         description="What becomes of rows that can't be read: too many or too few values, broken quoting, text in "
-        "another encoding, a line that is no JSON, a damaged block.",
+        "another encoding, a line that is no JSON, a damaged block; and of documents that can't be read, unless it is "
+        "to stop: that `skip_unprocessable_files` of the format decides.",
         json_schema_extra=form(18),
     )
     unreadable_objects: UnreadableObjects = Field(

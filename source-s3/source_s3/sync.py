@@ -146,9 +146,8 @@ def _begin(stream: Stream, found: Survey) -> Iterator[Lines]:
 
 def _deliver_objects(stream: Stream, found: Survey) -> Iterator[Lines]:
     todo, marks, wait = found.todo, found.marks, partial(stream.leaving.each, words=stream.last_words)
-    with _parsers(stream.plan) as parsers:
-        fields = _fields(stream.bucket, stream.plan)
-        job = Job(stream.bucket, stream.plan, stream.namespace, stream.progress, parsers, fields)
+    with document_readers(stream.bucket, stream.plan) as readers:
+        job = Job(stream.bucket, stream.plan, stream.namespace, stream.progress, *readers)
         # Closed by hand: the traceback of an error would keep its threads and files alive.
         with closing(read_ahead_of(job, todo, partial(_pieces, stream, job, marks), partial(_was_cut, stream))) as read:
             for item, pieces in wait(read):
@@ -158,23 +157,15 @@ def _deliver_objects(stream: Stream, found: Survey) -> Iterator[Lines]:
 
 
 @contextmanager
-def _parsers(plan: StreamPlan) -> Iterator["Parsers | None"]:
-    """The processes that read documents, for a stream of them."""
+def document_readers(bucket: Bucket, plan: StreamPlan) -> Iterator[tuple["Parsers | None", "ObjectFields | None"]]:
+    """The processes that read documents, and what asks for their objects' fields, for a stream of them."""
     if plan.transfer is not None or not isinstance(plan.format, UnstructuredFormat):
-        yield None
+        yield None, None
         return
-    from source_s3.document_records import parsers_of
+    from source_s3.document_records import fields_of, parsers_of
 
     with closing(parsers_of(plan.format)) as parsers:
-        yield parsers
-
-
-def _fields(bucket: Bucket, plan: StreamPlan) -> "ObjectFields | None":
-    if plan.transfer is not None or not isinstance(plan.format, UnstructuredFormat):
-        return None
-    from source_s3.document_records import fields_of
-
-    return fields_of(bucket, plan)
+        yield parsers, fields_of(bucket, plan)
 
 
 def _most_rows(plan: StreamPlan, item: S3Object) -> int:

@@ -231,7 +231,7 @@ class UnstructuredFormat(BaseModel):
         **_field(
             "Skip Unprocessable Files",
             "A document that can't be read becomes a record with the reason in `_ab_source_file_parse_error` and no "
-            "content. Otherwise it ends the stream.",
+            "content. Otherwise it ends the stream, if `bad_rows` neither passes over it nor keeps it aside.",
             always_show=True,
             order=1,
         ),
