@@ -10,7 +10,7 @@ import pypdfium2.raw as pdfium
 
 from source_s3.documents.limits import Limits, TooMuch
 from source_s3.documents.parsed import Facts, Parsed, assembled
-from source_s3.documents.pdf_layout import BULLET, HYPHENS, Line, blocks_of
+from source_s3.documents.pdf_layout import BULLETS, HYPHENS, Line, blocks_of
 from source_s3.documents.pdf_tables import Cell, runs_of, split_row
 from vector_ingest.errors import DataError
 
@@ -25,6 +25,7 @@ REASONS = {
 }
 # A word that is divided stands in one row with the next line.
 LINE_END = re.compile(f"[{''.join(HYPHENS)}]\\s*|\n")
+INVISIBLE = " \r\t\x00" + "".join(HYPHENS)
 SPACES = re.compile(r"[ \r\t]+(?=\S)")
 MARKER = re.compile(r"\W|\(?\w{1,3}[.)]|\[\d+\]")  # of an item, before its text
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -65,74 +66,97 @@ def _pages(document: pypdfium2.PdfDocument, limits: Limits) -> list[list[Line]]:
 
 
 def _lines_of_page(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
-    page = document[number]
+    page = pdfium.FPDF_LoadPage(document, number)
+    if not page:
+        raise pypdfium2.PdfiumError(f"page {number + 1} can't be loaded")
     try:
-        text_page = page.get_textpage()
+        text = pdfium.FPDFText_LoadPage(page)
+        if not text:
+            raise pypdfium2.PdfiumError(f"the text of page {number + 1} can't be loaded")
         try:
-            return list(_lines(text_page.raw))
+            return list(_lines(text))
         finally:
-            text_page.close()
+            pdfium.FPDFText_ClosePage(text)
     finally:
-        page.close()
+        pdfium.FPDF_ClosePage(page)
 
 
 def _lines(page: "pdfium.FPDF_TEXTPAGE") -> Iterator[Line]:
-    """In PDFium's reading order, which keeps columns apart."""
+    """In PDFium's reading order, which keeps columns apart. There are very many: each call of PDFium counts."""
     units = _units(page)
+    rows = [(start, row, visible) for start, row in _rows(units) if (visible := row.strip(INVISIBLE))]
+    in_one_piece = pdfium.FPDFText_CountRects(page, 0, -1) == len(rows)  # each of them: there are no tables
+    is_plain = "\x00" not in units and (units.isascii() or not SURROGATE.search(units))
+    box, box_of, weight_of = pdfium.FS_RECTF(), pdfium.FPDFText_GetLooseCharBox, pdfium.FPDFText_GetFontWeight
+    for start, row, visible in rows:
+        first = start + row.index(visible)
+        box_of(page, first, box)
+        left, bottom, right, top = box.left, box.bottom, box.right, box.top
+        if len(visible) > 1:
+            box_of(page, first + len(visible) - 1, box)
+            right, other_bottom, other_top = box.right, box.bottom, box.top
+            if visible[0] in BULLETS:  # it may be of another font
+                bottom, top = other_bottom, other_top
+            else:
+                bottom = min(bottom, other_bottom)
+                top = max(top, other_top)
+        bold = len(row) <= SHORT and weight_of(page, first) >= BOLD
+        height = top - bottom
+        cells = () if in_one_piece else _cells(page, row, start, height)
+        text = row.strip() if is_plain else _characters(row)
+        yield Line(text, left, right, bottom, top, height, round(4 * height), bold, cells)
+
+
+def _rows(units: str) -> Iterator[tuple[int, str]]:
+    """With the place where each begins."""
     start = 0
+    if not any(hyphen in units for hyphen in HYPHENS):
+        for row in units.split("\n"):
+            yield start, row
+            start += len(row) + 1
+        return
     while start < len(units):
         match = LINE_END.search(units, start)
         end = match.end() if match else len(units)
-        row = units[start:end].rstrip("\n")
-        visible = row.strip(" \r\t\x00" + "".join(HYPHENS))
-        if visible:
-            first = start + row.index(visible[0])
-            last = first + row[first - start :].rindex(visible[-1])
-            yield _line(page, row, start, first, last)
+        yield start, units[start:end].rstrip("\n")
         start = end
 
 
-def _line(page: "pdfium.FPDF_TEXTPAGE", row: str, start: int, first: int, last: int) -> Line:
-    left, bottom, right, top = _box(page, first)
-    if last != first:
-        _, other_bottom, right, other_top = _box(page, last)
-        if BULLET.match(row.strip()):  # it may be of another font
-            bottom, top = other_bottom, other_top
-        bottom, top = min(bottom, other_bottom), max(top, other_top)
-    bold = len(row) <= SHORT and pdfium.FPDFText_GetFontWeight(page, first) >= BOLD
-    height = top - bottom
-    pieces = pdfium.FPDFText_CountRects(page, start, len(row))
-    cells = tuple(_cells(page, row, start, pieces, height)) if 1 < pieces <= MOST_PIECES else ()
-    cells = () if len(cells) == 2 and MARKER.fullmatch(cells[0].text) else cells
-    return Line(_characters(row), left, right, bottom, top, height, round(4 * height), bool(bold), cells)
-
-
-def _cells(page: "pdfium.FPDF_TEXTPAGE", row: str, start: int, pieces: int, height: float) -> Iterator[Cell]:
+def _cells(page: "pdfium.FPDF_TEXTPAGE", row: str, start: int, height: float) -> tuple[Cell, ...]:
     """The parts of a line between which there is more than a word's space; nothing: it has no such parts."""
-    runs = runs_of([_rectangle(page, number) for number in range(pieces)], height)
+    pieces = pdfium.FPDFText_CountRects(page, start, len(row))
+    if not 1 < pieces <= MOST_PIECES:
+        return ()
+    runs = runs_of(_ends(page, pieces), height)
     if len(runs) < 2:
-        return
+        return ()
     starts = [0]
     for match in SPACES.finditer(row):
-        if len(starts) < len(runs) and abs(_box(page, start + match.end())[0] - runs[len(starts)][0]) < 0.3 * height:
+        if len(starts) == len(runs):
+            break
+        if abs(_left(page, start + match.end()) - runs[len(starts)][0]) < 0.3 * height:
             starts.append(match.end())
-    if len(starts) == len(runs):
-        for text, (left, right) in zip(split_row(row, starts), runs, strict=True):
-            yield Cell(_characters(text), left, right)
+    if len(starts) < len(runs):
+        return ()
+    texts = [_characters(text) for text in split_row(row, starts)]
+    if len(texts) == 2 and MARKER.fullmatch(texts[0]):
+        return ()
+    return tuple(Cell(text, left, right) for text, (left, right) in zip(texts, runs, strict=True))
 
 
-def _rectangle(page: "pdfium.FPDF_TEXTPAGE", number: int) -> tuple[float, float]:
-    """Left and right end of a piece of text."""
+def _ends(page: "pdfium.FPDF_TEXTPAGE", pieces: int) -> Iterator[tuple[float, float]]:
+    """Left and right end of each piece of the text that was last counted."""
     left, top, right, bottom = (ctypes.c_double() for _ in range(4))
-    pdfium.FPDFText_GetRect(page, number, left, top, right, bottom)
-    return left.value, right.value
+    for number in range(pieces):
+        pdfium.FPDFText_GetRect(page, number, left, top, right, bottom)
+        yield left.value, right.value
 
 
-def _box(page: "pdfium.FPDF_TEXTPAGE", index: int) -> tuple[float, float, float, float]:
-    """Of a character, as high as its font: left, bottom, right, top."""
+def _left(page: "pdfium.FPDF_TEXTPAGE", index: int) -> float:
+    """Of a character."""
     box = pdfium.FS_RECTF()
     pdfium.FPDFText_GetLooseCharBox(page, index, box)
-    return box.left, box.bottom, box.right, box.top
+    return float(box.left)
 
 
 def _units(page: "pdfium.FPDF_TEXTPAGE") -> str:

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import NamedTuple
 
 from source_s3.documents import markup
@@ -12,6 +11,7 @@ from source_s3.documents.parsed import Block
 from source_s3.documents.pdf_tables import Cell, Row, Table, follows, joined_over_pages, table_of
 
 HYPHENS = ("\u0002", "\ufffe")  # what PDFium writes for the hyphen of a word divided at a line's end
+BOTH_HYPHENS = "".join(HYPHENS)
 INDENT = 40.0  # points: lines that begin further apart stand in different columns
 LARGER = 1.12  # times the size of the text: a heading
 LEVELS = 5  # sizes of headings that are told apart
@@ -21,7 +21,7 @@ AT_EDGE = 2  # lines at the upper and lower end of a page that may be running he
 RUNNING = 0.4  # of all pages: what stands in the same place on so many is one
 PAGE_NUMBER = re.compile(r"\W*(?:page|seite|p\.)?\W*(\d{1,5})(?:\s*(?:/|of|von|de)\s*\d{1,5})?\W*", re.IGNORECASE)
 ITEM = "- "
-BULLET = re.compile(r"[•●▪◦‣∙·\uf0b7]\s*")
+BULLETS = frozenset("•●▪◦‣∙·\uf0b7")
 ENDS = (".", ",", ";", ":")
 
 
@@ -135,28 +135,30 @@ class _Levels:
 
 def _without_running(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
     edges = [_at_edge(lines) for lines in pages]
-    places = Counter(place for edge in edges for place in {_place(line) for line in edge})
+    found_at = [[_place(line) for line in edge] for edge in edges]
+    places = Counter(place for found in found_at for place in set(found))
     least = max(3, RUNNING * sum(1 for lines in pages if lines))
-    numbers = Counter(found for page, edge in enumerate(edges) for line in edge if (found := _numbered(line, page)))
+    numbers = Counter(number for page, edge in enumerate(edges) for line in edge if (number := _numbered(line, page)))
     kept = []
-    for page, (lines, edge) in enumerate(zip(pages, edges, strict=True)):
+    for page, (lines, edge, found) in enumerate(zip(pages, edges, found_at, strict=True)):
         gone = {
             id(line)
-            for line in edge
-            if places[_place(line)] >= least or numbers.get(_numbered(line, page) or (0, 0), 0) >= 2
+            for line, place in zip(edge, found, strict=True)
+            if places[place] >= least or numbers.get(_numbered(line, page) or (0, 0), 0) >= 2
         }
-        kept.append([line for line in lines if id(line) not in gone])
+        kept.append([line for line in lines if id(line) not in gone] if gone else list(lines))
     return kept
 
 
 def _at_edge(lines: Sequence[Line]) -> list[Line]:
     """The lines in the rows at the upper and at the lower end."""
-    rows = sorted({round(line.bottom) for line in lines})
+    bottoms = [round(line.bottom) for line in lines]
+    rows = sorted(set(bottoms))
     if len(rows) < 2 * AT_EDGE:
         ends = {*rows[:1], *rows[-1:]} if len(rows) > 1 else set()
     else:
         ends = {*rows[:AT_EDGE], *rows[-AT_EDGE:]}
-    return [line for line in lines if round(line.bottom) in ends]
+    return [line for line, bottom in zip(lines, bottoms, strict=True) if bottom in ends]
 
 
 def _place(line: Line) -> tuple[str, int]:
@@ -193,15 +195,17 @@ def _goes_on(group: Sequence[Line], line: Line) -> bool:
 
 def _joined(lines: Sequence[Line], edges: Mapping[int, float]) -> Iterator[str]:
     """Lines that were one paragraph run on; a line that ends early keeps its end."""
-    for line, following in zip_longest(lines, lines[1:]):
-        divided = line.text.endswith(HYPHENS)
-        text = line.text.rstrip("".join(HYPHENS))
-        yield BULLET.sub(ITEM, text, count=1) if BULLET.match(text) else text
-        if following is None:
+    last = len(lines) - 1
+    for number, line in enumerate(lines):
+        text = line.text
+        divided = text.endswith(HYPHENS)
+        text = text.rstrip(BOTH_HYPHENS) if divided else text
+        yield ITEM + text[1:].lstrip() if text[:1] in BULLETS else text
+        if number == last:
             return
-        if divided:
-            continue
-        yield "\n" if BULLET.match(following.text) or not _runs_on(line, following, edges) else " "
+        if not divided:
+            following = lines[number + 1]
+            yield "\n" if following.text[:1] in BULLETS or not _runs_on(line, following, edges) else " "
 
 
 def _is_apart(line: Line, following: Line) -> bool:
@@ -223,6 +227,7 @@ def _right_edges(lines: Sequence[Line]) -> Mapping[int, float]:
 
 def _runs_on(line: Line, following: Line, edges: Mapping[int, float]) -> bool:
     """The first word of the next line had no room at the end of this one, in its column."""
-    width = (following.right - following.left) / max(len(following.text), 1)
-    first_word = len(following.text.split(" ", 1)[0]) + 1
+    letters, first_word = len(following.text), following.text.find(" ") + 1
+    width = (following.right - following.left) / (letters or 1)
+    first_word = first_word or letters + 1
     return line.right + first_word * width > edges[round(line.left)]

@@ -1,6 +1,6 @@
 """Tables of a PDF: lines one below the other whose parts stand in columns, with more than a word's space between."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 GAP = 0.6  # of a line's height: less is the space between two words, also of a line that is stretched
@@ -23,7 +23,7 @@ class Row(NamedTuple):
     height: float
 
 
-def runs_of(rects: Sequence[tuple[float, float]], height: float) -> list[tuple[float, float]]:
+def runs_of(rects: Iterable[tuple[float, float]], height: float) -> list[tuple[float, float]]:
     """Pieces of a line, from left to right, with those joined that only words' spaces divide. Empty: out of order."""
     runs: list[tuple[float, float]] = []
     for left, right in rects:
