@@ -65,6 +65,7 @@ def check(config: Config) -> None:
     for plan in plans(config):
         _check_stream(bucket, plan)
         prove_place(bucket, plan)
+        _prove_engine(plan)
 
 
 def _check_stream(bucket: Bucket, plan: StreamPlan) -> None:
@@ -158,6 +159,13 @@ def _document(options: Format) -> Properties:
     from source_s3.object_fields import columns_of
 
     return {**COLUMNS, **DETAILS, **columns_of(wanted_fields(options))}
+
+
+def _prove_engine(plan: StreamPlan) -> None:
+    if isinstance(plan.format, UnstructuredFormat) and not plan.transfer:
+        from source_s3.document_records import prove_engine
+
+        prove_engine(plan.format)
 
 
 def _prove_fields(bucket: Bucket, plan: StreamPlan, item: S3Object) -> None:

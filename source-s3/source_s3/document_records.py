@@ -1,12 +1,13 @@
 """A document of a bucket as records: one for itself, one for each document attached to it."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from source_s3.contents import Fetched, fetch_contents
 from source_s3.decompress import compression_of, plain_name
-from source_s3.documents import Limits, Read
+from source_s3.documents import Engine, Limits, Read
 from source_s3.documents.kinds import has_kind, kind_of
 from source_s3.documents.parsers import Parsers
 from source_s3.object_fields import COLUMNS_OF, Field, ObjectFields
@@ -14,12 +15,16 @@ from source_s3.objects import S3Object
 from source_s3.pieces import Bucket, Job, Piece, facts, now
 from source_s3.plan import StreamPlan
 from source_s3.read import BadRow
-from source_s3.read.options import Format, UnstructuredFormat
+from source_s3.read.options import ApiProcessing, Format, UnstructuredFormat
 from source_s3.schema import TEXT, Properties
 from source_s3.stream_config import Stop
 from vector_ingest.aws import aws_errors
-from vector_ingest.errors import DataError
+from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.messages import record_line
+from vector_ingest.sign_in import in_cloud
+
+if TYPE_CHECKING:
+    from source_s3.documents.unstructured_api import UnstructuredApi
 
 KEY, CONTENT, PROBLEM = "document_key", "content", "_ab_source_file_parse_error"
 COLUMNS: Properties = {KEY: TEXT, CONTENT: TEXT, PROBLEM: TEXT}  # of every record
@@ -45,10 +50,29 @@ DETAILS: Properties = {
 }
 
 
-def parsers_of(options: UnstructuredFormat) -> Parsers:
+def engine_of(options: UnstructuredFormat) -> Engine:
     """For all documents of a stream."""
-    limits = options.limits
-    return Parsers(Limits(limits.seconds, limits.megabytes * 1024 * 1024, limits.pages, limits.characters))
+    most = options.limits
+    limits = Limits(most.seconds, most.megabytes * 1024 * 1024, most.pages, most.characters)
+    own = Parsers(limits)
+    return _api_of(options, options.processing, own, limits) if isinstance(options.processing, ApiProcessing) else own
+
+
+def prove_engine(options: UnstructuredFormat) -> None:
+    """ConfigError, TransientError: documents would be sent in vain."""
+    if isinstance(options.processing, ApiProcessing):
+        with closing(Parsers(Limits())) as own:
+            _api_of(options, options.processing, own, Limits()).prove()
+
+
+def _api_of(options: UnstructuredFormat, by: ApiProcessing, own: Engine, limits: Limits) -> "UnstructuredApi":
+    from source_s3.documents.unstructured_api import Api, UnstructuredApi
+
+    url = by.api_url.strip()
+    if in_cloud() and not url.startswith("https://"):
+        raise ConfigError(f"The `api_url` {url} is not secure: in the cloud it must begin with https://.")
+    fields = [("strategy", options.strategy), *((each.name, each.value) for each in by.parameters)]
+    return UnstructuredApi(Api(url, by.api_key.get_secret_value().strip(), fields), own, limits)
 
 
 def wanted_fields(options: Format) -> list[Field]:
@@ -117,12 +141,12 @@ def read_again(job: Job, item: S3Object, where: str) -> tuple[Piece | None, str 
 def _reads(job: Job, item: S3Object, fetched: Fetched | None) -> tuple[int, list[Read]]:
     """The size of the content, and what is in it."""
     assert isinstance(job.plan.format, UnstructuredFormat)
-    assert job.parsers is not None
+    assert job.engine is not None
     name = plain_name(item.name)
     try:
         content = fetch_contents(job.bucket.client, job.bucket.name, item, fetched)
         declared = _content_type(job.bucket, item, name, content)
-        return len(content), job.parsers.read(name, content, declared, job.plan.format.text_extensions)
+        return len(content), job.engine.read(name, content, declared, job.plan.format.text_extensions)
     except DataError as error:
         return 0, [Read(None, error.reason)]
 

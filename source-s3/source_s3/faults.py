@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from botocore import exceptions
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from vector_ingest.errors import DataError, TransientError
 
@@ -32,6 +33,8 @@ NO_CONNECTION = (
     exceptions.ProxyConnectionError,
     exceptions.SSLError,
     exceptions.MetadataRetrievalError,
+    NewConnectionError,
+    ConnectTimeoutError,
 )
 
 

@@ -20,7 +20,7 @@ from source_s3.storage import NOT_RESTORED, is_archived
 from vector_ingest.errors import EXPLAINED, ConfigError, DataError
 
 if TYPE_CHECKING:
-    from source_s3.documents.parsers import Parsers
+    from source_s3.documents import Engine
     from source_s3.object_fields import ObjectFields
 
 Lines = bytes | memoryview
@@ -42,7 +42,7 @@ class Job:
     plan: StreamPlan
     namespace: str | None
     progress: Progress
-    parsers: "Parsers | None" = None  # of a stream of documents
+    engine: "Engine | None" = None  # of a stream of documents
     fields: "ObjectFields | None" = None  # where they are wanted
 
 

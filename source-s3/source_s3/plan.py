@@ -5,11 +5,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from source_s3.config import Config, FileTransfer, FileType
 from source_s3.documents.version import VERSION
 from source_s3.read.options import (
+    ApiProcessing,
     AvroFormat,
     CsvFormat,
     ExcelFormat,
@@ -35,7 +36,8 @@ FORMATS: dict[FileType, Format] = {
     "documents": UnstructuredFormat(),
 }
 
-WITHOUT_EFFECT = {"inference_type", "strategy"}  # of a format, on the records: what is inferred is the schema
+# Of a format, on the records: what is inferred is the schema, and all strategies are one without an API.
+WITHOUT_EFFECT: Mapping[str, Any] = {"inference_type": True, "strategy": True, "processing": {"api_key", "api_url"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class StreamPlan:
         """
         policy = self.validation if self.changes_rows else ""
         partitions = "partitions" if self.hive else ""
-        settings = self.format.model_dump_json(exclude_defaults=True, exclude=WITHOUT_EFFECT)
+        settings = self.format.model_dump_json(exclude_defaults=True, exclude=without_effect(self.format))
         form = f"{self.format.filetype}{settings}{json.dumps(self.types, sort_keys=True)}"
         copied = self.transfer.model_dump_json() if self.transfer else ""
         return f"{form}{self.schemaless}{self.rows_are_numbered}{policy}{partitions}{copied}{self.parser or ''}"
@@ -145,6 +147,12 @@ class StreamPlan:
 
     def knows(self, column: str) -> bool:
         return not self.columns or column in self.columns
+
+
+def without_effect(options: Format) -> dict[str, Any]:
+    """What of a format does not change the records, as pydantic excludes it."""
+    by_api = isinstance(options, UnstructuredFormat) and isinstance(options.processing, ApiProcessing)
+    return {name: what for name, what in WITHOUT_EFFECT.items() if not (by_api and name == "strategy")}
 
 
 def plans(config: Config) -> list[StreamPlan]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
-from source_s3.plan import WITHOUT_EFFECT, StreamPlan
+from source_s3.plan import StreamPlan, without_effect
 from source_s3.read.options import CsvFormat
 
 LONGEST = 120  # characters of one setting's value; a longer one is cut and told by its digest
@@ -49,7 +49,8 @@ def _group(settings: Settings, group: str) -> Mapping[str, str]:
 
 def _reading(plan: StreamPlan) -> Iterator[tuple[str, Any]]:
     yield "format.filetype", plan.format.filetype
-    options = plan.format.model_dump(mode="json", exclude_defaults=True, exclude={*WITHOUT_EFFECT, "filetype"})
+    excluded = {**without_effect(plan.format), "filetype": True}
+    options = plan.format.model_dump(mode="json", exclude_defaults=True, exclude=excluded)
     yield from ((f"format.{name}", value) for name, value in options.items())
     yield "version of the parser", plan.parser
     yield "input_schema", dict(sorted(plan.types.items()))

@@ -34,7 +34,7 @@ from vector_ingest.errors import EXPLAINED, ConfigError
 from vector_ingest.messages import estimate_line, log_line, record_line, status_line
 
 if TYPE_CHECKING:
-    from source_s3.documents.parsers import Parsers
+    from source_s3.documents import Engine
     from source_s3.object_fields import ObjectFields
 
 RESERVED = 100_000  # rows that may leave before the next state says how many could have left
@@ -157,15 +157,15 @@ def _deliver_objects(stream: Stream, found: Survey) -> Iterator[Lines]:
 
 
 @contextmanager
-def document_readers(bucket: Bucket, plan: StreamPlan) -> Iterator[tuple["Parsers | None", "ObjectFields | None"]]:
-    """The processes that read documents, and what asks for their objects' fields, for a stream of them."""
+def document_readers(bucket: Bucket, plan: StreamPlan) -> Iterator[tuple["Engine | None", "ObjectFields | None"]]:
+    """The engine that reads documents, and what asks for their objects' fields, for a stream of them."""
     if plan.transfer is not None or not isinstance(plan.format, UnstructuredFormat):
         yield None, None
         return
-    from source_s3.document_records import fields_of, parsers_of
+    from source_s3.document_records import engine_of, fields_of
 
-    with closing(parsers_of(plan.format)) as parsers:
-        yield parsers, fields_of(bucket, plan)
+    with closing(engine_of(plan.format)) as engine:
+        yield engine, fields_of(bucket, plan)
 
 
 def _most_rows(plan: StreamPlan, item: S3Object) -> int:

@@ -184,8 +184,12 @@ BAD: dict[str, tuple[Mapping[str, Any], str]] = {
     "ocr": (long(stream("unstructured", {"strategy": "ocr_only"})), "`streams.0.format.strategy`.*'auto'"),
     "hi_res": (long(stream("unstructured", {"strategy": "hi_res"})), "`streams.0.format.strategy`.*'auto'"),
     "remote processing": (
-        long(stream("unstructured", {"processing": {"mode": "api", "api_key": SECRET}})),
-        "`streams.0.format.processing.mode`.*'local'",
+        long(stream("unstructured", {"processing": {"mode": "api", "api_key": SECRET, "api_url": "here"}})),
+        "`streams.0.format.processing.api_url`",
+    ),
+    "other processing": (
+        long(stream("unstructured", {"processing": {"mode": "elsewhere"}})),
+        "`streams.0.format.processing",
     ),
     "the provider of version 3": ({**SHORT, "provider": {"aws_secret_access_key": SECRET}}, "`provider`.*version 3"),
     "the schema of version 3": ({**SHORT, "schema": '{"id": "integer"}'}, "`schema`.*version 3"),

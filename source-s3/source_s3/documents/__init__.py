@@ -8,6 +8,7 @@ goes wrong in it ends that process, and is the error of this one document.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
+from typing import Protocol
 
 from source_s3.documents.kinds import MIME_TYPES, extension_of, kind_of
 from source_s3.documents.limits import Limits, TooMuch
@@ -54,6 +55,17 @@ class Read:
     problem: str | None = None
     name: str | None = None
     size: int | None = None  # bytes, of an attachment
+
+
+class Engine(Protocol):
+    """What reads documents, for many threads."""
+
+    def read(
+        self, name: str, content: bytes | memoryview, content_type: str | None = None, as_text: Sequence[str] = ()
+    ) -> list[Read]:
+        """The document, or why it can't be read; then what is attached to it. What is raised concerns all documents."""
+
+    def close(self) -> None: ...
 
 
 def read_document(
@@ -113,4 +125,4 @@ def read_with_attachments(
     return found
 
 
-__all__ = ["READERS", "Limits", "Parsed", "Read", "read_document", "read_with_attachments"]
+__all__ = ["READERS", "Engine", "Limits", "Parsed", "Read", "read_document", "read_with_attachments"]

@@ -3,7 +3,7 @@
 import codecs
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
 
 def _field(title: str, description: str, **form: Any) -> dict[str, Any]:
@@ -211,6 +211,38 @@ class LocalProcessing(BaseModel):
     mode: Literal["local"] = Field("local", title="Mode")
 
 
+class ApiParameter(BaseModel):
+    name: str = Field(
+        min_length=1,
+        **_field("Parameter name", "As the API calls it.", examples=["languages", "pdf_infer_table_structure"]),
+    )
+    value: str = Field(**_field("Value", "Its value; for several values, give the parameter several times."))
+
+
+class ApiProcessing(BaseModel):
+    """By an Unstructured API, to which the documents are sent; also images, scans and old Office files."""
+
+    model_config = {"title": "via API"}
+    mode: Literal["api"] = Field(title="Mode")
+    api_key: SecretStr = Field(
+        default=SecretStr(""),
+        **_field("API Key", "The key of the API; empty where it asks for none.", always_show=True),
+    )
+    api_url: str = Field(
+        "https://api.unstructured.io",
+        pattern=r"^\s*https?://[^\s/@]+(/[^\s@]*)?$",
+        **_field(
+            "API URL", "Where the API is, as https://host.", always_show=True, examples=["https://api.unstructured.com"]
+        ),
+    )
+    parameters: list[ApiParameter] = Field(
+        default=[], **_field("Additional URL Parameters", "Sent with each document.", always_show=True)
+    )
+
+
+Processing = Annotated[LocalProcessing | ApiProcessing, Field(discriminator="mode")]
+
+
 class DocumentLimits(BaseModel):
     """A document that needs more is one that can't be read."""
 
@@ -236,11 +268,15 @@ class UnstructuredFormat(BaseModel):
             order=1,
         ),
     )
-    strategy: Literal["auto", "fast"] = Field(
+    processing: Processing = Field(default=LocalProcessing(), title="Processing", json_schema_extra={"order": 2})
+    strategy: Literal["auto", "fast", "ocr_only", "hi_res"] = Field(
         "auto",
-        **_field("Parsing Strategy", "Both take the text that is in the document; there is no OCR.", order=0),
+        **_field(
+            "Parsing Strategy",
+            "Of an API. Without one, `auto` and `fast` both take the text that is in the document; there is no OCR.",
+            order=0,
+        ),
     )
-    processing: LocalProcessing = Field(default=LocalProcessing(), title="Processing", json_schema_extra={"order": 2})
     text_extensions: list[str] = Field(
         default=[],
         **_field(
@@ -273,6 +309,13 @@ class UnstructuredFormat(BaseModel):
             order=5,
         ),
     )
+
+    @field_validator("strategy")
+    @classmethod
+    def _offered(cls, value: str, info: ValidationInfo) -> str:
+        if value in {"ocr_only", "hi_res"} and isinstance(info.data.get("processing"), LocalProcessing):
+            raise ValueError(f"expected 'auto' or 'fast', found {value!r}: only processing via API has that")
+        return value
 
     @field_validator("text_extensions")
     @classmethod

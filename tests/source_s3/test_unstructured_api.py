@@ -1,0 +1,123 @@
+"""Documents read by an Unstructured API: what is sent, what is made of the answer, and what is said of refusals."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Bucket
+from tests.contract.document_files import pdf_of_pages
+from tests.destination_commands import run
+from tests.servers.unstructured_server import BROKEN, KEY, UnstructuredServer
+from tests.source_s3.commands import arguments, catalog, last_states, read, records, statuses
+from tests.source_s3.test_document_records import ALL
+
+PNG = b"\x89PNG\r\n\x1a\n and its dots"
+
+
+@pytest.fixture
+def api() -> Iterator[UnstructuredServer]:
+    server = UnstructuredServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+def settings(bucket: Bucket, api: UnstructuredServer, by: Mapping[str, Any] | None = None, **options: Any) -> Any:
+    processing = {"mode": "api", "api_key": KEY, "api_url": api.url, **(by or {})}
+    form = {"filetype": "unstructured", "processing": processing, **options}
+    return {**bucket.sign_in(), "streams": [{"name": "files", "globs": ["**"], "format": form}]}
+
+
+def whole() -> dict[str, Any]:
+    configured = catalog()
+    configured["streams"][0]["stream"]["json_schema"] = {"properties": ALL}
+    return configured
+
+
+def checked(folder: Path, config: Any) -> Any:
+    return run(arguments(folder, "check", config)).of("CONNECTION_STATUS")[0]
+
+
+def test_the_elements_become_markdown_that_knows_its_pages(
+    bucket: Bucket, api: UnstructuredServer, tmp_path: Path
+) -> None:
+    bucket.put("in/scan.png", PNG)
+    asked = {"parameters": [{"name": "languages", "value": "eng"}, {"name": "languages", "value": "deu"}]}
+    (record,) = records(read(tmp_path, settings(bucket, api, asked, strategy="hi_res"), whole()))
+    assert record["content"] == (
+        "# Stores\n\n\\# What is left.\n\n## Jars\n\n- of rye\n  - of white rye\n\n"
+        "| crop | left |\n| --- | --- |\n| rye | 7 |\n\n```\ncount(jars)\n```\n"
+    )
+    assert (record["title"], record["language"], record["page_count"]) == ("Stores", "eng", 2)
+    assert record["mime_type"] == "image/png"
+    last = record["sections"][-1]
+    assert (last["page"], last["headings"]) == (2, ["Stores", "Jars"])
+    assert record["content"][last["start"] :].startswith("| crop")
+    (sent,) = api.sent
+    assert sent.fields == [("strategy", "hi_res"), ("languages", "eng"), ("languages", "deu")]
+    assert (sent.name, sent.mime_type, sent.content) == ("scan.png", "image/png", PNG)
+
+
+def test_text_is_not_sent(bucket: Bucket, api: UnstructuredServer, tmp_path: Path) -> None:
+    bucket.put("a.md", "# Rye")
+    (record,) = records(read(tmp_path, settings(bucket, api), whole()))
+    assert (record["content"], api.sent) == ("# Rye\n", [])
+
+
+def test_a_document_that_it_refuses_or_is_slow_about_is_that_documents_error(
+    bucket: Bucket, api: UnstructuredServer, tmp_path: Path
+) -> None:
+    bucket.put("a.pdf", pdf_of_pages([["Rye."]]) + BROKEN)
+    bucket.put("b.pdf", pdf_of_pages([["Oats."]]))
+    ended = read(tmp_path, settings(bucket, api), whole())
+    found = {record["document_key"]: record["_ab_source_file_parse_error"] for record in records(ended)}
+    assert "status 422" in found["a.pdf"]
+    assert "a.pdf does not appear to be a valid file" in found["a.pdf"]
+    assert (found["b.pdf"], statuses(ended)[-1]) == (None, "COMPLETE")
+    api.faults.extend([0, 0])
+    slow = records(read(tmp_path, settings(bucket, api, limits={"seconds": 1}), whole()))
+    assert all("not read within 1 seconds by the API" in record["_ab_source_file_parse_error"] for record in slow)
+
+
+def test_what_may_pass_is_asked_for_again(bucket: Bucket, api: UnstructuredServer, tmp_path: Path) -> None:
+    bucket.put("a.pdf", pdf_of_pages([["Rye."]]))
+    api.faults.extend([429, 429, 429, 429])
+    (record,) = records(read(tmp_path, settings(bucket, api), whole()))
+    assert record["content"].startswith("# Stores")
+    api.faults.extend([429] * 5)
+    ended = read(tmp_path, settings(bucket, api), whole())
+    assert (ended.code, records(ended)) == (1, [])
+    assert "answers with status 429" in ended.error()["message"]
+
+
+def test_a_wrong_key_address_or_parameter_fails_the_check_and_the_key_is_not_told(
+    bucket: Bucket, api: UnstructuredServer, tmp_path: Path
+) -> None:
+    bucket.put("a.pdf", pdf_of_pages([["Rye."]]))
+    assert checked(tmp_path, settings(bucket, api)) == {"status": "SUCCEEDED"}
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"api_key": "a-wrong-key"}, "refuses the key (status 401): check `api_key`"),
+        ({"api_url": f"{api.url}/elsewhere"}, "is no Unstructured API (status 404): check `api_url`"),
+        ({"api_url": "http://127.0.0.1:1"}, "can't be reached"),
+        ({"parameters": [{"name": "strategy", "value": "clever"}]}, "Invalid strategy: clever"),
+    ]
+    for change, expected in wrong:
+        found = checked(tmp_path, settings(bucket, api, change))
+        assert expected in found["message"], change
+        assert "a-wrong-key" not in found["message"]
+    ended = read(tmp_path, settings(bucket, api, {"api_key": "a-wrong-key"}), whole())
+    assert (ended.code, records(ended)) == (1, [])
+
+
+def test_the_key_is_in_no_state_and_another_one_reads_nothing_again(
+    bucket: Bucket, api: UnstructuredServer, tmp_path: Path
+) -> None:
+    bucket.put("a.pdf", pdf_of_pages([["Rye."]]))
+    first = read(tmp_path, settings(bucket, api), whole())
+    assert KEY not in str(first.messages)
+    again = settings(bucket, api, {"api_key": "another"})
+    assert records(read(tmp_path, again, whole(), last_states(first))) == []
+    better = settings(bucket, api, strategy="hi_res")
+    assert len(records(read(tmp_path, better, whole(), last_states(first)))) == 1
