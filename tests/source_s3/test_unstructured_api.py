@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from source_s3.document_records import prove_engine
+from source_s3.read.options import UnstructuredFormat
 from tests.conftest import Bucket
 from tests.contract.document_files import pdf_of_pages
 from tests.destination_commands import run
 from tests.servers.unstructured_server import BROKEN, KEY, UnstructuredServer
 from tests.source_s3.commands import arguments, catalog, last_states, read, records, statuses
 from tests.source_s3.test_document_records import ALL
+from vector_ingest.errors import ConfigError
 
 PNG = b"\x89PNG\r\n\x1a\n and its dots"
 
@@ -90,6 +93,12 @@ def test_what_may_pass_is_asked_for_again(bucket: Bucket, api: UnstructuredServe
     ended = read(tmp_path, settings(bucket, api), whole())
     assert (ended.code, records(ended)) == (1, [])
     assert "answers with status 429" in ended.error()["message"]
+    patient = settings(bucket, api)
+    patient["streams"][0]["unreadable_objects"] = {"type": "leave_for_later"}
+    api.faults.extend([429] * 5)
+    left = read(tmp_path, patient, whole())
+    assert (left.code, records(left), statuses(left)[-1]) == (0, [], "COMPLETE")
+    assert len(records(read(tmp_path, patient, whole(), last_states(left)))) == 1
 
 
 def test_a_wrong_key_address_or_parameter_fails_the_check_and_the_key_is_not_told(
@@ -109,6 +118,15 @@ def test_a_wrong_key_address_or_parameter_fails_the_check_and_the_key_is_not_tol
         assert "a-wrong-key" not in found["message"]
     ended = read(tmp_path, settings(bucket, api, {"api_key": "a-wrong-key"}), whole())
     assert (ended.code, records(ended)) == (1, [])
+
+
+def test_in_the_cloud_documents_leave_by_tls_alone(
+    bucket: Bucket, api: UnstructuredServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = UnstructuredFormat.model_validate(settings(bucket, api)["streams"][0]["format"])
+    monkeypatch.setenv("DEPLOYMENT_MODE", "cloud")
+    with pytest.raises(ConfigError, match="https://"):
+        prove_engine(options)
 
 
 def test_the_key_is_in_no_state_and_another_one_reads_nothing_again(

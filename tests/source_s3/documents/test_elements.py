@@ -1,0 +1,42 @@
+"""Elements of an Unstructured API that are not as its documentation has them, and too many of them."""
+
+from typing import Any
+
+import pytest
+
+from source_s3.documents.elements import parsed_of
+from source_s3.documents.limits import Limits, TooMuch
+
+
+def content(*elements: dict[str, Any]) -> str:
+    return parsed_of("a.pdf", elements, Limits()).content
+
+
+@pytest.mark.parametrize(
+    ("element", "expected"),
+    [
+        ({"type": "Title", "text": "Rye"}, "# Rye\n"),
+        ({"type": "Title", "text": "Rye", "metadata": {"category_depth": None}}, "# Rye\n"),
+        ({"type": "Title", "text": "Rye", "metadata": {"category_depth": 9}}, "###### Rye\n"),
+        ({"type": "Title", "text": None}, ""),
+        ({"type": "ListItem", "text": "rye", "metadata": {"category_depth": "2"}}, "- rye\n"),
+        ({"type": "ListItem", "text": ""}, ""),
+        ({"type": "Table", "text": "rye 7"}, "rye 7\n"),
+        ({"type": "Table", "text": "rye 7", "metadata": {"text_as_html": ""}}, "rye 7\n"),
+        ({"type": "Table", "text": "rye 7", "metadata": {"text_as_html": "<table></table>"}}, "rye 7\n"),
+        ({"type": "Formula", "text": "a = b"}, "```\na = b\n```\n"),
+        ({"type": "of tomorrow", "text": "rye"}, "rye\n"),
+        ({"text": "rye", "metadata": "none"}, "rye\n"),
+        ({}, ""),
+    ],
+)
+def test_what_is_odd_about_an_element_costs_no_text(element: dict[str, Any], expected: str) -> None:
+    assert content(element) == expected
+
+
+def test_more_pages_or_characters_than_the_limits_allow_are_too_much() -> None:
+    page = {"type": "NarrativeText", "text": "rye and oats", "metadata": {"page_number": 12}}
+    with pytest.raises(TooMuch, match="11 pages"):
+        parsed_of("a.pdf", [page], Limits(pages=11))
+    with pytest.raises(TooMuch, match="5 characters"):
+        parsed_of("a.pdf", [page], Limits(characters=5))
