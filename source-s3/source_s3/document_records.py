@@ -15,7 +15,8 @@ from source_s3.objects import S3Object
 from source_s3.pieces import Bucket, Job, Piece, facts, now
 from source_s3.plan import StreamPlan
 from source_s3.read import BadRow
-from source_s3.read.options import ApiProcessing, Format, UnstructuredFormat
+from source_s3.read.document_options import ApiProcessing
+from source_s3.read.options import Format, UnstructuredFormat
 from source_s3.schema import TEXT, Properties
 from source_s3.stream_config import Stop
 from vector_ingest.aws import aws_errors

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from source_s3.config import Config, FileTransfer, FileType
 from source_s3.documents.version import VERSION
+from source_s3.read.document_options import ApiProcessing
 from source_s3.read.options import (
-    ApiProcessing,
     AvroFormat,
     CsvFormat,
     ExcelFormat,

@@ -1,0 +1,131 @@
+"""The format of documents and its settings. Names and meaning of what Airbyte's source-s3 has are its."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
+
+from source_s3.read.described import described
+
+
+class LocalProcessing(BaseModel):
+    """In this process, without any network."""
+
+    model_config = {"title": "Local"}
+    mode: Literal["local"] = Field("local", title="Mode")
+
+
+class ApiParameter(BaseModel):
+    name: str = Field(
+        min_length=1,
+        **described("Parameter name", "As the API calls it.", examples=["languages", "pdf_infer_table_structure"]),
+    )
+    value: str = Field(**described("Value", "Its value; for several values, give the parameter several times."))
+
+
+class ApiProcessing(BaseModel):
+    """By an Unstructured API, to which the documents are sent; also images, scans and old Office files."""
+
+    model_config = {"title": "via API"}
+    mode: Literal["api"] = Field(title="Mode")
+    api_key: SecretStr = Field(
+        default=SecretStr(""),
+        **described("API Key", "The key of the API; empty where it asks for none.", always_show=True),
+    )
+    api_url: str = Field(
+        "https://api.unstructured.io",
+        pattern=r"^\s*https?://[^\s/@]+(/[^\s@]*)?$",
+        **described(
+            "API URL", "Where the API is, as https://host.", always_show=True, examples=["https://api.unstructured.com"]
+        ),
+    )
+    parameters: list[ApiParameter] = Field(
+        default=[], **described("Additional URL Parameters", "Sent with each document.", always_show=True)
+    )
+
+
+Processing = Annotated[LocalProcessing | ApiProcessing, Field(discriminator="mode")]
+
+
+class DocumentLimits(BaseModel):
+    """A document that needs more is one that can't be read."""
+
+    model_config = {"title": "Limits"}
+    seconds: int = Field(120, ge=1, **described("Seconds", "To read one document.", order=0))
+    megabytes: int = Field(2048, ge=256, **described("Megabytes", "Of memory for each process that reads.", order=1))
+    pages: int = Field(10_000, ge=1, **described("Pages", "Or slides, or sheets.", order=2))
+    characters: int = Field(10_000_000, ge=1, **described("Characters", "Of text, as Markdown.", order=3))
+
+
+class UnstructuredFormat(BaseModel):
+    """Documents (PDF, Office, OpenDocument, HTML, EPUB, mail, text), one record each: its text as Markdown."""
+
+    model_config = {"title": "Unstructured Document Format"}
+    filetype: Literal["unstructured"] = Field("unstructured", title="Filetype")
+    skip_unprocessable_files: bool = Field(
+        True,
+        **described(
+            "Skip Unprocessable Files",
+            "A document that can't be read becomes a record with the reason in `_ab_source_file_parse_error` and no "
+            "content. Otherwise it ends the stream, if `bad_rows` neither passes over it nor keeps it aside.",
+            always_show=True,
+            order=1,
+        ),
+    )
+    processing: Processing = Field(default=LocalProcessing(), title="Processing", json_schema_extra={"order": 2})
+    strategy: Literal["auto", "fast", "ocr_only", "hi_res"] = Field(
+        "auto",
+        **described(
+            "Parsing Strategy",
+            "Of an API. Without one, `auto` and `fast` both take the text that is in the document; there is no OCR.",
+            order=0,
+        ),
+    )
+    text_extensions: list[str] = Field(
+        default=[],
+        **described(
+            "Read as Text",
+            "Extensions of files that are read as plain text, too, such as csv, json, xml, log.",
+            order=3,
+            uniqueItems=True,
+        ),
+    )
+    limits: DocumentLimits = Field(
+        default=DocumentLimits(), **described("Limits", "How much one document may take.", order=4)
+    )
+    object_fields: list[Literal["user_metadata", "tags", "permissions"]] = Field(
+        default=[],
+        **described(
+            "Fields of the Object",
+            "What S3 knows of each object, as fields of its records: the user's metadata, the tags, and the "
+            "permissions (owner, ACL). Each costs requests for each object; `source-s3 iam-policy` names the rights. "
+            "Refresh the schema to get them.",
+            order=6,
+            uniqueItems=True,
+        ),
+    )
+    reparse_on_change: bool = Field(
+        False,
+        **described(
+            "Parse Again on Change",
+            "Read all documents again when a new version of the connector makes other text of them, and once when this "
+            "is turned on.",
+            order=5,
+        ),
+    )
+
+    @field_validator("strategy")
+    @classmethod
+    def _offered(cls, value: str, info: ValidationInfo) -> str:
+        if value in {"ocr_only", "hi_res"} and isinstance(info.data.get("processing"), LocalProcessing):
+            raise ValueError(f"expected 'auto' or 'fast', found {value!r}: only processing via API has that")
+        return value
+
+    @field_validator("text_extensions")
+    @classmethod
+    def _plain(cls, value: list[str]) -> list[str]:
+        return sorted({extension.strip().removeprefix(".").lower() for extension in value} - {""})
+
+    @field_validator("object_fields")
+    @classmethod
+    def _each_once(cls, value: list[str]) -> list[str]:
+        return sorted(set(value))
