@@ -195,17 +195,16 @@ def _goes_on(group: Sequence[Line], line: Line) -> bool:
 
 def _joined(lines: Sequence[Line], edges: Mapping[int, float]) -> Iterator[str]:
     """Lines that were one paragraph run on; a line that ends early keeps its end."""
-    last = len(lines) - 1
-    for number, line in enumerate(lines):
+    before: Line | None = None
+    for line in lines:
         text = line.text
+        is_item = text[:1] in BULLETS
+        if before is not None:
+            yield "\n" if is_item or not _runs_on(before, line, edges) else " "
         divided = text.endswith(HYPHENS)
         text = text.rstrip(BOTH_HYPHENS) if divided else text
-        yield ITEM + text[1:].lstrip() if text[:1] in BULLETS else text
-        if number == last:
-            return
-        if not divided:
-            following = lines[number + 1]
-            yield "\n" if following.text[:1] in BULLETS or not _runs_on(line, following, edges) else " "
+        yield ITEM + text[1:].lstrip() if is_item else text
+        before = None if divided else line
 
 
 def _is_apart(line: Line, following: Line) -> bool:
