@@ -57,7 +57,7 @@ class Splitter:
             if not excess:
                 break
             budget -= excess << times  # ever more: one letter may be what doesn't fit
-        return [replace(chunk, hash=hash_of(chunk.embedded)) for chunk in chunks]
+        return [replace(chunk, hash=hash_of(chunk.embedded)) if frame else chunk for chunk in chunks]
 
     def _headed(self, text: str, sections: Sequence[Section]) -> Sequence[Section]:
         """The sections that tell the headings: the record's, or those of a Markdown text."""
@@ -83,14 +83,13 @@ class Splitter:
 
     def _chunks(self, text: str, sections: Sequence[Section], budget: int) -> Iterable[Chunk]:
         number = 0
-        blank = Chunk(
-            0, "", 0, 0, b"", stores_embedded=self.config.store_embedded_text, places=self.config.store_positions
-        )
+        embedded, places = self.config.store_embedded_text, self.config.store_positions
         for piece in self.cut(text, sections, budget):
             start, end = _trimmed(text, piece[0], piece[1])
             if start < end:
                 content = piece[2].strip() if len(piece) == 3 else text[start:end]
-                yield replace(blank, number=number, text=content, start=start, end=end)
+                digest = hash_of(content)
+                yield Chunk(number, content, start, end, digest, stores_embedded=embedded, places=places)
                 number += 1
 
 

@@ -101,12 +101,17 @@ def _chosen(
     """The fields at `paths`, each under its path, or all if there are none. Several values at a path are a list."""
     fields = dict(data)
     if paths:
-        found = ((path, list(_values(data, path.split(".")))) for path in paths)
+        found = ((path, _at(data, path)) for path in paths)
         fields = {path: values if len(values) > 1 else values[0] for path, values in found if values}
     for mapping in mappings:
         if mapping.from_field in fields:
             fields[mapping.to_field] = fields.pop(mapping.from_field)
     return fields
+
+
+def _at(data: Mapping[str, Any], path: str) -> list[Any]:
+    """Most paths are just a field's name."""
+    return [data[path]] if path in data and "." not in path else list(_values(data, path.split(".")))
 
 
 def _values(node: Any, path: Sequence[str]) -> Iterator[Any]:
