@@ -16,6 +16,7 @@ from destination_pgvector.connections import Connections
 from destination_pgvector.postgres_errors import mapped
 from destination_pgvector.store import PgvectorStore
 from tests.conftest import Database
+from tests.untested import untested
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError, TransientError
 
@@ -217,7 +218,7 @@ def test_a_server_without_pgvector_is_said_to_be_one(database: Database) -> None
         ((place,),) = conn.execute("SELECT setting FROM pg_config WHERE name = 'SHAREDIR'").fetchall()
     control = Path(place) / "extension" / "vector.control"
     if not control.is_relative_to(tempfile.gettempdir()):
-        pytest.skip("NOT TESTED, a server without pgvector: only root has files of its own for that")
+        untested("NOT TESTED, a server without pgvector: only root has files of its own for that")
     away = control.rename(control.with_suffix(".away"))
     try:
         with pytest.raises(ConfigError, match=r"no extension `vector`: pgvector is not installed there\. Install it"):

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from tests.peer.objects import Object
@@ -115,8 +116,9 @@ def initial_states(case: Case, name: str) -> list[Any]:
 
 
 def hidden(outcome: Outcome, endpoint: str, bucket: str) -> Outcome:
-    """Without what changes from run to run."""
+    """Without what changes from run to run, or from one machine to another."""
     text = json.dumps(outcome).replace(endpoint, "{endpoint}").replace(bucket, "{bucket}")
+    text = text.replace(f"{Path.home()}/", "~/")
     found: Outcome = json.loads(text)
     return found
 

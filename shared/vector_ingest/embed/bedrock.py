@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embe
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed.html
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +14,12 @@ from botocore.config import Config
 
 from vector_ingest.aws import service_client, session
 from vector_ingest.embed import Limits, Purpose, Usage
+from vector_ingest.embed.answers import cohere_rows, parsed_object
 from vector_ingest.embed.bedrock_errors import bedrock_errors
 from vector_ingest.embed.options import Bedrock
 from vector_ingest.embed.unit import unit_length
 from vector_ingest.embed.vectors import Vectors, checked
-from vector_ingest.errors import ConfigError, TransientError
+from vector_ingest.errors import ConfigError
 from vector_ingest.tokens import unknown_tokens
 
 
@@ -102,9 +102,7 @@ class BedrockEmbedder:
         }
         if len(self._model.sizes) > 1:
             body["output_dimension"] = self.dimensions
-        found = self._invoke(body, texts).get("embeddings") or []
-        rows = found.get("float") or [] if isinstance(found, Mapping) else found
-        vectors = checked(rows, texts, self.dimensions, self._name)
+        vectors = checked(cohere_rows(self._invoke(body, texts)), texts, self.dimensions, self._name)
         usage = Usage(sum(map(self.count_tokens, texts)), requests=1)  # the answer does not say what was billed
         return (unit_length(vectors) if self._normalize else vectors), usage
 
@@ -118,13 +116,7 @@ class BedrockEmbedder:
                 modelId=self._id, body=orjson.dumps(body), contentType="application/json", accept="application/json"
             )
             content = answer["body"].read()
-        try:
-            found = json.loads(content)  # it knows NaN, which is found in the vectors
-        except ValueError as error:
-            raise TransientError(f"{self._name} sent an answer that can't be read") from error
-        if not isinstance(found, dict):
-            raise TransientError(f"{self._name} sent an answer that can't be read: no JSON object")
-        return found
+        return parsed_object(content, self._name)
 
 
 def _model(option: Bedrock) -> tuple[str, Model]:

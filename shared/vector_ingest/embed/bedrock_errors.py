@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from botocore import exceptions
 
 from vector_ingest.aws import SIGN_IN_REMEDIES, aws_errors
+from vector_ingest.embed.answers import refused
 from vector_ingest.embed.rate_headers import retry_after
-from vector_ingest.embed.vectors import excerpt, is_too_long
-from vector_ingest.errors import ConfigError, DataError, TransientError
+from vector_ingest.errors import ConfigError, TransientError
 
 BUSY = {
     "ThrottlingException",
@@ -66,5 +66,4 @@ def _ours(error: exceptions.ClientError, name: str, texts: Sequence[str]) -> Exc
         )
     if WRONG_SETTING.search(said):
         return ConfigError(f"{found} Check the model and `embedding.dimensions`.")
-    where = excerpt(texts[0]) if len(texts) == 1 else f"one of {len(texts)} texts; {excerpt(texts[0])} is first"
-    return DataError(where, f"{name} refuses it: {said}", too_long=is_too_long(said))
+    return refused(texts, name, said)

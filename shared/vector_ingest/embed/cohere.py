@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vector_ingest.embed import Limits, Purpose, Usage
+from vector_ingest.embed.answers import cohere_rows
 from vector_ingest.embed.http_api import Service, client_of, post
 from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.options import Cohere
@@ -62,13 +63,7 @@ class CohereEmbedder:
         old = self._model.endswith("-v2.0")
         body = self._old_body(texts) if old else self._body(texts, purpose)
         answer = post(self._client, "/v1/embed" if old else "/v2/embed", body, texts, self._service)
-        found = answer.get("embeddings") or []
-        vectors = checked(
-            found.get("float") or [] if isinstance(found, Mapping) else found,
-            texts,
-            self.dimensions,
-            self._service.name,
-        )
+        vectors = checked(cohere_rows(answer), texts, self.dimensions, self._service.name)
         billed = answer.get("meta", {}).get("billed_units", {}).get("input_tokens", 0)
         return (unit_length(vectors) if self._normalize else vectors), Usage(tokens=int(billed), requests=1)
 

@@ -1,6 +1,5 @@
 """One call of a service that speaks JSON over HTTP, and the one place where its errors become ours."""
 
-import json
 import re
 import ssl
 from collections.abc import Mapping, Sequence
@@ -9,11 +8,10 @@ from functools import cache
 from typing import Any
 
 import httpx
-import orjson
 
+from vector_ingest.embed.answers import parsed_object, refused
 from vector_ingest.embed.rate_headers import retry_after
-from vector_ingest.embed.vectors import excerpt, is_too_long
-from vector_ingest.errors import ConfigError, DataError, TransientError
+from vector_ingest.errors import ConfigError, TransientError
 
 TIMEOUT = 60.0  # seconds
 
@@ -47,21 +45,8 @@ def post(
     except httpx.TransportError as error:
         raise TransientError(f"{service.name} can't be reached: {error}") from error
     if response.is_success:
-        return _parsed(response.content, service)
+        return parsed_object(response.content, service.name)
     raise _refusal(response, texts, service)
-
-
-def _parsed(content: bytes, service: Service) -> Mapping[str, Any]:
-    try:
-        answer = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        try:
-            answer = json.loads(content)  # it knows NaN, which is found in the vectors
-        except ValueError as error:
-            raise TransientError(f"{service.name} sent an answer that can't be read") from error
-    if not isinstance(answer, dict):
-        raise TransientError(f"{service.name} sent an answer that can't be read: no JSON object")
-    return answer
 
 
 def _refusal(response: httpx.Response, texts: Sequence[str], service: Service) -> Exception:
@@ -74,8 +59,7 @@ def _refusal(response: httpx.Response, texts: Sequence[str], service: Service) -
     if status in (400, 422) and service.settings.search(said):
         return ConfigError(f"{name} refuses a setting: check the model and its dimensions. {said}")
     if status in (400, 413, 422):
-        where = excerpt(texts[0]) if len(texts) == 1 else f"one of {len(texts)} texts; {excerpt(texts[0])} is first"
-        return DataError(where, f"{name} refuses it: {said}", too_long=is_too_long(said))
+        return refused(texts, name, said)
     return TransientError(
         f"{name} answers with status {status}: {said}", retry_after(response.headers), throttled=status == 429
     )

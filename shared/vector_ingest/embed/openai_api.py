@@ -3,7 +3,6 @@
 https://platform.openai.com/docs/api-reference/embeddings/create
 """
 
-import json
 from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -14,12 +13,11 @@ import openai
 import orjson
 
 from vector_ingest.embed import Usage
+from vector_ingest.embed.answers import parsed, refused
 from vector_ingest.embed.rate_headers import allowances_of, retry_after
-from vector_ingest.embed.vectors import Vectors, checked, excerpt, is_too_long
-from vector_ingest.errors import ConfigError, DataError, TransientError
+from vector_ingest.embed.vectors import Vectors, checked
+from vector_ingest.errors import ConfigError, TransientError
 from vector_ingest.patience import limit
-
-__all__ = ["TIMEOUT", "embed", "retry_after"]
 
 TIMEOUT = 60.0  # seconds; 2,048 texts take about 10
 # Parameters of the request that come from the configuration, not from a text.
@@ -61,7 +59,7 @@ def _timeout() -> int:
 
 def _read(content: bytes, texts: Sequence[str], dimensions: int, provider: str) -> tuple[Vectors, int]:
     try:
-        answer = _parsed(content)
+        answer = parsed(content)
         found: list[Any] = [None] * len(answer["data"])
         for item in answer["data"]:
             found[item["index"]] = _numbers(item["embedding"])
@@ -74,13 +72,6 @@ def _read(content: bytes, texts: Sequence[str], dimensions: int, provider: str) 
             "expected JSON with `data`, a list of `index` and `embedding`"
         ) from error
     return checked(found, texts, dimensions, provider), tokens
-
-
-def _parsed(content: bytes) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return json.loads(content)  # it knows NaN, which some services write: that is a fault of one text, told as such
 
 
 def _numbers(vector: str | list[float]) -> Vectors:
@@ -110,8 +101,7 @@ def _ours(error: openai.APIError, provider: str, key: str, texts: Sequence[str])
         case openai.BadRequestError() | openai.UnprocessableEntityError() if error.param in _CONFIGURED:
             return ConfigError(f"{provider} refuses the parameter {error.param}: {said}")
         case openai.APIStatusError(status_code=400 | 413 | 422):
-            where = excerpt(texts[0]) if len(texts) == 1 else f"one of {len(texts)} texts; {excerpt(texts[0])} is first"
-            return DataError(where, f"{provider} refuses it: {said}", too_long=is_too_long(said))
+            return refused(texts, provider, said)
         case openai.APIStatusError():
             headers: Mapping[str, str] = error.response.headers
             return TransientError(

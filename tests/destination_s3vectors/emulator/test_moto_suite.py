@@ -11,10 +11,9 @@ import sys
 import tarfile
 from pathlib import Path
 
-import pytest
-
 from demo.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 from destination_s3vectors.emulator.server import ACCOUNT, REGION, Emulator
+from tests.untested import untested
 
 TESTS = 53  # with all parameters, of moto 5.2.5; a newer one has more
 CONFTEST = f'''
@@ -82,11 +81,7 @@ def _source_distribution() -> Path:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:", f"moto=={version}"]
         done = subprocess.run([*command, "-q", "-d", str(cache)], capture_output=True, text=True, check=False)
         if done.returncode or not file.exists():
-            message = f"moto's tests could not be downloaded, so the emulator was NOT held against them: {done.stderr}"
-            if os.environ.get("CI"):
-                pytest.fail(message)
-            sys.stderr.write(f"{message}\n")
-            pytest.skip(message)
+            untested(f"moto's tests could not be downloaded, so the emulator was NOT held against them: {done.stderr}")
     return file
 
 
