@@ -1,18 +1,29 @@
-"""An emulator with two indexes, and the bridge in front of it."""
+"""An emulator with two indexes, the bridge in front of it, and a database whose aws_lambda reaches that."""
 
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any
 
+import psycopg
 import pytest
 from botocore.session import Session
 
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.emulator.server import REGION, Emulator
 from destination_s3vectors.sql_bridge.handler import Bridge, client_config
+from tests.conftest import Database
+from tests.servers.aws_lambda import AwsLambda
 
 BUCKET = "shop"
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:s3vl"
+
+
+def statements(name: str) -> str:
+    """Those of a file of the package."""
+    return files("destination_s3vectors.sql_bridge").joinpath(name).read_text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +90,50 @@ def service() -> Iterator[Service]:
     yield Service(emulator, Bridge(client_for, logged.append), client, products, places, regions, logged)
     client.close()
     emulator.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A database with s3vl installed, configured, and both indexes registered. `connection` is the superuser's."""
+
+    database: Database
+    service: Service
+    aws_lambda: AwsLambda
+    connection: psycopg.Connection
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query, parameters or None).fetchall()
+
+    def value(self, query: str, *parameters: Any) -> Any:
+        ((value,),) = self.rows(query, *parameters)
+        return value
+
+    def error(self, query: str, *parameters: Any) -> tuple[str, str]:
+        """SQLSTATE and message."""
+        with pytest.raises(psycopg.Error) as caught:
+            self.connection.execute(query, parameters or None)
+        return str(caught.value.sqlstate), str(caught.value.diag.message_primary)
+
+
+@pytest.fixture
+def sql(service: Service, database: Database) -> Iterator[Sql]:
+    def crash(event: dict[str, Any]) -> Any:
+        raise ZeroDivisionError(event["operation"])
+
+    functions = {
+        FUNCTION: service.bridge.answer,
+        f"{FUNCTION}-crash": crash,
+        f"{FUNCTION}-large": lambda _: {"success": True, "text": "x" * 7_000_000},
+        f"{FUNCTION}-strange": lambda _: {"statusCode": 200, "errorMessageless": True},
+        f"{FUNCTION}-slow": lambda _: threading.Event().wait(2),
+    }
+    aws_lambda = AwsLambda(functions)
+    aws_lambda.start()
+    with database.connect() as connection:
+        connection.execute(aws_lambda.install)
+        connection.execute(statements("s3vl.sql"))
+        connection.execute("SELECT s3vl.configure(%s)", [FUNCTION])
+        connection.execute("SELECT s3vl.register_index('products', %s, 'what is sold')", [service.products])
+        connection.execute("SELECT s3vl.register_index('places', %s)", [service.places])
+        yield Sql(database, service, aws_lambda, connection)
+    aws_lambda.stop()
