@@ -14,7 +14,7 @@ import struct
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 PAYLOAD_BYTES = 6 * 1024 * 1024
 ANSWER_BYTES = 6_291_556
@@ -42,18 +42,19 @@ Function = Callable[[dict[str, Any]], Any]
 
 @dataclass
 class AwsLambda:
-    """The functions, by ARN. `invoked` counts; it listens on 127.0.0.1 from `start` to `stop`."""
+    """The functions, by ARN. Used as a context: it listens on 127.0.0.1 as long as that lasts."""
 
     functions: Mapping[str, Function]
     invoked: list[dict[str, Any]] = field(default_factory=list)
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         self._server = _Server(("127.0.0.1", 0), _Session)
         self._server.door = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.005})
         self._thread.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -1,16 +1,21 @@
 """What the function does for an event: an operation of S3 Vectors each, in as many requests as it takes."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from destination_s3vectors.sql_bridge.calls import Call, Event, Json, invalid
-
-# A synchronous answer of Lambda has at most 6 MB; the rest is for what surrounds the vectors.
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-ANSWER_BYTES = 5_500_000
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html
-PUT_VECTORS, DELETE_VECTORS, GET_VECTORS, LIST_PAGE, TOP_K = 500, 500, 100, 1000, 10_000
+from destination_s3vectors.sql_bridge.batches import query_among, query_many
+from destination_s3vectors.sql_bridge.calls import Call, Json
+from destination_s3vectors.sql_bridge.requests import (
+    ANSWER_BYTES,
+    DELETE_VECTORS,
+    GET_VECTORS,
+    LIST_PAGE,
+    PUT_VECTORS,
+    TOP_K,
+    bytes_of,
+    list_of,
+    number_of,
+)
 
 
 def describe(call: Call) -> tuple[Json, Any]:
@@ -23,7 +28,7 @@ def _query(call: Call) -> tuple[Json, Any]:
 
     `continue`: the token of the page to go on with, how many of its vectors were given, and how many in all.
     """
-    wanted = _number(call.event, "top_k", 10, TOP_K)
+    wanted = number_of(call.event, "top_k", 10, TOP_K)
     asked = _question(call, wanted)
     state = call.event.get("continue") or {}
     token, skip, before = state.get("token"), int(state.get("skip", 0)), int(state.get("given", 0))
@@ -34,7 +39,7 @@ def _query(call: Call) -> tuple[Json, Any]:
         page = call.ask("query_vectors", **asked, **({"nextToken": token} if token else {}))
         metric = page.get("distanceMetric")
         for vector in page["vectors"][skip : skip + wanted - before - len(rows)]:
-            size += _bytes(vector)
+            size += bytes_of(vector)
             if rows and size > ANSWER_BYTES:
                 rest = {"token": token, "skip": skip, "given": before + len(rows)}
                 return {"distance_metric": metric, "vectors": rows}, rest
@@ -49,10 +54,10 @@ def _query(call: Call) -> tuple[Json, Any]:
 
 def _question(call: Call, wanted: int) -> Json:
     event = call.event
-    asked: Json = {"indexArn": call.index, "topK": wanted, "returnDistance": True}
+    asked: Json = {"indexArn": call.index, "topK": wanted}
     asked["returnMetadata"] = bool(event.get("return_metadata", True))
     if event.get("query_vector") is not None:
-        asked["queryVector"] = {"float32": _list(event, "query_vector")}
+        asked |= {"queryVector": {"float32": list_of(event, "query_vector")}, "returnDistance": True}
     if event.get("query_texts"):
         asked |= {"queryTexts": event["query_texts"], "returnScores": True}
     if event.get("filter") is not None:
@@ -62,7 +67,7 @@ def _question(call: Call, wanted: int) -> Json:
 
 def _get(call: Call) -> tuple[Json, Any]:
     """One row for each id, in the order given; `continue` is how many ids are done."""
-    ids, done = _list(call.event, "vector_ids"), int(call.event.get("continue") or 0)
+    ids, done = list_of(call.event, "vector_ids"), int(call.event.get("continue") or 0)
     data, metadata = bool(call.event.get("return_data", True)), bool(call.event.get("return_metadata", True))
     rows: list[Json] = []
     size = 0
@@ -78,7 +83,7 @@ def _get(call: Call) -> tuple[Json, Any]:
         found = {vector["key"]: vector for vector in answer["vectors"]}
         for key in wanted:
             row = _row(found[key]) | {"found": True} if key in found else {"key": key, "found": False}
-            size += _bytes(row)
+            size += bytes_of(row)
             if rows and size > ANSWER_BYTES:
                 return {"vectors": rows}, done
             rows.append(row)
@@ -90,7 +95,7 @@ def _get(call: Call) -> tuple[Json, Any]:
 
 def _list_page(call: Call) -> tuple[Json, Any]:
     """One page, with the service's own token; or, with `all`, as many pages as one answer carries."""
-    event, count = call.event, _number(call.event, "max_results", 100, LIST_PAGE)
+    event, count = call.event, number_of(call.event, "max_results", 100, LIST_PAGE)
     asked: Json = {"indexArn": call.index, "returnData": bool(event.get("return_data", False))}
     asked["returnMetadata"] = bool(event.get("return_metadata", True))
     token = event.get("continue") or event.get("next_token")
@@ -99,7 +104,7 @@ def _list_page(call: Call) -> tuple[Json, Any]:
     while True:
         page = call.ask("list_vectors", **asked, maxResults=count, **({"nextToken": token} if token else {}))
         more = [_row(vector) for vector in page["vectors"]]
-        weight = sum(map(_bytes, more))
+        weight = sum(map(bytes_of, more))
         if size + weight > ANSWER_BYTES and rows:
             return {"vectors": rows}, token
         if weight > ANSWER_BYTES:  # numbers as text may weigh five times what the service counts
@@ -115,7 +120,7 @@ def _put(call: Call) -> tuple[Json, Any]:
     vectors = [
         {"key": each.get("key"), "data": {"float32": each.get("data")}}
         | ({} if each.get("metadata") is None else {"metadata": each["metadata"]})
-        for each in _list(call.event, "vectors")
+        for each in list_of(call.event, "vectors")
     ]
     for start in range(0, len(vectors), PUT_VECTORS):
         call.ask("put_vectors", indexArn=call.index, vectors=vectors[start : start + PUT_VECTORS])
@@ -123,7 +128,7 @@ def _put(call: Call) -> tuple[Json, Any]:
 
 
 def _delete(call: Call) -> tuple[Json, Any]:
-    ids = list(dict.fromkeys(_list(call.event, "vector_ids")))
+    ids = list(dict.fromkeys(list_of(call.event, "vector_ids")))
     for start in range(0, len(ids), DELETE_VECTORS):
         call.ask("delete_vectors", indexArn=call.index, keys=ids[start : start + DELETE_VECTORS])
     return {"count": len(ids)}, None
@@ -136,28 +141,11 @@ def _row(vector: Json) -> Json:
     return row | ({"metadata": vector["metadata"]} if "metadata" in vector else {})
 
 
-def _bytes(row: Json) -> int:
-    """Of the row in the answer, or a little more."""
-    return len(json.dumps(row)) + 2
-
-
-def _list(event: Event, name: str) -> list[Any]:
-    given = event.get(name)
-    if not isinstance(given, list) or not given:
-        raise invalid(f"`{name}` must be a list that is not empty; got {type(given).__name__}")
-    return given
-
-
-def _number(event: Event, name: str, default: int, most: int) -> int:
-    given = event.get(name, default)
-    if not isinstance(given, int) or not 1 <= given <= most:
-        raise invalid(f"`{name}` must be a number from 1 to {most}; got {given!r}")
-    return given
-
-
 OPERATIONS: Mapping[str, Callable[[Call], tuple[Json, Any]]] = {
     "availability_check": describe,
     "query_vectors": _query,
+    "query_many": lambda call: query_many(call, _query),
+    "query_among": query_among,
     "get_vectors": _get,
     "list_vectors": _list_page,
     "put_vectors": _put,

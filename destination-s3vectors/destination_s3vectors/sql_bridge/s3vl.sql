@@ -447,6 +447,144 @@ BEGIN
         FROM jsonb_to_recordset(answer #> '{result,vectors}') AS v (key text, data float8[], metadata jsonb);
 END $$;
 
+-- The whole index in no order, whatever its size: as many calls as it takes.
+CREATE OR REPLACE FUNCTION s3vl.list_all(
+    index_name text DEFAULT NULL, index_arn text DEFAULT NULL, return_data boolean DEFAULT false,
+    return_metadata boolean DEFAULT true
+) RETURNS TABLE (vector_id text, vector_data float8[], metadata jsonb)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    arn text := s3vl._index('list_all', index_name, index_arn, false);
+    answer jsonb := '{}';
+BEGIN
+    LOOP
+        answer := s3vl._call('list_all', 'list_vectors', arn, jsonb_build_object(
+            'all', true, 'max_results', 1000, 'continue', answer -> 'continue',
+            'return_data', coalesce(return_data, false), 'return_metadata', coalesce(return_metadata, true)));
+        RETURN QUERY SELECT v.key, v.data, v.metadata
+            FROM jsonb_to_recordset(answer #> '{result,vectors}') AS v (key text, data float8[], metadata jsonb);
+        EXIT WHEN answer -> 'continue' = 'null';
+    END LOOP;
+END $$;
+
+-- Many queries in one call. `query_vectors` has two dimensions, as array_agg makes them: a row for each query.
+-- `query_number` counts them from 1.
+CREATE OR REPLACE FUNCTION s3vl.query_many(
+    query_vectors float8[], index_name text DEFAULT NULL, index_arn text DEFAULT NULL, top_k int DEFAULT 10,
+    return_metadata boolean DEFAULT true, metadata_filter jsonb DEFAULT NULL
+) RETURNS TABLE (query_number int, vector_id text, distance float8, similarity_score float8, metadata jsonb)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    arn text := s3vl._index('query_many', index_name, index_arn, false);
+    answer jsonb := '{}';
+    done int := 0;
+BEGIN
+    IF array_ndims(query_vectors) IS DISTINCT FROM 2 OR s3vl._wrong(ARRAY(SELECT unnest(query_vectors))) IS NOT NULL THEN
+        RAISE EXCEPTION 's3vl.query_many: expected an array of vectors of finite numbers'
+            USING ERRCODE = '22023', HINT = 'ARRAY[[1, 0], [0, 1]], or array_agg(embedding::real[]) from a table.';
+    END IF;
+    IF top_k IS NULL OR top_k NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION 's3vl.query_many: top_k must be from 1 to 10000, got %', top_k USING ERRCODE = '22023';
+    END IF;
+    LOOP
+        answer := s3vl._call('query_many', 'query_many', arn, jsonb_build_object(
+            'query_vectors', query_vectors, 'top_k', top_k, 'return_metadata', coalesce(return_metadata, true),
+            'filter', metadata_filter, 'continue', answer -> 'continue'));
+        RETURN QUERY SELECT done + a.number::int, v.key, v.distance,
+                s3vl._similarity(a.answer ->> 'distance_metric', v.distance), v.metadata
+            FROM jsonb_array_elements(answer #> '{result,answers}') WITH ORDINALITY AS a (answer, number),
+                jsonb_to_recordset(a.answer -> 'vectors') AS v (key text, distance float8, metadata jsonb);
+        EXIT WHEN answer -> 'continue' = 'null';
+        done := (answer ->> 'continue')::int;
+    END LOOP;
+END $$;
+
+-- The nearest of those ids that a query of yours left over: read and compared one by one, so that the distances are
+-- exact and nothing is lost to the filter. The service itself cannot filter by id. For thousands of ids, not millions.
+CREATE OR REPLACE FUNCTION s3vl.query_among(
+    query_vector float8[], vector_ids text[], index_name text DEFAULT NULL, index_arn text DEFAULT NULL,
+    top_k int DEFAULT 10, return_metadata boolean DEFAULT true
+) RETURNS TABLE (vector_id text, distance float8, similarity_score float8, metadata jsonb)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    arn text := s3vl._index('query_among', index_name, index_arn, false);
+    wrong text := s3vl._wrong(query_vector);
+    answer jsonb;
+BEGIN
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 's3vl.query_among: the query vector %', wrong
+            USING ERRCODE = CASE WHEN query_vector IS NULL THEN '22004' ELSE '22023' END;
+    END IF;
+    IF array_position(vector_ids, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 's3vl.query_among: vector_ids has a null' USING ERRCODE = '22004';
+    END IF;
+    IF coalesce(cardinality(vector_ids), 0) = 0 THEN -- array_agg gives null for no rows
+        RETURN;
+    END IF;
+    answer := s3vl._call('query_among', 'query_among', arn, jsonb_build_object(
+        'query_vector', query_vector, 'vector_ids', vector_ids, 'top_k', top_k,
+        'return_metadata', coalesce(return_metadata, true)));
+    RETURN QUERY SELECT v.key, v.distance, s3vl._similarity(answer #>> '{result,distance_metric}', v.distance), v.metadata
+        FROM jsonb_to_recordset(answer #> '{result,vectors}') AS v (key text, distance float8, metadata jsonb);
+END $$;
+
+-- By words: full-text search in a metadata key that the index was made to search, best first.
+CREATE OR REPLACE FUNCTION s3vl.search_text(
+    query_text text, metadata_key text, index_name text DEFAULT NULL, index_arn text DEFAULT NULL, top_k int DEFAULT 10,
+    return_metadata boolean DEFAULT true, metadata_filter jsonb DEFAULT NULL
+) RETURNS TABLE (vector_id text, score float8, metadata jsonb)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT f.vector_id, f.score, f.metadata FROM s3vl._search('search_text', query_text, metadata_key, NULL,
+        s3vl._index('search_text', index_name, index_arn, false), top_k, return_metadata, metadata_filter) f;
+END $$;
+
+-- By words and by meaning at once: the service merges both orders into one score, best first.
+CREATE OR REPLACE FUNCTION s3vl.search_hybrid(
+    query_vector float8[], query_text text, metadata_key text, index_name text DEFAULT NULL,
+    index_arn text DEFAULT NULL, top_k int DEFAULT 10, return_metadata boolean DEFAULT true,
+    metadata_filter jsonb DEFAULT NULL
+) RETURNS TABLE (vector_id text, score float8, distance float8, metadata jsonb)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wrong text := s3vl._wrong(query_vector);
+BEGIN
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 's3vl.search_hybrid: the query vector %', wrong
+            USING ERRCODE = CASE WHEN query_vector IS NULL THEN '22004' ELSE '22023' END;
+    END IF;
+    RETURN QUERY SELECT f.* FROM s3vl._search('search_hybrid', query_text, metadata_key, query_vector,
+        s3vl._index('search_hybrid', index_name, index_arn, false), top_k, return_metadata, metadata_filter) f;
+END $$;
+
+CREATE OR REPLACE FUNCTION s3vl._search(
+    routine text, query_text text, metadata_key text, query_vector float8[], arn text, top_k int,
+    return_metadata boolean, metadata_filter jsonb
+) RETURNS TABLE (vector_id text, score float8, distance float8, metadata jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    answer jsonb := '{}';
+BEGIN
+    IF query_text IS NULL OR metadata_key IS NULL THEN
+        RAISE EXCEPTION 's3vl.%: query_text and metadata_key must not be null', routine USING ERRCODE = '22004';
+    END IF;
+    LOOP
+        answer := s3vl._call(routine, 'query_vectors', arn, jsonb_build_object(
+            'query_vector', query_vector, 'top_k', top_k, 'return_metadata', coalesce(return_metadata, true),
+            'query_texts', jsonb_build_array(jsonb_build_object('text', query_text, 'metadataKey', metadata_key)),
+            'filter', metadata_filter, 'continue', answer -> 'continue'));
+        RETURN QUERY SELECT v.key, coalesce(v.scores ->> 'fused', v.scores #>> '{bm25Scores,0,score}')::float8, v.distance, v.metadata
+            FROM jsonb_to_recordset(answer #> '{result,vectors}')
+                AS v (key text, scores jsonb, distance float8, metadata jsonb);
+        EXIT WHEN answer -> 'continue' = 'null';
+    END LOOP;
+END $$;
+
 -- The same for vectors of other types. pgvector's `vector` becomes real[] by itself; a literal is text.
 CREATE OR REPLACE FUNCTION s3vl._numbers(vector text) RETURNS float8[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -469,6 +607,69 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Writing -----------------------------------------------------------------------------------------------------------
+-- The service knows no transactions: what was put stays put when the transaction rolls back. The outbox below follows
+-- the transaction.
+
+-- Puts vectors, as new or in the place of those with the same ids; how many. `vectors` has a row for each id.
+CREATE OR REPLACE FUNCTION s3vl.put_vectors(
+    vector_ids text[], vectors float8[], metadata jsonb[] DEFAULT NULL, index_name text DEFAULT NULL,
+    index_arn text DEFAULT NULL
+) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    arn text := s3vl._index('put_vectors', index_name, index_arn, true);
+    count int := coalesce(cardinality(vector_ids), 0);
+    batch jsonb[] := '{}';
+    entry jsonb;
+    bytes int := 0;
+BEGIN
+    IF count = 0 THEN
+        RETURN 0;
+    END IF;
+    IF array_ndims(vectors) IS DISTINCT FROM 2 OR array_length(vectors, 1) <> count
+        OR s3vl._wrong(ARRAY(SELECT unnest(vectors))) IS NOT NULL OR array_position(vector_ids, NULL) IS NOT NULL
+        OR cardinality(metadata) <> count
+    THEN
+        RAISE EXCEPTION 's3vl.put_vectors: expected as many ids, vectors of finite numbers, and metadata' USING
+            ERRCODE = '22023', HINT = 'Of a table: array_agg(id), array_agg(embedding::real[]), array_agg(metadata).';
+    END IF;
+    FOR n IN 1 .. count LOOP
+        entry := jsonb_build_object('key', vector_ids[array_lower(vector_ids, 1) + n - 1], 'metadata',
+            coalesce(metadata[array_lower(metadata, 1) + n - 1], '{}'),
+            'data', ARRAY(SELECT unnest(vectors[array_lower(vectors, 1) + n - 1 : array_lower(vectors, 1) + n - 1][:])));
+        bytes := bytes + octet_length(entry::text);
+        IF bytes > 5000000 OR cardinality(batch) = 5000 THEN
+            PERFORM s3vl._call('put_vectors', 'put_vectors', arn, jsonb_build_object('vectors', batch));
+            batch := '{}';
+            bytes := octet_length(entry::text);
+        END IF;
+        batch := batch || entry;
+    END LOOP;
+    PERFORM s3vl._call('put_vectors', 'put_vectors', arn, jsonb_build_object('vectors', batch));
+    RETURN count;
+END $$;
+
+-- How many ids were asked to go; one that is not there is gone already.
+CREATE OR REPLACE FUNCTION s3vl.delete_vectors(
+    vector_ids text[], index_name text DEFAULT NULL, index_arn text DEFAULT NULL
+) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    arn text := s3vl._index('delete_vectors', index_name, index_arn, true);
+    first int := coalesce(array_lower(vector_ids, 1), 1);
+    last int := coalesce(array_upper(vector_ids, 1), 0);
+BEGIN
+    IF array_position(vector_ids, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION 's3vl.delete_vectors: vector_ids has a null' USING ERRCODE = '22004';
+    END IF;
+    FOR start IN first .. last BY 5000 LOOP
+        PERFORM s3vl._call('delete_vectors', 'delete_vectors', arn,
+            jsonb_build_object('vector_ids', vector_ids[start : least(start + 4999, last)]));
+    END LOOP;
+    RETURN last - first + 1;
+END $$;
+
 -- Rights ------------------------------------------------------------------------------------------------------------
 
 -- What any role with a grant calls. The functions look themselves whether this index was granted.
@@ -483,6 +684,7 @@ BEGIN
         SELECT p.oid FROM pg_proc p
         WHERE p.pronamespace = 's3vl'::regnamespace AND p.proname = ANY (ARRAY[
             'list_indexes', 'get_index_info', 'resolve_index_arn', 'query_vectors', 'get_vectors', 'list_vectors',
+            'list_all', 'query_many', 'query_among', 'search_text', 'search_hybrid', 'put_vectors', 'delete_vectors',
             '_numbers'])
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', routine, who);

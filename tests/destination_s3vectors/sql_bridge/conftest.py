@@ -127,13 +127,10 @@ def sql(service: Service, database: Database) -> Iterator[Sql]:
         f"{FUNCTION}-strange": lambda _: {"statusCode": 200, "errorMessageless": True},
         f"{FUNCTION}-slow": lambda _: threading.Event().wait(2),
     }
-    aws_lambda = AwsLambda(functions)
-    aws_lambda.start()
-    with database.connect() as connection:
+    with AwsLambda(functions) as aws_lambda, database.connect() as connection:
         connection.execute(aws_lambda.install)
         connection.execute(statements("s3vl.sql"))
         connection.execute("SELECT s3vl.configure(%s)", [FUNCTION])
         connection.execute("SELECT s3vl.register_index('products', %s, 'what is sold')", [service.products])
         connection.execute("SELECT s3vl.register_index('places', %s)", [service.places])
         yield Sql(database, service, aws_lambda, connection)
-    aws_lambda.stop()

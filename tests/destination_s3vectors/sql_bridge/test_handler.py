@@ -7,7 +7,7 @@ import pytest
 
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.sql_bridge import handler as lambda_module
-from destination_s3vectors.sql_bridge.operations import ANSWER_BYTES
+from destination_s3vectors.sql_bridge.requests import ANSWER_BYTES
 from tests.destination_s3vectors.sql_bridge.conftest import Service
 
 X, Y = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]

@@ -1,0 +1,31 @@
+"""What an event asks for, and how much of it one answer carries."""
+
+import json
+from typing import Any
+
+from destination_s3vectors.sql_bridge.calls import Event, Json, invalid
+
+# A synchronous answer of Lambda has at most 6 MB; the rest is for what surrounds the vectors.
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+ANSWER_BYTES = 5_500_000
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html
+PUT_VECTORS, DELETE_VECTORS, GET_VECTORS, LIST_PAGE, TOP_K = 500, 500, 100, 1000, 10_000
+
+
+def bytes_of(row: Json) -> int:
+    """Of the row in the answer, or a little more."""
+    return len(json.dumps(row)) + 2
+
+
+def list_of(event: Event, name: str) -> list[Any]:
+    given = event.get(name)
+    if not isinstance(given, list) or not given:
+        raise invalid(f"`{name}` must be a list that is not empty; got {type(given).__name__}")
+    return given
+
+
+def number_of(event: Event, name: str, default: int, most: int) -> int:
+    given = event.get(name, default)
+    if not isinstance(given, int) or not 1 <= given <= most:
+        raise invalid(f"`{name}` must be a number from 1 to {most}; got {given!r}")
+    return given
