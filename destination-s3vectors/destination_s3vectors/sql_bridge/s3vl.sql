@@ -55,6 +55,18 @@ CREATE TABLE IF NOT EXISTS s3vl.index_grant (
     PRIMARY KEY (index_name, role_name)
 );
 
+-- What is still to be put or deleted, in the order of the changes; `failure` says why the service refused it.
+CREATE TABLE IF NOT EXISTS s3vl.outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    index_name text NOT NULL REFERENCES s3vl.index_registry ON DELETE CASCADE,
+    vector_id text NOT NULL,
+    embedding float8[], -- null: delete
+    metadata jsonb,
+    enqueued_at timestamptz NOT NULL DEFAULT now(),
+    failure text
+);
+CREATE INDEX IF NOT EXISTS outbox_of_vector ON s3vl.outbox (index_name, vector_id, id);
+
 -- What the functions share ------------------------------------------------------------------------------------------
 
 -- The SQLSTATE of what the Lambda function reports, https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -670,6 +682,139 @@ BEGIN
     RETURN last - first + 1;
 END $$;
 
+-- Keeping an index in step with a table ------------------------------------------------------------------------------
+
+-- The trigger of sync_table: TG_ARGV has index, id column, embedding column, and the columns of the metadata.
+CREATE OR REPLACE FUNCTION s3vl._enqueue() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
+    after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
+    metadata jsonb := '{}';
+BEGIN
+    IF before ->> TG_ARGV[1] IS DISTINCT FROM after ->> TG_ARGV[1] AND before ->> TG_ARGV[1] IS NOT NULL THEN
+        INSERT INTO s3vl.outbox (index_name, vector_id) VALUES (TG_ARGV[0], before ->> TG_ARGV[1]);
+    END IF;
+    IF after ->> TG_ARGV[1] IS NOT NULL AND before IS DISTINCT FROM after THEN
+        FOR n IN 3 .. TG_NARGS - 1 LOOP
+            metadata := metadata || jsonb_build_object(TG_ARGV[n], after -> TG_ARGV[n]);
+        END LOOP;
+        INSERT INTO s3vl.outbox (index_name, vector_id, embedding, metadata) VALUES (
+            TG_ARGV[0], after ->> TG_ARGV[1], s3vl._numbers(after ->> TG_ARGV[2]), jsonb_strip_nulls(metadata));
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- From now on each change of the table goes into the outbox, in the same transaction; a row without embedding is
+-- deleted from the index. The caller owns the table and may write the index; the owner of s3vl needs TRIGGER on it.
+-- The rows that are there go with a statement that changes them, or with put_vectors.
+CREATE OR REPLACE FUNCTION s3vl.sync_table(
+    table_name regclass, index_name text, id_column text, embedding_column text, metadata_columns text[] DEFAULT '{}'
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    arguments text[] := ARRAY[index_name, id_column, embedding_column] || metadata_columns;
+    missing text;
+BEGIN
+    PERFORM s3vl._index('sync_table', index_name, NULL, true);
+    IF NOT pg_has_role(s3vl._caller(), (SELECT c.relowner FROM pg_class c WHERE c.oid = table_name), 'USAGE') THEN
+        RAISE EXCEPTION 's3vl.sync_table: the role % does not own %', s3vl._caller(), table_name USING ERRCODE = '42501';
+    END IF;
+    SELECT c INTO missing FROM unnest(arguments[2:]) c WHERE NOT EXISTS (
+        SELECT FROM pg_attribute a WHERE a.attrelid = table_name AND a.attname = c AND NOT a.attisdropped);
+    IF FOUND THEN
+        RAISE EXCEPTION 's3vl.sync_table: % has no column %', table_name, missing USING ERRCODE = '42703';
+    END IF;
+    EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW '
+        'EXECUTE FUNCTION s3vl._enqueue(%s)', 's3vl_' || index_name, table_name,
+        (SELECT string_agg(quote_literal(a), ', ' ORDER BY n) FROM unnest(arguments) WITH ORDINALITY u (a, n)));
+END $$;
+
+-- Puts and deletes what the outbox has of an index, oldest first, at most `most` changes; how many went. The last
+-- change of a vector wins. A change that the service refuses stays, with its reason, and is not tried again until the
+-- row changes; any other error is raised, and all stays. At least once: a crash after the call repeats it.
+CREATE OR REPLACE FUNCTION s3vl.drain_outbox(index_name text, most int DEFAULT 100) RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    taken bigint[];
+    last bigint[];
+    gone int;
+    change bigint;
+BEGIN
+    PERFORM s3vl._index('drain_outbox', index_name, NULL, true);
+    -- One at a time for each index: two could overtake each other with changes of one vector.
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('s3vl.outbox ' || index_name, 0)) THEN
+        RETURN 0;
+    END IF;
+    taken := ARRAY(
+        SELECT o.id FROM s3vl.outbox o
+        WHERE o.index_name = drain_outbox.index_name AND o.failure IS NULL ORDER BY o.id LIMIT most);
+    IF taken = '{}' THEN
+        RETURN 0;
+    END IF;
+    last := ARRAY(SELECT max(o.id) FROM s3vl.outbox o WHERE o.id = ANY (taken) GROUP BY o.vector_id);
+    BEGIN
+        PERFORM s3vl._send(index_name, last);
+    EXCEPTION WHEN invalid_parameter_value OR program_limit_exceeded THEN -- one of them, or all at once: each by itself
+        FOREACH change IN ARRAY last LOOP
+            BEGIN
+                PERFORM s3vl._send(index_name, ARRAY[change]);
+            EXCEPTION WHEN invalid_parameter_value OR program_limit_exceeded THEN
+                UPDATE s3vl.outbox o SET failure = SQLERRM WHERE o.id = change;
+            END;
+        END LOOP;
+    END;
+    -- Also what failed of these vectors before: it is overtaken.
+    DELETE FROM s3vl.outbox o USING s3vl.outbox l
+    WHERE l.id = ANY (last) AND o.index_name = l.index_name AND o.vector_id = l.vector_id
+        AND (o.id < l.id OR o.id = l.id AND l.failure IS NULL);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END $$;
+
+CREATE OR REPLACE FUNCTION s3vl._send(index_name text, changes bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    arn text := s3vl._index('drain_outbox', index_name, NULL, true);
+    vectors jsonb;
+    ids jsonb;
+BEGIN
+    SELECT jsonb_agg(jsonb_build_object('key', o.vector_id, 'data', o.embedding, 'metadata', o.metadata))
+            FILTER (WHERE o.embedding IS NOT NULL),
+        jsonb_agg(o.vector_id) FILTER (WHERE o.embedding IS NULL)
+    INTO vectors, ids FROM s3vl.outbox o WHERE o.id = ANY (changes);
+    IF vectors IS NOT NULL THEN
+        PERFORM s3vl._call('drain_outbox', 'put_vectors', arn, jsonb_build_object('vectors', vectors));
+    END IF;
+    IF ids IS NOT NULL THEN
+        PERFORM s3vl._call('drain_outbox', 'delete_vectors', arn, jsonb_build_object('vector_ids', ids));
+    END IF;
+END $$;
+
+-- Ids that only one side has. With the rights of the caller, who reads the table and the index.
+CREATE OR REPLACE FUNCTION s3vl.orphans(table_name regclass, index_name text, id_column text)
+RETURNS TABLE (vector_id text, only_in text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT coalesce(v.vector_id, t.id), CASE WHEN t.id IS NULL THEN %L ELSE %L END '
+        'FROM s3vl.list_all(%L, return_metadata => false) v '
+        'FULL JOIN (SELECT %I::text AS id FROM %s) t ON t.id = v.vector_id WHERE t.id IS NULL OR v.vector_id IS NULL',
+        'index', 'table', index_name, id_column, table_name);
+END $$;
+
+-- Vectors whose row has another version than their metadata, under the name of the version's column. Likewise.
+CREATE OR REPLACE FUNCTION s3vl.staleness(table_name regclass, index_name text, id_column text, version_column text)
+RETURNS TABLE (vector_id text, index_version text, row_version text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT v.vector_id, v.metadata ->> %1$L, t.version ->> 0 FROM s3vl.list_all(%2$L) v '
+        'JOIN (SELECT %3$I::text AS id, jsonb_build_array(%4$I) AS version FROM %5$s) t ON t.id = v.vector_id '
+        'WHERE v.metadata ->> %1$L IS DISTINCT FROM t.version ->> 0',
+        version_column, index_name, id_column, version_column, table_name);
+END $$;
+
 -- Rights ------------------------------------------------------------------------------------------------------------
 
 -- What any role with a grant calls. The functions look themselves whether this index was granted.
@@ -685,6 +830,7 @@ BEGIN
         WHERE p.pronamespace = 's3vl'::regnamespace AND p.proname = ANY (ARRAY[
             'list_indexes', 'get_index_info', 'resolve_index_arn', 'query_vectors', 'get_vectors', 'list_vectors',
             'list_all', 'query_many', 'query_among', 'search_text', 'search_hybrid', 'put_vectors', 'delete_vectors',
+            'sync_table', 'drain_outbox', 'orphans', 'staleness',
             '_numbers'])
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', routine, who);

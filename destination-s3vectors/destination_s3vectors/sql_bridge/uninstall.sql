@@ -13,6 +13,6 @@ BEGIN
         EXECUTE format('DROP %s', object);
     END LOOP;
 END $$;
-DROP TABLE s3vl.index_grant;
+DROP TABLE s3vl.index_grant, s3vl.outbox;
 DROP TABLE s3vl.index_registry, s3vl.config, s3vl.version;
 DROP SCHEMA s3vl;

@@ -1,0 +1,53 @@
+"""Empties the outbox of s3vl, again and again: `python -m destination_s3vectors.sql_bridge.worker DSN`.
+
+It signs in to PostgreSQL only; the Lambda function does the rest. Any number may run: an index is drained by one at a
+time. `SELECT s3vl.drain_outbox('index')` by pg_cron does the same.
+"""
+
+import argparse
+import logging
+import sys
+import time
+
+import psycopg
+
+logger = logging.getLogger("s3vl.worker")
+PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds: between looks, and after errors
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(prog="python -m destination_s3vectors.sql_bridge.worker", description=__doc__)
+    arguments.add_argument("dsn", help="of the database, such as postgresql://user@host/database")
+    arguments.add_argument("--once", action="store_true", help="end when the outbox is empty; 1 if something failed")
+    given = arguments.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    pause = PAUSE
+    while True:
+        try:
+            with psycopg.connect(given.dsn, autocommit=True) as connection:
+                while drain(connection):
+                    pause = PAUSE
+        except psycopg.Error as error:
+            logger.error("%s: %s", error.sqlstate, error)  # noqa: TRY400 -- the server's own words are enough
+            if given.once:
+                return 1
+            pause = min(pause * 2, LONGEST_PAUSE)
+        if given.once:
+            return 0
+        time.sleep(pause)
+
+
+def drain(connection: psycopg.Connection) -> int:
+    """One batch of each index with changes; how many went. Raises psycopg.Error: all that did not go stays."""
+    sent = 0
+    for (index,) in connection.execute("SELECT index_name FROM s3vl.list_indexes() WHERE is_active").fetchall():
+        row = connection.execute("SELECT s3vl.drain_outbox(%s)", [index]).fetchone()
+        assert row is not None
+        if row[0]:
+            logger.info("%s: %s changes", index, row[0])
+            sent += row[0]
+    return sent
+
+
+if __name__ == "__main__":
+    sys.exit(main())
