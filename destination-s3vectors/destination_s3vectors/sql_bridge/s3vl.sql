@@ -730,6 +730,17 @@ BEGIN
         (SELECT string_agg(quote_literal(a), ', ' ORDER BY n) FROM unnest(arguments) WITH ORDINALITY u (a, n)));
 END $$;
 
+-- Ends that. What the outbox has already still goes.
+CREATE OR REPLACE FUNCTION s3vl.unsync_table(table_name regclass, index_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT pg_has_role(s3vl._caller(), (SELECT c.relowner FROM pg_class c WHERE c.oid = table_name), 'USAGE') THEN
+        RAISE EXCEPTION 's3vl.unsync_table: the role % does not own %', s3vl._caller(), table_name
+            USING ERRCODE = '42501';
+    END IF;
+    EXECUTE format('DROP TRIGGER %I ON %s', 's3vl_' || index_name, table_name);
+END $$;
+
 -- Puts and deletes what the outbox has of an index, oldest first, at most `most` changes; how many went. The last
 -- change of a vector wins. A change that the service refuses stays, with its reason, and is not tried again until the
 -- row changes; any other error is raised, and all stays. At least once: a crash after the call repeats it.
@@ -830,7 +841,7 @@ BEGIN
         WHERE p.pronamespace = 's3vl'::regnamespace AND p.proname = ANY (ARRAY[
             'list_indexes', 'get_index_info', 'resolve_index_arn', 'query_vectors', 'get_vectors', 'list_vectors',
             'list_all', 'query_many', 'query_among', 'search_text', 'search_hybrid', 'put_vectors', 'delete_vectors',
-            'sync_table', 'drain_outbox', 'orphans', 'staleness',
+            'sync_table', 'unsync_table', 'drain_outbox', 'orphans', 'staleness',
             '_numbers'])
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', routine, who);

@@ -6,7 +6,7 @@ import sys
 import psycopg
 
 from destination_s3vectors.emulator.faults import Rule
-from tests.destination_s3vectors.sql_bridge.conftest import Sql
+from tests.destination_s3vectors.sql_bridge.conftest import Sql, statements
 
 DRAIN = "SELECT s3vl.drain_outbox('products')"
 
@@ -126,3 +126,13 @@ def test_changes_that_are_too_much_for_one_call_go_one_by_one(sql: Sql) -> None:
     sql.value(DRAIN)
     refused = sql.rows("SELECT vector_id, failure LIKE '%metadata%' FROM s3vl.outbox ORDER BY 1")
     assert refused == [("1", True), ("2", True)]
+
+
+def test_a_table_is_let_go_by_its_owner_and_by_the_end_of_the_schema(sql: Sql) -> None:
+    synced(sql)
+    sql.connection.execute("SELECT s3vl.unsync_table('product', 'products'); DELETE FROM product")
+    assert sql.value("SELECT count(*) FROM s3vl.outbox") == 3
+    assert sql.error("SELECT s3vl.unsync_table('product', 'products')")[0] == "42704"
+    sql.connection.execute("SELECT s3vl.sync_table('product', 'products', 'id', 'embedding')")
+    sql.connection.execute(statements("uninstall.sql"))
+    sql.connection.execute("INSERT INTO product VALUES (5, '[1,0,0]', NULL, 1)")
