@@ -1,6 +1,11 @@
 """The Lambda function as a plain function, against the emulator."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -163,3 +168,16 @@ def test_lambda_gets_the_same_answer(service: Service, monkeypatch: pytest.Monke
     described = lambda_module.handler({**event, "operation": "availability_check"}, context)["result"]
     assert described == {"dimension": 3, "distance_metric": "cosine"}
     assert lambda_module.handler({"operation": "availability_check"}, context)["success"]
+
+
+def test_the_folder_and_botocore_are_the_whole_package(tmp_path: Path) -> None:
+    package = tmp_path / "destination_s3vectors"
+    shutil.copytree(Path(lambda_module.__file__).parent, package / "sql_bridge")
+    (package / "__init__.py").touch()
+    program = (
+        "import sys, destination_s3vectors.sql_bridge.handler as module; print(module.__file__);"
+        "print({'numpy', 'orjson', 'vector_ingest', 'airbyte_cdk', 'psycopg', 'boto3'} & set(sys.modules))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(package / "sql_bridge" / "handler.py"), "set()"]
