@@ -54,28 +54,28 @@ def test_a_role_reads_the_indexes_granted_to_it_and_no_other(sql: Sql, role: str
     assert refused(session, NEAREST % "products") == "42501"
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SELECT * FROM s3vl.config",
-        "SELECT * FROM s3vl.index_registry",
-        "UPDATE s3vl.index_grant SET may_write = true",
-        f"SELECT s3vl.configure('{FUNCTION}')",
-        "SELECT * FROM s3vl.get_config()",
-        "SELECT * FROM s3vl.validate_config()",
-        "SELECT s3vl.register_index('mine', 'arn:aws:s3vectors:us-east-1:123456789012:bucket/a/index/b')",
-        "SELECT s3vl.unregister_index('products')",
-        "SELECT s3vl.grant_index('places', current_user)",
-        "SELECT s3vl._let_in(current_user)",
-        "SELECT s3vl._call('x', 'list_vectors', 'arn', '{}')",
-        "SELECT s3vl._index('x', 'products', NULL, false)",
-        "SELECT * FROM aws_lambda.invoke('x', '{}'::jsonb)",
-        "CREATE FUNCTION s3vl.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-    ],
-)
-def test_a_reader_reaches_nothing_else(sql: Sql, role: str, session: psycopg.Connection, query: str) -> None:
+OUT_OF_REACH = [
+    "SELECT * FROM s3vl.config",
+    "SELECT * FROM s3vl.index_registry",
+    "UPDATE s3vl.index_grant SET may_write = true",
+    f"SELECT s3vl.configure('{FUNCTION}')",
+    "SELECT * FROM s3vl.get_config()",
+    "SELECT * FROM s3vl.validate_config()",
+    "SELECT s3vl.register_index('mine', 'arn:aws:s3vectors:us-east-1:123456789012:bucket/a/index/b')",
+    "SELECT s3vl.unregister_index('products')",
+    "SELECT s3vl.grant_index('places', current_user)",
+    "SELECT s3vl._let_in(current_user)",
+    "SELECT s3vl._call('x', 'list_vectors', 'arn', '{}')",
+    "SELECT s3vl._index('x', 'products', NULL, false)",
+    "SELECT * FROM aws_lambda.invoke('x', '{}'::jsonb)",
+    "CREATE FUNCTION s3vl.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+]
+
+
+def test_a_reader_reaches_nothing_else(sql: Sql, role: str, session: psycopg.Connection) -> None:
     sql.connection.execute("SELECT s3vl.grant_index('products', %s)", [role])
-    assert refused(session, query) == "42501"
+    for query in OUT_OF_REACH:
+        assert refused(session, query) == "42501", query
 
 
 def test_an_unregistered_index_is_for_configured_databases_only(
