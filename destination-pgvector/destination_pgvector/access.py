@@ -11,6 +11,7 @@ from destination_pgvector.connection_options import (
     VerifyFull,
     url_parameters,
 )
+from destination_pgvector.parameters import ADAPTERS
 from destination_pgvector.secret_files import SecretFiles
 from destination_pgvector.tunnel import SshTunnel
 
@@ -27,6 +28,7 @@ FIXED: dict[str, Any] = {
     "keepalives_idle": 60,  # seconds: a server that vanished is noticed before the platform gives up
     "application_name": "airbyte destination-pgvector",
     "prepare_threshold": None,  # poolers such as PgBouncer lose prepared statements
+    "context": ADAPTERS,
 }
 
 

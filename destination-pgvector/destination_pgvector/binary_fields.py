@@ -37,12 +37,13 @@ def jsonb(value: Any) -> bytes:
 
 
 def texts(values: Sequence[str]) -> bytes:
-    """A `text[]`."""
-    if not values:
-        return NULL
-    return field(
-        _array(1, 0, TEXT_OID, len(values), 1) + b"".join(field(storable(value)[0].encode()) for value in values)
-    )
+    """A `text[]`, or NULL if there are none."""
+    return field(text_array([storable(value)[0] for value in values])) if values else NULL
+
+
+def text_array(values: Sequence[str]) -> bytes:
+    """What is inside of a `text[]`. The values can be stored as they are."""
+    return _array(1, 0, TEXT_OID, len(values), 1) + b"".join([field(value.encode()) for value in values])
 
 
 def encode(kind: str, value: Any) -> bytes:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from destination_pgvector.connection_options import (
     Authentication,
@@ -18,18 +18,19 @@ from destination_pgvector.index_options import Distance, Hnsw, Index
 from destination_pgvector.table_options import Listed, Quarantine, Tables
 from destination_pgvector.typed_columns import metadata_names
 from vector_ingest.destination_config import DestinationConfig, Skip, Stop, groups, skipped
+from vector_ingest.form import Form
 
 GROUPS = groups("PostgreSQL")
 
 
-class Credentials(BaseModel):
+class Credentials(Form):
     model_config = ConfigDict(title="Credentials")
     password: SecretStr = Field(
         title="Password", description="The password of this user.", json_schema_extra={"order": 1}
     )
 
 
-class Indexing(BaseModel):
+class Indexing(Form):
     model_config = ConfigDict(title="Postgres connection")
     host: str | None = Field(
         default=None,

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from vector_ingest.credentials import DefaultCredentials, IamRole, IamUser
+from vector_ingest.form import Form
 
 # Of a URL: the parameters of libpq that name no file of the machine, which in the cloud is not the user's.
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
@@ -48,27 +49,27 @@ def pem(text: str) -> str:
     )
 
 
-class Disable(BaseModel):
+class Disable(Form):
     model_config = _about("disable", "Never encrypt.")
     mode: Literal["disable"] = "disable"
 
 
-class Allow(BaseModel):
+class Allow(Form):
     model_config = _about("allow", "Encrypt only where the server insists.")
     mode: Literal["allow"] = "allow"
 
 
-class Prefer(BaseModel):
+class Prefer(Form):
     model_config = _about("prefer", "Encrypt where the server can.")
     mode: Literal["prefer"] = "prefer"
 
 
-class Require(BaseModel):
+class Require(Form):
     model_config = _about("require", "Always encrypt. Who the server is, is not checked.")
     mode: Literal["require"] = "require"
 
 
-class _Certificates(BaseModel):
+class _Certificates(Form):
     ca_certificate: SecretStr | None = Field(
         default=None,
         title="CA certificate",
@@ -125,12 +126,12 @@ class VerifyFull(_Certificates):
 SslMode = Annotated[Disable | Allow | Prefer | Require | VerifyCa | VerifyFull, Field(discriminator="mode")]
 
 
-class NoTunnel(BaseModel):
+class NoTunnel(Form):
     model_config = _about("No tunnel", "The server is reached directly.")
     tunnel_method: Literal["NO_TUNNEL"] = "NO_TUNNEL"
 
 
-class _Tunnel(BaseModel):
+class _Tunnel(Form):
     tunnel_host: str = Field(
         min_length=1,
         title="SSH tunnel jump server host",
@@ -188,12 +189,12 @@ Tunnel = KeyTunnel | PasswordTunnel
 TunnelMethod = Annotated[NoTunnel | KeyTunnel | PasswordTunnel, Field(discriminator="tunnel_method")]
 
 
-class ByPassword(BaseModel):
+class ByPassword(Form):
     model_config = _about("Password", "With the password of the credentials.")
     method: Literal["password"] = "password"
 
 
-class ByIam(BaseModel):
+class ByIam(Form):
     model_config = _about(
         "AWS IAM",
         "For RDS and Aurora: each connection signs in with a token of AWS that is good for 15 minutes. It is always "

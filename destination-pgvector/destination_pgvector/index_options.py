@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+
+from vector_ingest.form import Form
 
 Distance = Literal["cosine", "l2", "inner_product"]
 # https://github.com/pgvector/pgvector#querying: the end of the operator class's name, and the operator
@@ -18,7 +20,7 @@ def _order(number: int) -> dict[str, Any]:
     return {"order": number}
 
 
-class Hnsw(BaseModel):
+class Hnsw(Form):
     model_config = _about("HNSW", "Fast approximate search. Built after loading.")
     type: Literal["hnsw"] = "hnsw"
     m: int = Field(
@@ -54,7 +56,7 @@ class Hnsw(BaseModel):
         return self
 
 
-class IvfFlat(BaseModel):
+class IvfFlat(Form):
     model_config = _about(
         "IVFFlat",
         "Vectors in lists around centres that are found once, when it is built: it is built faster than HNSW and finds "
@@ -81,7 +83,7 @@ class IvfFlat(BaseModel):
     )
 
 
-class NoIndex(BaseModel):
+class NoIndex(Form):
     model_config = _about("None", "Exact search, which reads every row. Right for small tables.")
     type: Literal["none"] = "none"
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
+from destination_pgvector.parameters import Texts
 from vector_ingest.document import Embedded, Known, Target
 from vector_ingest.errors import TransientError
 
@@ -21,7 +22,7 @@ def known_in(
     )
     return {
         identity: (Known(digest if current else None, frozenset(chunks or ())), tenant)
-        for identity, digest, current, chunks, tenant in rows(conn, query, (generation or 0, list(ids)))
+        for identity, digest, current, chunks, tenant in rows(conn, query, (generation or 0, Texts(ids)))
     }
 
 
@@ -49,7 +50,7 @@ def kept_vectors(
         )
         ids, hashes = {identity for identity, _ in missing}, {digest for _, digest in missing}
         with conn.cursor(binary=True) as cursor:
-            for identity, digest, vector in cursor.execute(query.encode(), (list(ids), list(hashes))):
+            for identity, digest, vector in cursor.execute(query.encode(), (Texts(list(ids)), list(hashes))):
                 found.setdefault((identity, digest), vector)
     if lost := wanted - found.keys():
         identity = next(iter(lost))[0]

@@ -9,6 +9,7 @@ from psycopg import Connection
 from destination_pgvector.connections import Connections
 from destination_pgvector.copy_rows import copy_rows
 from destination_pgvector.lookup import kept_vectors
+from destination_pgvector.parameters import Texts
 from destination_pgvector.row_shape import Shape
 from vector_ingest.document import Embedded, Refused, Target
 
@@ -36,7 +37,7 @@ def replace_documents(connections: Connections, writing: Writing, documents: Seq
             kept = kept_vectors(conn, target, documents, writing.shape.type_of_vectors, writing.only)
             if writing.replaces:
                 statement = f"DELETE FROM {target.write} WHERE document_id = ANY(%s){writing.only}"
-                conn.execute(statement.encode(), (ids,))
+                conn.execute(statement.encode(), (Texts(ids),))
             copy_rows(conn, target.write, documents, kept, writing.shape, writing.tails)
 
     try:

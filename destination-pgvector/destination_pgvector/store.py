@@ -15,6 +15,7 @@ from destination_pgvector.finishing import bring_indexes, oid_of
 from destination_pgvector.layouts import Layouts
 from destination_pgvector.lookup import known_in, rows
 from destination_pgvector.names import staging_name
+from destination_pgvector.parameters import Texts
 from destination_pgvector.postgres_errors import mapped
 from destination_pgvector.quarantine import TableQuarantine
 from destination_pgvector.recall import search_setting
@@ -135,7 +136,7 @@ class PgvectorStore:
             f"WITH gone AS (DELETE FROM {target.write} WHERE document_id = ANY(%s){self._places.only(target.stream)} "
             "RETURNING document_id) SELECT count(DISTINCT document_id) FROM gone"
         )
-        return self._connections.run(lambda conn: int(rows(conn, query, (ids,))[0][0]))
+        return self._connections.run(lambda conn: int(rows(conn, query, (Texts(ids),))[0][0]))
 
     def scan(self, target: Target) -> Iterator[Stored]:
         query = (

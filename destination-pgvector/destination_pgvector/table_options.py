@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from destination_pgvector.names import LONGEST, NAMESPACE, STREAM
 from vector_ingest.destination_config import KeptAside
+from vector_ingest.form import Form
 
 # As PostgreSQL writes them.
 FieldType = Literal[
@@ -13,7 +14,7 @@ FieldType = Literal[
 ]
 
 
-class PerStream(BaseModel):
+class PerStream(Form):
     model_config = ConfigDict(
         title="One for each stream",
         json_schema_extra={"description": "What one stream holds is searched, replaced and dropped for itself."},
@@ -39,7 +40,7 @@ class PerStream(BaseModel):
         return name
 
 
-class ForAll(BaseModel):
+class ForAll(Form):
     model_config = ConfigDict(
         title="One for all streams",
         json_schema_extra={
@@ -64,7 +65,7 @@ class ForAll(BaseModel):
         return name
 
 
-class TypedField(BaseModel):
+class TypedField(Form):
     model_config = ConfigDict(title="Field")
     field: str = Field(
         min_length=1,
@@ -80,14 +81,14 @@ class TypedField(BaseModel):
     )
 
 
-class NoColumns(BaseModel):
+class NoColumns(Form):
     model_config = ConfigDict(
         title="None", json_schema_extra={"description": "All metadata are in one column, as JSON."}
     )
     type: Literal["none"] = "none"
 
 
-class Listed(BaseModel):
+class Listed(Form):
     model_config = ConfigDict(
         title="Of chosen fields",
         json_schema_extra={"description": "A column for each, beside the one with all as JSON."},
@@ -96,7 +97,7 @@ class Listed(BaseModel):
     fields: list[TypedField] = Field(min_length=1, title="Fields", json_schema_extra={"order": 1})
 
 
-class BySchema(BaseModel):
+class BySchema(Form):
     model_config = ConfigDict(
         title="By the stream's schema",
         json_schema_extra={
@@ -107,7 +108,7 @@ class BySchema(BaseModel):
     type: Literal["schema"] = "schema"
 
 
-class Tables(BaseModel):
+class Tables(Form):
     model_config = ConfigDict(title="Tables")
     table_for: Annotated[PerStream | ForAll, Field(discriminator="type")] = Field(
         default=PerStream(),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from destination_s3vectors import limits
 from destination_s3vectors.metadata import USERS_NON_FILTERABLE
@@ -10,6 +10,7 @@ from destination_s3vectors.names import location_of
 from vector_ingest.aws import DefaultCredentials, IamRole, IamUser
 from vector_ingest.destination_config import DestinationConfig, KeptAside, Skip, Stop, groups, skipped
 from vector_ingest.errors import ConfigError
+from vector_ingest.form import Form
 
 GROUPS = groups("Amazon S3 Vectors")
 
@@ -17,7 +18,7 @@ GROUPS = groups("Amazon S3 Vectors")
 Credentials = Annotated[IamUser | IamRole | DefaultCredentials, Field(discriminator="auth_type")]
 
 
-class PerStream(BaseModel):
+class PerStream(Form):
     model_config = ConfigDict(
         title="One for each stream",
         json_schema_extra={"description": "`prefix.stream`, or `prefix.namespace.stream` where there is a namespace."},
@@ -25,7 +26,7 @@ class PerStream(BaseModel):
     type: Literal["stream"] = "stream"
 
 
-class PerNamespace(BaseModel):
+class PerNamespace(Form):
     model_config = ConfigDict(
         title="One for each namespace",
         json_schema_extra={"description": "`prefix.namespace`: streams of one namespace are searched together."},
@@ -33,7 +34,7 @@ class PerNamespace(BaseModel):
     type: Literal["namespace"] = "namespace"
 
 
-class PerTenant(BaseModel):
+class PerTenant(Form):
     model_config = ConfigDict(
         title="One for each stream and tenant",
         json_schema_extra={
@@ -54,13 +55,13 @@ class PerTenant(BaseModel):
 IndexFor = Annotated[PerStream | PerNamespace | PerTenant, Field(discriminator="type")]
 
 
-class Tag(BaseModel):
+class Tag(Form):
     model_config = ConfigDict(title="Tag")
     key: str = Field(min_length=1, max_length=128, title="Key", json_schema_extra={"order": 1})
     value: str = Field(default="", max_length=256, title="Value", json_schema_extra={"order": 2})
 
 
-class Indexing(BaseModel):
+class Indexing(Form):
     model_config = ConfigDict(title="Amazon S3 Vectors")
     credentials: Credentials = Field(
         title="Authentication",
@@ -151,7 +152,7 @@ class Indexing(BaseModel):
         return text
 
 
-class Metadata(BaseModel):
+class Metadata(Form):
     model_config = ConfigDict(title="Metadata")
     filterable_first: list[str] = Field(
         default=[],

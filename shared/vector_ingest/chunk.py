@@ -44,6 +44,8 @@ class Splitter:
         if not text.strip():
             return []
         headed = self._headed(text, sections)
+        if not headed and not sections and not frame:
+            return list(self._chunks(text, sections, self.budget))
         budget = self.budget - self._taken(headed, frame)
         for times in count():
             if budget < 1:
@@ -100,8 +102,6 @@ def hash_of(embedded: str) -> bytes:
 
 def _framed(chunk: Chunk, sections: Sequence[Section], headed: Sequence[Section], frame: Parts) -> Chunk:
     """With its page and headings, and what is embedded around it."""
-    if not sections and not headed and not frame:
-        return chunk
     page, headings = _section_at(sections, chunk.start).page, _section_at(headed, chunk.start).headings
     before, after = around(frame, page, headings)
     return replace(chunk, page=page, headings=headings, before=before, after=after)

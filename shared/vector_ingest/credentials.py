@@ -3,7 +3,9 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from vector_ingest.form import Form
 
 EXTERNAL_ID_VARIABLE = "AWS_ASSUME_ROLE_EXTERNAL_ID"  # where Airbyte's own connectors look for it
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
@@ -11,7 +13,7 @@ SHORTEST_SESSION, LONGEST_SESSION = 900, 43_200
 ROLE_ARN = re.compile(r"arn:(?P<partition>[\w-]+):iam::\d*:role/\S+")
 
 
-class IamUser(BaseModel):
+class IamUser(Form):
     """Signs in with the access key of an IAM user, or with temporary keys and their session token."""
 
     model_config = ConfigDict(title="IAM user", str_strip_whitespace=True)  # pasted keys often end in a line break
@@ -36,7 +38,7 @@ class IamUser(BaseModel):
     )
 
 
-class IamRole(BaseModel):
+class IamRole(Form):
     """Assumes a role, with keys or with what the connector's own machine has, and renews it as long as needed."""
 
     model_config = ConfigDict(title="IAM role", str_strip_whitespace=True)
@@ -131,14 +133,14 @@ class IamRole(BaseModel):
         return self
 
 
-class DefaultCredentials(BaseModel):
+class DefaultCredentials(Form):
     """Uses what the machine has: environment variables, profile, container or instance role."""
 
     model_config = ConfigDict(title="Credentials of the machine")
     auth_type: Literal["default_credentials"] = Field("default_credentials", json_schema_extra={"order": 0})
 
 
-class Anonymous(BaseModel):
+class Anonymous(Form):
     """Sends unsigned requests: for public buckets only."""
 
     model_config = ConfigDict(title="None (public bucket)")

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from vector_ingest.embed.options import EmbeddingConfig
+from vector_ingest.form import Form
 from vector_ingest.processing import ProcessingConfig
 from vector_ingest.too_long import TooLong
 
@@ -17,7 +18,7 @@ MOST: int = Field(
 )
 
 
-class Stop(BaseModel):
+class Stop(Form):
     model_config = ConfigDict(
         title="Stop the sync",
         json_schema_extra={"description": "The error names the record and the reason. What came before it is stored."},
@@ -25,7 +26,7 @@ class Stop(BaseModel):
     type: Literal["stop"] = "stop"
 
 
-class Skip(BaseModel):
+class Skip(Form):
     model_config = ConfigDict(
         title="Pass over it",
         json_schema_extra={
@@ -37,14 +38,14 @@ class Skip(BaseModel):
     most: int = MOST
 
 
-class KeptAside(BaseModel):
+class KeptAside(Form):
     """Each destination says where."""
 
     type: Literal["quarantine"] = "quarantine"
     most: int = MOST
 
 
-class DestinationConfig(BaseModel):
+class DestinationConfig(Form):
     embedding: EmbeddingConfig = Field(
         title="Embedding",
         description="The model that makes vectors of texts.",
@@ -73,7 +74,7 @@ class DestinationConfig(BaseModel):
         return 0
 
 
-def skipped(choice: BaseModel) -> int:
+def skipped(choice: Form) -> int:
     """For `most_skipped`, of what the form says of refused records."""
     return choice.most if isinstance(choice, Skip) else 0
 

@@ -89,6 +89,7 @@ def _parser(program: Program) -> argparse.ArgumentParser:
 
 def _dispatch(program: Program, arguments: argparse.Namespace, config: Mapping[str, Any], output: "Output") -> None:
     from vector_ingest.command_line import read_object, status
+    from vector_ingest.interpreter import settle
     from vector_ingest.pipeline import check, find, replay, write_lines
 
     connector = program.connector()
@@ -98,6 +99,7 @@ def _dispatch(program: Program, arguments: argparse.Namespace, config: Mapping[s
             output.write(status(True))
         case "write":
             catalog = read_object(arguments.catalog, "catalog")
+            settle()
             with open(0, "rb", buffering=0, closefd=False) as stdin:
                 write_lines(connector, config, catalog, stdin, output.write)
         case "status":

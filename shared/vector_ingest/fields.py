@@ -53,7 +53,8 @@ def contents_from(config: ProcessingConfig, omit_raw_text: bool = False) -> Call
         text, metadata = document_of(own, config, where)
         if brought and (offset := _offset_of_content(own, config)) is not None:
             sections = sections_of(data, offset, where)
-        return Content(text, metadata, sections, filled(template, _values_for(template, own)), form)
+        frame = filled(template, _values_for(template, own)) if template else ()
+        return Content(text, metadata, sections, frame, form)
 
     return content_of
 
@@ -99,19 +100,16 @@ def _chosen(
     data: Mapping[str, Any], paths: Sequence[str] | None, mappings: Sequence[FieldNameMapping]
 ) -> dict[str, Any]:
     """The fields at `paths`, each under its path, or all if there are none. Several values at a path are a list."""
-    fields = dict(data)
-    if paths:
-        found = ((path, _at(data, path)) for path in paths)
-        fields = {path: values if len(values) > 1 else values[0] for path, values in found if values}
+    fields = {} if paths else dict(data)
+    for path in paths or ():
+        if path in data and "." not in path:  # most are just a field's name
+            fields[path] = data[path]
+        elif values := list(_values(data, path.split("."))):
+            fields[path] = values if len(values) > 1 else values[0]
     for mapping in mappings:
         if mapping.from_field in fields:
             fields[mapping.to_field] = fields.pop(mapping.from_field)
     return fields
-
-
-def _at(data: Mapping[str, Any], path: str) -> list[Any]:
-    """Most paths are just a field's name."""
-    return [data[path]] if path in data and "." not in path else list(_values(data, path.split(".")))
 
 
 def _values(node: Any, path: Sequence[str]) -> Iterator[Any]:

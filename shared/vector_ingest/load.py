@@ -27,6 +27,7 @@ from vector_ingest.report import Counts, Report, logger
 
 # 16 MiB is where COPY stops getting faster, and 2,000 texts of 1,536 dimensions: enough to fill several requests.
 BATCH = 16 * 1024 * 1024
+FIRST = 2 * 1024 * 1024  # each next batch is twice as large: the store has work while the large ones are made
 # In flight at most, by estimate: with interpreter and libraries a process stays under 400 MiB.
 WINDOW = 128 * 1024 * 1024
 # Most of them wait for the model: the few texts of each of many small batches then fill one request together.
@@ -43,6 +44,7 @@ class Route:
 
     target: Target
     identify: Identify
+    counts: Counts
 
     @property
     def stream(self) -> Stream:
@@ -82,11 +84,15 @@ class Load:
     ) -> None:
         """`emit` writes one line to stdout."""
         self._steps = steps
-        self._routes = {_key(target.stream): Route(target, identity_of(target.stream)) for target in targets}
+        self._routes = {
+            _key(target.stream): Route(target, identity_of(target.stream), report.of(_name(_key(target.stream))))
+            for target in targets
+        }
         self._emit = emit
         self._report = report
         self._window: Window[Loaded | Acknowledged] = Window(pool, WINDOW)
         self._open: dict[Key, Batch] = {}
+        self._open_weight, self._full = 0, FIRST
         self._waiting: list[Acknowledged] = []  # states that came after the open batches began
         self._waiting_since = 0.0
         self._in_flight: dict[Key, set[str]] = {key: set() for key in self._routes}
@@ -158,8 +164,7 @@ class Load:
                 f"A record came for the stream `{_name(key)}`, which the catalog does not have. It has: {expected}. "
                 "Refresh the connection's schema, so that source and destination get the same catalog."
             )
-        counts = self._report.of(_name(key))
-        counts.records += 1
+        route.counts.records += 1
         self._since_state[key] += 1
         try:
             document, replaced = compose_document(self._steps, record, route.stream, route.identify, line)
@@ -168,13 +173,15 @@ class Load:
                 raise
             self._set_aside(key, route, record, line, error)
             return
-        counts.characters_replaced += replaced
+        route.counts.characters_replaced += replaced
         weight = weigh(self._steps, document, record)
-        if self._open and sum(batch.weight for batch in self._open.values()) + weight > BATCH:
+        if self._open and self._open_weight + weight > self._full:
             self._flush()
+            self._full = min(2 * self._full, BATCH)
         batch = self._open.setdefault(key, Batch())
         batch.documents[document.id] = document
         batch.weight += weight
+        self._open_weight += weight
 
     def _set_aside(self, key: Key, route: Route, record: Record, line: bytes, error: DataError) -> None:
         """Keep a record that can't become a document. What came before it of the same document is stored first."""
@@ -204,7 +211,7 @@ class Load:
             target, documents = self._routes[key].target, list(batch.documents.values())
             work = partial(load_batch, self._steps, target, documents)
             self._submit(key, frozenset(batch.documents), batch.weight, work)
-        self._open = {}
+        self._open, self._open_weight = {}, 0
         for state in self._waiting:
             self._window.mark(state)
         self._waiting = []
@@ -224,7 +231,7 @@ class Load:
         for done in self._window.pop_ready():
             if isinstance(done, Loaded):
                 self._in_flight[done.key] -= done.ids
-                self._report.of(_name(done.key)).add(done.counts)
+                self._routes[done.key].counts.add(done.counts)
                 self._steps.refusals.stop_at_too_many(self._report.total().failed)
             elif self._is_held(done.state):
                 self._held.append(done)

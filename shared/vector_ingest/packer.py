@@ -200,7 +200,7 @@ class Packer:
         for text, vector in zip(request.texts, vectors, strict=True):
             text.vector = vector
         # Before they leave the way: a thread that asks for one of them finds it here or there.
-        self._cache.keep({text.digest: vector for text, vector in zip(request.texts, vectors, strict=True)})
+        self._cache.keep({text.digest: text.vector for text in request.texts if text.vector is not None})
         with self._changed:
             now = self._leave(request, ticket, failed=False)
             self._throttled_since, self._throttled_tries = None, 0

@@ -3,8 +3,9 @@
 import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from vector_ingest.form import Form
 from vector_ingest.template import parse
 
 Language = Literal[
@@ -20,7 +21,7 @@ def _is_json_string(text: str) -> bool:
         return False
 
 
-class BySeparator(BaseModel):
+class BySeparator(Form):
     model_config = ConfigDict(
         title="By separator",
         json_schema_extra={
@@ -52,7 +53,7 @@ class BySeparator(BaseModel):
         return separators
 
 
-class ByMarkdownHeader(BaseModel):
+class ByMarkdownHeader(Form):
     model_config = ConfigDict(
         title="By Markdown header",
         json_schema_extra={
@@ -70,7 +71,7 @@ class ByMarkdownHeader(BaseModel):
     )
 
 
-class ByProgrammingLanguage(BaseModel):
+class ByProgrammingLanguage(Form):
     model_config = ConfigDict(
         title="By programming language",
         json_schema_extra={"description": "Cut source code where its language begins classes, functions or blocks."},
@@ -81,7 +82,7 @@ class ByProgrammingLanguage(BaseModel):
     )
 
 
-class BySentences(BaseModel):
+class BySentences(Form):
     model_config = ConfigDict(
         title="By sentences",
         json_schema_extra={"description": "As many whole sentences as fit, from the start of the text."},
@@ -89,7 +90,7 @@ class BySentences(BaseModel):
     mode: Literal["sentences"] = "sentences"
 
 
-class ByTokens(BaseModel):
+class ByTokens(Form):
     model_config = ConfigDict(
         title="By tokens",
         json_schema_extra={"description": "Windows of the chunk size, each cut after the last word that fits."},
@@ -97,7 +98,7 @@ class ByTokens(BaseModel):
     mode: Literal["tokens"] = "tokens"
 
 
-class BySections(BaseModel):
+class BySections(Form):
     model_config = ConfigDict(
         title="By sections or pages",
         json_schema_extra={
@@ -114,7 +115,7 @@ class BySections(BaseModel):
     )
 
 
-class NoChunking(BaseModel):
+class NoChunking(Form):
     model_config = ConfigDict(
         title="No chunking",
         json_schema_extra={
@@ -131,7 +132,7 @@ TextSplitter = Annotated[
 ]
 
 
-class FieldNameMapping(BaseModel):
+class FieldNameMapping(Form):
     model_config = ConfigDict(title="Field name mapping")
     from_field: str = Field(
         title="From field name", description="The name in the source.", json_schema_extra={"order": 1}
@@ -147,7 +148,7 @@ _PATHS = (
 )
 
 
-class ProcessingConfig(BaseModel):
+class ProcessingConfig(Form):
     model_config = ConfigDict(title="Processing")
     chunk_size: int = Field(
         ge=1,

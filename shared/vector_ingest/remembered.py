@@ -20,14 +20,15 @@ class VectorCache:
     def find(self, hashes: Sequence[bytes]) -> dict[bytes, Vector]:
         with self._lock:
             found = {digest: self._vectors[digest] for digest in hashes if digest in self._vectors}
-            for digest in found:
+            for digest, vector in found.items():
+                if vector.base is not None:  # it stays longer than the rest of its answer
+                    self._vectors[digest] = vector.copy()
                 self._vectors.move_to_end(digest)
         return found
 
     def keep(self, vectors: Mapping[bytes, Vector]) -> None:
-        last = list(vectors.items())[-self._room :]
-        copies = [(digest, vector.copy()) for digest, vector in last]  # a view would hold its whole batch in memory
+        """Vectors of one answer are views of one array. Not copied: they come together, and go together."""
         with self._lock:
-            self._vectors.update(copies)
+            self._vectors.update(list(vectors.items())[-self._room :])
             while len(self._vectors) > self._room:
                 self._vectors.popitem(last=False)

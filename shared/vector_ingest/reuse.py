@@ -20,13 +20,12 @@ def unchanged(document: Document, known: Mapping[str, Known]) -> bool:
 
 def wanted(pieces: Pieces, known: Mapping[str, Known]) -> Mapping[bytes, str]:
     """The texts to embed, by the hashes of their chunks."""
-    return {
-        chunk.hash: chunk.embedded
-        for document, chunks in pieces
-        if document.vector is None
-        for chunk in chunks
-        if chunk.hash not in kept(document, known)
-    }
+    texts: dict[bytes, str] = {}
+    for document, chunks in pieces:
+        if document.vector is None:
+            stored = kept(document, known)
+            texts |= {chunk.hash: chunk.embedded for chunk in chunks if chunk.hash not in stored}
+    return texts
 
 
 def kept(document: Document, known: Mapping[str, Known]) -> frozenset[bytes]:
@@ -44,7 +43,7 @@ def with_vectors(
     """
     documents, out = [], []
     for document, chunks in pieces:
-        reasons = [refused[chunk.hash] for chunk in chunks if chunk.hash in refused]
+        reasons = [refused[chunk.hash] for chunk in chunks if chunk.hash in refused] if refused else []
         if reasons:
             out.append(Refused(document.id, _why(reasons)))
         else:

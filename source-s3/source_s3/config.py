@@ -7,25 +7,26 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from source_s3.older_forms import newest_form, warn_of_unknown
 from source_s3.read.options import UnstructuredFormat
 from source_s3.stream_config import StreamConfig, form
 from vector_ingest.aws import AddressingStyle, Connection, Credentials, certificates
+from vector_ingest.form import Form
 
 GROUPS = {"access": "Access to the bucket", "files": "Files", "advanced": "Advanced"}
 FileType = Literal["csv", "tsv", "jsonl", "json", "parquet", "avro", "orc", "excel", "documents"]
 
 
-class RecordsTransfer(BaseModel):
+class RecordsTransfer(Form):
     """The files are read, and their content becomes records."""
 
     model_config = ConfigDict(title="Replicate Records")
     delivery_type: Literal["use_records_transfer"] = Field("use_records_transfer", title="Delivery Type")
 
 
-class FileTransfer(BaseModel):
+class FileTransfer(Form):
     """The files are copied as they are, bit by bit, for destinations that take files."""
 
     model_config = ConfigDict(title="Copy Raw Files")
@@ -41,7 +42,7 @@ class FileTransfer(BaseModel):
 DeliveryMethod = Annotated[RecordsTransfer | FileTransfer, Field(discriminator="delivery_type")]
 
 
-class Config(BaseModel):
+class Config(Form):
     model_config = ConfigDict(title="S3")
     credentials: Credentials = Field(
         title="Authentication",

@@ -3,10 +3,11 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from source_s3.older_forms import warn_of_unknown
 from source_s3.read.options import Format
+from vector_ingest.form import Form
 
 JSON_TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 SAMPLED = 10  # files that a schema is taken from where the user sets no number, as in Airbyte's source-s3
@@ -17,14 +18,14 @@ def form(order: int, group: str | None = None, **more: Any) -> dict[str, Any]:
     return {"order": order, **({"group": group} if group else {}), **more}
 
 
-class Stop(BaseModel):
+class Stop(Form):
     """The stream ends at the first of them, with an error that names it."""
 
     model_config = ConfigDict(title="Stop")
     type: Literal["stop"] = "stop"
 
 
-class Skip(BaseModel):
+class Skip(Form):
     """They are passed over, counted, and the first ones named in the log."""
 
     model_config = ConfigDict(title="Skip and count")
@@ -38,7 +39,7 @@ class Skip(BaseModel):
     )
 
 
-class Quarantine(BaseModel):
+class Quarantine(Form):
     """They are kept with their reasons, counted, and `source-s3 replay` reads them again."""
 
     model_config = ConfigDict(title="Keep them aside")
@@ -63,14 +64,14 @@ class Quarantine(BaseModel):
 BadRows = Annotated[Stop | Skip | Quarantine, Field(discriminator="type")]
 
 
-class StopAtObject(BaseModel):
+class StopAtObject(Form):
     """The stream ends at the first of them, with an error that names it. What came before keeps its state."""
 
     model_config = ConfigDict(title="Stop")
     type: Literal["stop"] = "stop"
 
 
-class LeaveForLater(BaseModel):
+class LeaveForLater(Form):
     """They are named and counted, the others are read, and the next sync tries them again."""
 
     model_config = ConfigDict(title="Leave for the next sync")
@@ -94,7 +95,7 @@ class LeaveForLater(BaseModel):
 UnreadableObjects = Annotated[StopAtObject | LeaveForLater, Field(discriminator="type")]
 
 
-class StreamConfig(BaseModel):
+class StreamConfig(Form):
     model_config = ConfigDict(title="Stream")
     name: str = Field(min_length=1, title="Name", description="The name of the stream.", json_schema_extra=form(0))
     globs: list[str] = Field(

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from vector_ingest.form import Form
 
 
 def about(title: str, description: str) -> ConfigDict:
@@ -42,7 +44,7 @@ def prefix_field(number: int, of: str, example: str) -> Any:
     )
 
 
-class Metered(BaseModel):
+class Metered(Form):
     """What every service that is paid and limited by use has in its section."""
 
     requests_per_minute: int | None = Field(

@@ -2,12 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
+
+from vector_ingest.form import Form
 
 NO_KEY = SecretStr("")
 
 
-class FromEnvironment(BaseModel):
+class FromEnvironment(Form):
     model_config = ConfigDict(
         title="Environment variable",
         json_schema_extra={"description": "Of the machine that runs the connector. Not in Airbyte Cloud."},
@@ -22,7 +24,7 @@ class FromEnvironment(BaseModel):
     )
 
 
-class FromSecretsManager(BaseModel):
+class FromSecretsManager(Form):
     model_config = ConfigDict(
         title="AWS Secrets Manager",
         json_schema_extra={

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from vector_ingest.embed.form import Metered, about, key_from_field, normalize_field, order, prefix_field
 from vector_ingest.embed.key_options import NO_KEY, KeySource, require_key
 from vector_ingest.embed.retrieval_options import Bedrock, Cohere, Voyage
+from vector_ingest.form import Form
 
 __all__ = [
     "AzureOpenAI",
@@ -168,7 +169,7 @@ class OpenAICompatible(Metered):
         return self
 
 
-class Local(BaseModel):
+class Local(Form):
     model_config = about(
         "Local model",
         "Computed inside the connector: no key, no cost, no network. By default all-MiniLM-L6-v2: 384 dimensions, best "
@@ -188,7 +189,7 @@ class Local(BaseModel):
     document_prefix: str | None = prefix_field(3, "document", "passage")
 
 
-class FromField(BaseModel):
+class FromField(Form):
     model_config = about("From field", "The records bring their vectors along.")
     mode: Literal["from_field"] = "from_field"
     field_name: str = Field(
@@ -206,7 +207,7 @@ class FromField(BaseModel):
     )
 
 
-class Fake(BaseModel):
+class Fake(Form):
     model_config = about(
         "Fake", "Vectors of 1,536 dimensions made from a hash of the text, without meaning: to try out a pipeline."
     )

@@ -2,19 +2,20 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from source_s3.read.described import described
+from vector_ingest.form import Form
 
 
-class LocalProcessing(BaseModel):
+class LocalProcessing(Form):
     """In this process, without any network."""
 
-    model_config = {"title": "Local"}
+    model_config = ConfigDict(title="Local")
     mode: Literal["local"] = Field("local", title="Mode")
 
 
-class ApiParameter(BaseModel):
+class ApiParameter(Form):
     name: str = Field(
         min_length=1,
         **described("Parameter name", "As the API calls it.", examples=["languages", "pdf_infer_table_structure"]),
@@ -22,10 +23,10 @@ class ApiParameter(BaseModel):
     value: str = Field(**described("Value", "Its value; for several values, give the parameter several times."))
 
 
-class ApiProcessing(BaseModel):
+class ApiProcessing(Form):
     """By an Unstructured API, to which the documents are sent; also images, scans and old Office files."""
 
-    model_config = {"title": "via API"}
+    model_config = ConfigDict(title="via API")
     mode: Literal["api"] = Field(title="Mode")
     api_key: SecretStr = Field(
         default=SecretStr(""),
@@ -46,20 +47,20 @@ class ApiProcessing(BaseModel):
 Processing = Annotated[LocalProcessing | ApiProcessing, Field(discriminator="mode")]
 
 
-class DocumentLimits(BaseModel):
+class DocumentLimits(Form):
     """A document that needs more is one that can't be read."""
 
-    model_config = {"title": "Limits"}
+    model_config = ConfigDict(title="Limits")
     seconds: int = Field(120, ge=1, **described("Seconds", "To read one document.", order=0))
     megabytes: int = Field(2048, ge=256, **described("Megabytes", "Of memory for each process that reads.", order=1))
     pages: int = Field(10_000, ge=1, **described("Pages", "Or slides, or sheets.", order=2))
     characters: int = Field(10_000_000, ge=1, **described("Characters", "Of text, as Markdown.", order=3))
 
 
-class UnstructuredFormat(BaseModel):
+class UnstructuredFormat(Form):
     """Documents (PDF, Office, OpenDocument, HTML, EPUB, mail, text), one record each: its text as Markdown."""
 
-    model_config = {"title": "Unstructured Document Format"}
+    model_config = ConfigDict(title="Unstructured Document Format")
     filetype: Literal["unstructured"] = Field("unstructured", title="Filetype")
     skip_unprocessable_files: bool = Field(
         True,
