@@ -8,10 +8,9 @@
 A message names the object, what was expected, what was found, and the remedy. It never holds a secret.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from vector_ingest.embed import Allowances
+from vector_ingest.allowances import Allowances
 
 FailureType = Literal["config_error", "transient_error", "system_error"]
 
@@ -33,7 +32,7 @@ class TransientError(Exception):
         retry_after: float | None = None,
         *,
         throttled: bool = False,
-        allowances: "Allowances | None" = None,
+        allowances: Allowances | None = None,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after

@@ -15,8 +15,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from vector_ingest.allowances import Allowances
 from vector_ingest.document import Vector
-from vector_ingest.embed import Allowances, Embedder, Usage
+from vector_ingest.embed.embedder import Embedder, Usage
 from vector_ingest.errors import DataError, TransientError
 from vector_ingest.pace import Gate, wait_before
 from vector_ingest.rate import Rate

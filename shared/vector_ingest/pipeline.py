@@ -13,7 +13,8 @@ from vector_ingest.catalog import streams_of
 from vector_ingest.chunk import Splitter, splitter_from
 from vector_ingest.destination_config import DestinationConfig
 from vector_ingest.document import Stream, Target, Vector
-from vector_ingest.embed import Embedder, Purpose, embedder_from
+from vector_ingest.embed.choice import embedder_from
+from vector_ingest.embed.embedder import Embedder, Purpose
 from vector_ingest.embed.options import FromField, Metered
 from vector_ingest.errors import ConfigError
 from vector_ingest.fields import contents_from

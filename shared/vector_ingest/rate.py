@@ -5,7 +5,7 @@ then what comes back. One that only the configuration names is spread evenly, si
 where neither is known, the first refusal measures what the service has taken.
 """
 
-from vector_ingest.embed import Allowance, Allowances
+from vector_ingest.allowances import Allowance, Allowances
 
 MINUTE = 60.0
 EVEN = 0.975  # of a limit that is spread evenly; with one piece of it, the most of any minute stays under the whole

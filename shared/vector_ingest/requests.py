@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from vector_ingest.document import Vector
-from vector_ingest.embed import Limits
+from vector_ingest.embed.embedder import Limits
 from vector_ingest.errors import DataError
 
 

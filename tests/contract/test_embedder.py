@@ -10,7 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from tests.servers.embedding_server import DEPLOYMENT, DIMENSIONS, KEY, EmbeddingServer, Fault, vectors_of
-from vector_ingest.embed import Embedder, Usage, embedder_from
+from vector_ingest.embed.choice import embedder_from
+from vector_ingest.embed.embedder import Embedder, Usage
 from vector_ingest.embed.options import EmbeddingConfig
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.packer import Packer

@@ -13,7 +13,7 @@ import pytest
 
 from tests.servers.embedding import limits as service_limits
 from tests.servers.embedding_server import KEY, EmbeddingServer, Fault, vectors_of
-from vector_ingest.embed import Embedder, Limits, Purpose, Usage
+from vector_ingest.embed.embedder import Embedder, Limits, Purpose, Usage
 from vector_ingest.embed.openai import OpenAIEmbedder
 from vector_ingest.embed.options import OpenAI
 from vector_ingest.embed.vectors import Vectors

@@ -17,7 +17,7 @@ import pytest
 from tests.contract.memory_store import MemoryStore, Table
 from vector_ingest.chunk import splitter_from
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target
-from vector_ingest.embed import Limits, Purpose, Usage
+from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.fields import contents_from
 from vector_ingest.lines import Lines, read_lines

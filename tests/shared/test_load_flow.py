@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.memory_store import MemoryStore
 from tests.shared.test_load import DEDUP, Model, SlowStore, Sync, record, state, status
-from vector_ingest.embed import Limits
+from vector_ingest.embed.embedder import Limits
 from vector_ingest.errors import DataError, TransientError
 from vector_ingest.lines import Lines
 from vector_ingest.messages import record_line

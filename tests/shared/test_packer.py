@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vector_ingest.embed import Limits, Purpose, Usage
+from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.packer import Packer
 from vector_ingest.rate import Rate

@@ -13,9 +13,9 @@ import orjson
 from botocore.config import Config
 
 from vector_ingest.aws import service_client, session
-from vector_ingest.embed import Limits, Purpose, Usage
 from vector_ingest.embed.answers import cohere_rows, parsed_object
 from vector_ingest.embed.bedrock_errors import bedrock_errors
+from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.options import Bedrock
 from vector_ingest.embed.unit import unit_length
 from vector_ingest.embed.vectors import Vectors, checked

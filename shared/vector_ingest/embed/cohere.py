@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vector_ingest.embed import Limits, Purpose, Usage
 from vector_ingest.embed.answers import cohere_rows
+from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.http_api import Service, client_of, post
 from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.options import Cohere

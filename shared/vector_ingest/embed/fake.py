@@ -7,7 +7,7 @@ from hashlib import blake2b, shake_128
 import numpy as np
 import numpy.typing as npt
 
-from vector_ingest.embed import Limits, Purpose, Usage
+from vector_ingest.embed.embedder import Limits, Purpose, Usage
 
 _TABLE = 1 << 20  # two places in it give 2^40 vectors
 _AT_ONCE = 32  # vectors: what is worked on stays in a core's cache

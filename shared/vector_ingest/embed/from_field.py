@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vector_ingest.document import Vector
-from vector_ingest.embed import Limits, Purpose, Usage
+from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.options import FromField
 from vector_ingest.embed.vectors import Vectors
 from vector_ingest.errors import DataError

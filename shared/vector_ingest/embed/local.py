@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from vector_ingest.embed import Limits, Purpose, Usage
 from vector_ingest.embed.batches import Ids, in_batches, padded
+from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.options import Local
 from vector_ingest.embed.prefixes import Prefixes
 from vector_ingest.embed.vectors import Vectors, excerpt

@@ -5,8 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vector_ingest.embed import Limits, Purpose, Usage
 from vector_ingest.embed.batches import in_batches
+from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.onnx_session import Model
 from vector_ingest.embed.onnx_settings import Settings, settings_of
 from vector_ingest.embed.options import Local

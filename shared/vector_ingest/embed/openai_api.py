@@ -12,8 +12,8 @@ import numpy as np
 import openai
 import orjson
 
-from vector_ingest.embed import Usage
 from vector_ingest.embed.answers import parsed, refused
+from vector_ingest.embed.embedder import Usage
 from vector_ingest.embed.rate_headers import allowances_of, retry_after
 from vector_ingest.embed.vectors import Vectors, checked
 from vector_ingest.errors import ConfigError, TransientError

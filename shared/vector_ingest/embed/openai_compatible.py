@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from openai import OpenAI as Client
 
-from vector_ingest.embed import Limits, Purpose, Usage
+from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.openai_api import TIMEOUT, embed
 from vector_ingest.embed.options import OpenAICompatible

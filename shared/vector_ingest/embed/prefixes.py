@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from vector_ingest.embed import Purpose
+from vector_ingest.embed.embedder import Purpose
 
 
 @dataclass(frozen=True, slots=True)

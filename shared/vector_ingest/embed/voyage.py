@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vector_ingest.embed import Limits, Purpose, Usage
+from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.http_api import Service, client_of, post
 from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.options import Voyage

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from vector_ingest.embed import Embedder, embedder_from
+from vector_ingest.embed.choice import embedder_from
+from vector_ingest.embed.embedder import Embedder
 from vector_ingest.embed.options import EmbeddingConfig
 from vector_ingest.spec import parse_config
 

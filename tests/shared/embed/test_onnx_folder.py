@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from tests.shared.embed.model_folder import NORMALIZE, POOLING, TRANSFORMER, variant, write_model
 from tests.shared.embed.services import embedder
-from vector_ingest.embed import Embedder
+from vector_ingest.embed.embedder import Embedder
 from vector_ingest.embed.local import LocalEmbedder
 from vector_ingest.errors import ConfigError, DataError
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.servers.embedding_server import KEY, EmbeddingServer, Fault, vectors_of
 from tests.shared.embed.services import embedder
-from vector_ingest.embed import Embedder
+from vector_ingest.embed.embedder import Embedder
 from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.packer import Packer
 
