@@ -21,8 +21,8 @@ from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.fields import contents_from
 from vector_ingest.lines import Lines, read_lines
-from vector_ingest.load import THREADS, Load
-from vector_ingest.load_batch import Steps
+from vector_ingest.load import BATCH, FIRST, THREADS, Load
+from vector_ingest.load_batch import TIMES_LINE, Steps
 from vector_ingest.messages import error_line, record_line, state_line, status_line
 from vector_ingest.packer import Packer
 from vector_ingest.processing import ProcessingConfig
@@ -69,6 +69,7 @@ class SlowStore:
     busy: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
     done: set[str] = field(default_factory=set)
+    sizes: list[int] = field(default_factory=list)  # of batches, in documents
 
     def check(self) -> None: ...
 
@@ -84,6 +85,7 @@ class SlowStore:
             if self.busy & ids:
                 self.faults.append(f"in flight twice: {self.busy & ids}")
             self.busy |= ids
+            self.sizes.append(len(documents))
         time.sleep(self.pause())
         refused = self.inner.replace(target, documents)
         with self.lock:
@@ -225,6 +227,17 @@ def test_a_state_leaves_while_the_input_is_silent() -> None:
         raise AssertionError("the state did not leave")
 
     sync.load([DEDUP], MemoryStore(sync.tables, "m"), blocks())
+
+
+def test_the_first_batch_is_small_so_that_the_store_has_work_and_none_is_above_the_most() -> None:
+    sync = Sync()
+    store = SlowStore(MemoryStore(sync.tables, "m"), lambda: 0.0)
+    lines = [record(number, f"{number} " * 800) for number in range(3000)]
+    sync.load([DEDUP], store, iter([Lines([*lines, status("COMPLETE")])]))
+    each = TIMES_LINE * len(lines[-1])  # at most, of what a document takes until it is stored
+    assert sum(store.sizes) == 3000
+    assert BATCH / 2 < each * max(store.sizes) < BATCH
+    assert each * min(store.sizes) < FIRST
 
 
 def test_the_last_change_of_an_id_wins_and_a_delete_takes_it_out() -> None:
