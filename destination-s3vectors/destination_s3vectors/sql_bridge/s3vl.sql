@@ -378,13 +378,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Reading -----------------------------------------------------------------------------------------------------------
+-- None is PARALLEL RESTRICTED: `_call` catches errors and sets the timeout, and neither is allowed while the rest of the
+-- statement runs in parallel, as a join with a large table may.
 
 -- The nearest vectors, nearest first. One call of the Lambda function carries as many as 6 MB hold; the rest follows.
 CREATE OR REPLACE FUNCTION s3vl.query_vectors(
     query_vector float8[], index_name text DEFAULT NULL, index_arn text DEFAULT NULL, top_k int DEFAULT 10,
     return_metadata boolean DEFAULT true, metadata_filter jsonb DEFAULT NULL
 ) RETURNS TABLE (vector_id text, distance float8, similarity_score float8, metadata jsonb)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10
+LANGUAGE plpgsql STABLE COST 1000000 ROWS 10
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     arn text := s3vl._index('query_vectors', index_name, index_arn, false);
@@ -413,7 +415,7 @@ CREATE OR REPLACE FUNCTION s3vl.get_vectors(
     vector_ids text[], index_name text DEFAULT NULL, index_arn text DEFAULT NULL,
     include_vector_data boolean DEFAULT true, include_metadata boolean DEFAULT true
 ) RETURNS TABLE (vector_id text, embedding float8[], metadata jsonb, found boolean)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100
+LANGUAGE plpgsql STABLE COST 1000000 ROWS 100
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     arn text := s3vl._index('get_vectors', index_name, index_arn, false);
@@ -441,7 +443,7 @@ CREATE OR REPLACE FUNCTION s3vl.list_vectors(
     index_arn text DEFAULT NULL, index_name text DEFAULT NULL, max_results int DEFAULT 100, next_token text DEFAULT NULL,
     return_data boolean DEFAULT false, return_metadata boolean DEFAULT true
 ) RETURNS TABLE (vector_id text, vector_data float8[], metadata jsonb, response_next_token text, total_count int)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100
+LANGUAGE plpgsql STABLE COST 1000000 ROWS 100
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     arn text := s3vl._index('list_vectors', index_name, index_arn, false);
@@ -464,7 +466,7 @@ CREATE OR REPLACE FUNCTION s3vl.list_all(
     index_name text DEFAULT NULL, index_arn text DEFAULT NULL, return_data boolean DEFAULT false,
     return_metadata boolean DEFAULT true
 ) RETURNS TABLE (vector_id text, vector_data float8[], metadata jsonb)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10000
+LANGUAGE plpgsql STABLE COST 1000000 ROWS 10000
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     arn text := s3vl._index('list_all', index_name, index_arn, false);
@@ -486,7 +488,7 @@ CREATE OR REPLACE FUNCTION s3vl.query_many(
     query_vectors float8[], index_name text DEFAULT NULL, index_arn text DEFAULT NULL, top_k int DEFAULT 10,
     return_metadata boolean DEFAULT true, metadata_filter jsonb DEFAULT NULL
 ) RETURNS TABLE (query_number int, vector_id text, distance float8, similarity_score float8, metadata jsonb)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 100
+LANGUAGE plpgsql STABLE COST 1000000 ROWS 100
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     arn text := s3vl._index('query_many', index_name, index_arn, false);
@@ -519,7 +521,7 @@ CREATE OR REPLACE FUNCTION s3vl.query_among(
     query_vector float8[], vector_ids text[], index_name text DEFAULT NULL, index_arn text DEFAULT NULL,
     top_k int DEFAULT 10, return_metadata boolean DEFAULT true
 ) RETURNS TABLE (vector_id text, distance float8, similarity_score float8, metadata jsonb)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10
+LANGUAGE plpgsql STABLE COST 1000000 ROWS 10
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     arn text := s3vl._index('query_among', index_name, index_arn, false);
@@ -548,7 +550,7 @@ CREATE OR REPLACE FUNCTION s3vl.search_text(
     query_text text, metadata_key text, index_name text DEFAULT NULL, index_arn text DEFAULT NULL, top_k int DEFAULT 10,
     return_metadata boolean DEFAULT true, metadata_filter jsonb DEFAULT NULL
 ) RETURNS TABLE (vector_id text, score float8, metadata jsonb)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10
+LANGUAGE plpgsql STABLE COST 1000000 ROWS 10
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY SELECT f.vector_id, f.score, f.metadata FROM s3vl._search('search_text', query_text, metadata_key, NULL,
@@ -561,7 +563,7 @@ CREATE OR REPLACE FUNCTION s3vl.search_hybrid(
     index_arn text DEFAULT NULL, top_k int DEFAULT 10, return_metadata boolean DEFAULT true,
     metadata_filter jsonb DEFAULT NULL
 ) RETURNS TABLE (vector_id text, score float8, distance float8, metadata jsonb)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10
+LANGUAGE plpgsql STABLE COST 1000000 ROWS 10
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wrong text := s3vl._wrong(query_vector);
@@ -613,7 +615,7 @@ BEGIN
                 'query_vector %s, index_name text DEFAULT NULL, index_arn text DEFAULT NULL, top_k int DEFAULT 10, '
                 'return_metadata boolean DEFAULT true, metadata_filter jsonb DEFAULT NULL) '
             'RETURNS TABLE (vector_id text, distance float8, similarity_score float8, metadata jsonb) '
-            'LANGUAGE sql STABLE PARALLEL RESTRICTED COST 1000000 ROWS 10 AS $f$ SELECT * FROM s3vl.query_vectors('
+            'LANGUAGE sql STABLE COST 1000000 ROWS 10 AS $f$ SELECT * FROM s3vl.query_vectors('
                 '%s, index_name, index_arn, top_k, return_metadata, metadata_filter) $f$',
             other, CASE other WHEN 'text' THEN 's3vl._numbers(query_vector)' ELSE 'query_vector::float8[]' END);
     END LOOP;

@@ -240,6 +240,17 @@ def test_a_join_makes_one_call_and_a_transaction_that_only_reads_is_enough(sql: 
     assert len(sql.aws_lambda.invoked) == before + 1
 
 
+def test_a_table_that_could_be_scanned_in_parallel_is_joined_too(sql: Sql) -> None:
+    fill(sql)
+    sql.connection.execute(
+        "CREATE TABLE product AS SELECT 'other' || n AS id FROM generate_series(1, 20000) n UNION ALL SELECT 'x';"
+        "ANALYZE product; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0"
+    )
+    assert "Gather" in str(sql.rows("EXPLAIN SELECT FROM product WHERE id = 'x'"))
+    query = "SELECT id FROM product p JOIN s3vl.query_vectors('{1,0,0}', 'products') v ON p.id = v.vector_id"
+    assert sql.rows(query) == [("x",)]
+
+
 def test_the_timeout_of_the_configuration_holds_for_the_call_alone(sql: Sql) -> None:
     with sql.connection.transaction():
         sql.connection.execute("SET LOCAL aws_lambda.request_timeout_ms = 1234")
