@@ -2,28 +2,35 @@
 
 import heapq
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from operator import mul
-from typing import Any, TypeVar
+from typing import Any
 
 from destination_s3vectors.sql_bridge.calls import Call, Json, RefusedError, invalid
-from destination_s3vectors.sql_bridge.requests import ANSWER_BYTES, GET_VECTORS, TOP_K, bytes_of, list_of, number_of
+from destination_s3vectors.sql_bridge.indexes import describe
+from destination_s3vectors.sql_bridge.requests import (
+    ANSWER_BYTES,
+    GET_VECTORS,
+    TOP_K,
+    at_once,
+    bytes_of,
+    list_of,
+    number_of,
+)
 
-THREADS = 8  # requests at once of one event; botocore keeps ten connections
-A = TypeVar("A")
-B = TypeVar("B")
+Query = Callable[[Sequence[Call]], tuple[Json, Any]]
 
 
-def query_many(call: Call, query: Callable[[Call], tuple[Json, Any]]) -> tuple[Json, Any]:
+def query_many(calls: Sequence[Call], query: Query) -> tuple[Json, Any]:
     """`query` for each of `query_vectors`, in their order. `continue` is how many of them are answered."""
+    call = calls[0]
     questions = list_of(call.event, "query_vectors")
     done, size = int(call.event.get("continue") or 0), 0
     event = {name: value for name, value in call.event.items() if name != "continue"}
     answers: list[Json] = []
-    calls = (replace(call, event={**event, "query_vector": each}) for each in questions[done:])
-    for answer, rest in _at_once(query, calls):
+    asked = ([replace(shard, event={**event, "query_vector": each}) for shard in calls] for each in questions[done:])
+    for answer, rest in at_once(query, asked):
         size += bytes_of(answer)
         if rest is not None or size > ANSWER_BYTES:
             if not answers:
@@ -39,40 +46,43 @@ def query_many(call: Call, query: Callable[[Call], tuple[Json, Any]]) -> tuple[J
     return {"answers": answers}, done if done < len(questions) else None
 
 
-def query_among(call: Call) -> tuple[Json, Any]:
+def query_among(calls: Sequence[Call]) -> tuple[Json, Any]:
     """The nearest of `vector_ids`, by exact distance: the service cannot filter by key.
 
     Ids that the index does not have are not among them.
     """
+    call = calls[0]
     question = list_of(call.event, "query_vector")
     ids = list(dict.fromkeys(list_of(call.event, "vector_ids")))
     wanted = number_of(call.event, "top_k", 10, TOP_K)
-    index = call.ask("get_index", indexArn=call.index)["index"]
+    index, _ = describe(calls)
     if len(question) != index["dimension"]:
         raise invalid(f"the query vector has {len(question)} numbers, the index {index['dimension']}")
-    measure = _distance_to(question, index["distanceMetric"])
+    measure = _distance_to(question, index["distance_metric"])
     found = (
-        (measure(vector["data"]["float32"]), vector["key"]) for vector in _read(call, ids, data=True, metadata=False)
+        (measure(vector["data"]["float32"]), vector["key"]) for vector in _read(calls, ids, data=True, metadata=False)
     )
     rows: list[Json] = [{"key": key, "distance": distance} for distance, key in heapq.nsmallest(wanted, found)]
     if call.event.get("return_metadata", True):
         keys = [row["key"] for row in rows]
-        metadata = {each["key"]: each.get("metadata") for each in _read(call, keys, data=False, metadata=True)}
+        metadata = {each["key"]: each.get("metadata") for each in _read(calls, keys, data=False, metadata=True)}
         rows = [row | {"metadata": metadata.get(row["key"])} for row in rows]
     if sum(map(bytes_of, rows)) > ANSWER_BYTES:
         message = "the metadata of the nearest are more than one answer carries: lower top_k, or leave the metadata out"
         raise RefusedError("too_large", "AnswerTooLarge", message)
-    return {"distance_metric": index["distanceMetric"], "vectors": rows}, None
+    return {"distance_metric": index["distance_metric"], "vectors": rows}, None
 
 
-def _read(call: Call, ids: Sequence[str], *, data: bool, metadata: bool) -> Iterator[Json]:
-    def read(keys: Sequence[str]) -> list[Json]:
+def _read(calls: Sequence[Call], ids: Sequence[str], *, data: bool, metadata: bool) -> Iterator[Json]:
+    def read(part: tuple[Call, Sequence[str]]) -> list[Json]:
+        call, keys = part
         if not call.in_time():
             raise RefusedError("timeout", "OutOfTime", f"reading {len(ids)} vectors takes longer than the timeout")
         answer = call.ask("get_vectors", indexArn=call.index, keys=keys, returnData=data, returnMetadata=metadata)
         return list(answer["vectors"])
 
-    for vectors in _at_once(read, (ids[start : start + GET_VECTORS] for start in range(0, len(ids), GET_VECTORS))):
+    starts = range(0, len(ids), GET_VECTORS)
+    for vectors in at_once(read, [(call, ids[start : start + GET_VECTORS]) for start in starts for call in calls]):
         yield from vectors
 
 
@@ -84,11 +94,3 @@ def _distance_to(question: Sequence[float], metric: str) -> Callable[[Sequence[f
     if not length:
         raise invalid("the query vector is zero: it has no direction")
     return lambda vector: 1 - sum(map(mul, question, vector)) / (length * math.hypot(*vector))
-
-
-def _at_once(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """In the order of the items, a few ahead of whoever takes the results."""
-    with ThreadPoolExecutor(THREADS, "s3vl") as pool:
-        given = list(items)
-        for start in range(0, len(given), THREADS):
-            yield from pool.map(work, given[start : start + THREADS])

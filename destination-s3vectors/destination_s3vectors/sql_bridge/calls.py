@@ -2,9 +2,9 @@
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -17,6 +17,7 @@ from botocore.exceptions import (
 
 Event = Mapping[str, Any]
 Json = dict[str, Any]
+T = TypeVar("T")
 
 KINDS = {
     "AccessDeniedException": "denied",
@@ -35,6 +36,11 @@ KINDS = {
     "ExpiredTokenException": "sign_in",
     "UnrecognizedClientException": "sign_in",
     "InvalidSignatureException": "sign_in",
+    # Of Bedrock: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html (Errors)
+    "ResourceNotFoundException": "missing",
+    "ModelNotReadyException": "unavailable",
+    "ModelTimeoutException": "unavailable",
+    "ModelErrorException": "unavailable",
 }
 MENDED_BY_WAITING = ("throttled", "unavailable")
 
@@ -49,29 +55,39 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One event on its way: the client of its region, and the moment at which it must be answered."""
+    """One event on its way to one index: the client of its region, and the moment at which it must be answered."""
 
     client: Any
+    index: str  # the ARN
     event: Event
     deadline: float
 
-    @property
-    def index(self) -> str:
-        return str(self.event["index_arn"])
-
     def ask(self, operation: str, **parameters: Any) -> Any:
-        """The service's answer, asked again as long as waiting may mend it and there is time."""
-        method = getattr(self.client, operation)
-        for attempt in range(1, 100):
+        """The answer of S3 Vectors. RefusedError: none comes, as long as waiting may mend it and there is time."""
+
+        def once() -> Any:
             try:
-                return method(**parameters)
+                return getattr(self.client, operation)(**parameters)
             except (ClientError, BotoCoreError) as error:
-                refused = refusal(error, operation)
-                pause = random.uniform(0.5, 1) * 0.1 * 2**attempt  # noqa: S311 -- spreads sessions, no secret
+                raise refusal(error, operation) from error
+
+        return self.insist(once)
+
+    def insist(self, attempt: Callable[[], T]) -> T:
+        """What `attempt` gives, again and again where its RefusedError may be mended by waiting."""
+        for number in range(1, 100):
+            try:
+                return attempt()
+            except RefusedError as refused:
+                pause = random.uniform(0.5, 1) * 0.1 * 2**number  # noqa: S311 -- spreads sessions, no secret
                 if refused.kind not in MENDED_BY_WAITING or time.monotonic() + pause > self.deadline:
-                    raise refused from error
+                    raise
                 time.sleep(pause)
         raise AssertionError("99 pauses, each twice the last, are longer than any deadline")
+
+    @property
+    def seconds_left(self) -> float:
+        return max(self.deadline - time.monotonic(), 0.1)
 
     def in_time(self) -> bool:
         return time.monotonic() < self.deadline

@@ -1,6 +1,7 @@
 """The Lambda function between PostgreSQL and S3 Vectors. Without Lambda it is `Bridge(client_for).answer(event)`.
 
     event    {"operation": …, "index_arn": …, its parameters, "timeout_ms": …, "continue": what the last answer gave}
+             of a logical index "index_arns", those of its shards, in the place of "index_arn"
     answer   {"success": true, "result": {…}, "continue": null, or what the next event carries to get the rest}
              {"success": false, "error": {"kind": …, "type": …, "message": …}}
 
@@ -10,18 +11,24 @@ and is raised: Lambda then reports a function error. This folder and botocore ar
 
 import functools
 import json
+import os
 import re
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from botocore.config import Config
 from botocore.session import get_session
 
+from destination_s3vectors.sql_bridge.cache import Answers, answers_from
 from destination_s3vectors.sql_bridge.calls import Call, Event, Json, RefusedError, invalid
-from destination_s3vectors.sql_bridge.operations import OPERATIONS
+from destination_s3vectors.sql_bridge.embedding import Embed
+from destination_s3vectors.sql_bridge.operations import OPERATIONS, QUERIES, WRITES
+from destination_s3vectors.sql_bridge.providers import providers
+from destination_s3vectors.sql_bridge.text import Questions
 
 SECONDS = 30.0  # where the event names no timeout
 MARGIN = 0.5  # seconds that are left to answer, before whoever waits gives up
@@ -33,11 +40,25 @@ COUNTED = ("vector_ids", "vectors", "query_texts", "query_vectors")
 
 
 class Bridge:
-    """`client_for` gives the client of a region; it is asked once for each. `log` takes a line for each event."""
+    """`client_for` gives the client of a region; it is asked once for each. `log` takes a line for each event.
 
-    def __init__(self, client_for: Callable[[str], Any], log: Callable[[str], object] = sys.stdout.write) -> None:
+    `embedders` make vectors of questions that are text, by the first word of the model's fingerprint. `answers` keeps
+    those to queries; by default none.
+    """
+
+    def __init__(
+        self,
+        client_for: Callable[[str], Any],
+        log: Callable[[str], object] = sys.stdout.write,
+        embedders: Mapping[str, Embed] = MappingProxyType({}),
+        answers: Answers | None = None,
+    ) -> None:
         self._client_for = functools.cache(client_for)
-        self._log = log
+        self._log, self._answers = log, answers or Answers(0, 0)
+        questions = Questions(embedders)
+        text = {"query_text": questions.query_text, "embed_text": questions.embed_text}
+        self._operations = {**OPERATIONS, **text, "find_model": questions.find_model}
+        self._queries = {*QUERIES, *text}
 
     def answer(self, event: Event, seconds: float | None = None, request_id: str = "") -> Json:
         """`seconds`: what is left of the time that the function may take."""
@@ -54,18 +75,36 @@ class Bridge:
         return answer
 
     def _answer(self, operation: str, event: Event, began: float, seconds: float | None) -> Json:
-        if operation not in OPERATIONS:
-            raise invalid(f"the operation {operation!r} is none; expected one of {', '.join(OPERATIONS)}")
+        if operation not in self._operations:
+            raise invalid(f"the operation {operation!r} is none; expected one of {', '.join(self._operations)}")
         asked = float(event.get("timeout_ms") or SECONDS * 1000) / 1000
         deadline = began + max(min(asked, seconds or asked) - MARGIN, 0.1)
-        arn = event.get("index_arn")
-        if arn is None and operation == "availability_check":
-            return {"success": True, "result": {}, "continue": None}
-        named = ARN.fullmatch(arn) if isinstance(arn, str) else None
-        if named is None:
+        regions = _regions(operation, event)
+        calls = [Call(self._client_for(region), arn, event, deadline) for arn, region in regions.items()]
+
+        def ask() -> Json:
+            result, rest = self._operations[operation](calls)
+            return {"success": True, "result": result, "continue": rest}
+
+        if operation in self._queries:
+            answer, kept = self._answers.answer(event, list(regions), ask)
+            return answer | ({"cached": True} if kept else {})
+        if operation in WRITES:
+            with self._answers.writing(list(regions)):
+                return ask()
+        return ask()
+
+
+def _regions(operation: str, event: Event) -> dict[str, str]:
+    """Of each index, by ARN, in the order given."""
+    arns = event.get("index_arns") or [event.get("index_arn")]
+    if arns == [None] and operation == "availability_check":
+        return {}
+    named = [ARN.fullmatch(arn) if isinstance(arn, str) else None for arn in arns]
+    for arn, name in zip(arns, named, strict=True):
+        if name is None:
             raise invalid(f"{arn!r} is not the ARN of an index of S3 Vectors")
-        result, rest = OPERATIONS[operation](Call(self._client_for(named[1]), event, deadline))
-        return {"success": True, "result": result, "continue": rest}
+    return {name[0]: name[1] for name in named if name is not None}
 
 
 def handler(event: Event, context: Any) -> Json:
@@ -91,13 +130,15 @@ def client_config() -> Config:
 
 def _account(operation: str, event: Event, answer: Json) -> Json:
     """What a log may hold: no vector, no id, no text, no filter."""
-    said: Json = {"operation": operation, "index_arn": event.get("index_arn"), "request_id": answer["request_id"]}
+    where = event.get("index_arns") or event.get("index_arn")
+    said: Json = {"operation": operation, "index_arn": where, "request_id": answer["request_id"]}
     said |= {"success": answer["success"], "execution_time_ms": answer["execution_time_ms"]}
     said |= {name: len(event[name]) for name in COUNTED if isinstance(event.get(name), list)}
     if answer["success"]:
         vectors = answer["result"].get("vectors")
+        said |= {"cached": True} if answer.get("cached") else {}
         return said | {"rows": None if vectors is None else len(vectors), "continues": answer["continue"] is not None}
     return said | {"kind": answer["error"]["kind"], "type": answer["error"]["type"]}
 
 
-_BRIDGE = Bridge(default_client)
+_BRIDGE = Bridge(default_client, embedders=providers(os.environ), answers=answers_from(os.environ))

@@ -1,86 +1,36 @@
 """What the function does for an event: an operation of S3 Vectors each, in as many requests as it takes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from destination_s3vectors.sql_bridge.batches import query_among, query_many
-from destination_s3vectors.sql_bridge.calls import Call, Json
+from destination_s3vectors.sql_bridge.calls import Call, Json, invalid
+from destination_s3vectors.sql_bridge.indexes import describe, home_of
+from destination_s3vectors.sql_bridge.query import query_vectors
 from destination_s3vectors.sql_bridge.requests import (
     ANSWER_BYTES,
     DELETE_VECTORS,
     GET_VECTORS,
     LIST_PAGE,
     PUT_VECTORS,
-    TOP_K,
+    at_once,
     bytes_of,
     list_of,
     number_of,
 )
 
-
-def describe(call: Call) -> tuple[Json, Any]:
-    found = call.ask("get_index", indexArn=call.index)["index"]
-    return {"dimension": found["dimension"], "distance_metric": found["distanceMetric"]}, None
+Operation = Callable[[Sequence[Call]], tuple[Json, Any]]  # calls: one for each shard, or the only one
 
 
-def _query(call: Call) -> tuple[Json, Any]:
-    """Pages until there are `top_k`, or as many as one answer carries.
-
-    `continue`: the token of the page to go on with, how many of its vectors were given, and how many in all.
-    """
-    wanted = number_of(call.event, "top_k", 10, TOP_K)
-    asked = _question(call, wanted)
-    state = call.event.get("continue") or {}
-    token, skip, before = state.get("token"), int(state.get("skip", 0)), int(state.get("given", 0))
-    rows: list[Json] = []
-    rest: Json | None
-    size = 0
-    while True:
-        page = call.ask("query_vectors", **asked, **({"nextToken": token} if token else {}))
-        metric = page.get("distanceMetric")
-        for vector in page["vectors"][skip : skip + wanted - before - len(rows)]:
-            size += bytes_of(vector)
-            if rows and size > ANSWER_BYTES:
-                rest = {"token": token, "skip": skip, "given": before + len(rows)}
-                return {"distance_metric": metric, "vectors": rows}, rest
-            rows.append(vector)
-            skip += 1
-        token, skip = page.get("nextToken"), 0
-        given = before + len(rows)
-        if not token or given >= wanted or not call.in_time():
-            rest = {"token": token, "skip": 0, "given": given} if token and given < wanted else None
-            return {"distance_metric": metric, "vectors": rows}, rest
-
-
-def _question(call: Call, wanted: int) -> Json:
-    event = call.event
-    asked: Json = {"indexArn": call.index, "topK": wanted}
-    asked["returnMetadata"] = bool(event.get("return_metadata", True))
-    if event.get("query_vector") is not None:
-        asked |= {"queryVector": {"float32": list_of(event, "query_vector")}, "returnDistance": True}
-    if event.get("query_texts"):
-        asked |= {"queryTexts": event["query_texts"], "returnScores": True}
-    if event.get("filter") is not None:
-        asked["filter"] = event["filter"]
-    return asked
-
-
-def _get(call: Call) -> tuple[Json, Any]:
+def _get(calls: Sequence[Call]) -> tuple[Json, Any]:
     """One row for each id, in the order given; `continue` is how many ids are done."""
-    ids, done = list_of(call.event, "vector_ids"), int(call.event.get("continue") or 0)
-    data, metadata = bool(call.event.get("return_data", True)), bool(call.event.get("return_metadata", True))
+    event = calls[0].event
+    ids, done = list_of(event, "vector_ids"), int(event.get("continue") or 0)
     rows: list[Json] = []
     size = 0
     while done < len(ids):
         wanted = ids[done : done + GET_VECTORS]
-        answer = call.ask(
-            "get_vectors",
-            indexArn=call.index,
-            keys=list(dict.fromkeys(wanted)),
-            returnData=data,
-            returnMetadata=metadata,
-        )
-        found = {vector["key"]: vector for vector in answer["vectors"]}
+        found = _found(calls, list(dict.fromkeys(wanted)))
         for key in wanted:
             row = _row(found[key]) | {"found": True} if key in found else {"key": key, "found": False}
             size += bytes_of(row)
@@ -88,17 +38,47 @@ def _get(call: Call) -> tuple[Json, Any]:
                 return {"vectors": rows}, done
             rows.append(row)
             done += 1
-        if not call.in_time():
+        if not calls[0].in_time():
             break
     return {"vectors": rows}, done if done < len(ids) else None
 
 
-def _list_page(call: Call) -> tuple[Json, Any]:
-    """One page, with the service's own token; or, with `all`, as many pages as one answer carries."""
+def _found(calls: Sequence[Call], keys: Sequence[str]) -> dict[str, Json]:
+    """From all shards: a vector that was not put by this function may be in any."""
+    event = calls[0].event
+    data, metadata = bool(event.get("return_data", True)), bool(event.get("return_metadata", True))
+
+    def ask(call: Call) -> Sequence[Json]:
+        answer = call.ask("get_vectors", indexArn=call.index, keys=keys, returnData=data, returnMetadata=metadata)
+        vectors: Sequence[Json] = answer["vectors"]
+        return vectors
+
+    return {vector["key"]: vector for vectors in at_once(ask, calls) for vector in vectors}
+
+
+def _list_page(calls: Sequence[Call]) -> tuple[Json, Any]:
+    """One page, with the service's own token; or, with `all`, as many pages as one answer carries.
+
+    Of several shards one after the other: the token begins with the number of the shard.
+    """
+    event = calls[0].event
+    token = event.get("continue") or event.get("next_token")
+    if len(calls) == 1:
+        return _pages(calls[0], token)
+    number, mark, inner = (token or "0#").partition("#")
+    if not mark or not number.isdigit() or int(number) >= len(calls):
+        raise invalid(f"the token {token!r} is none of this index")
+    shard = int(number)
+    result, rest = _pages(calls[shard], inner or None)
+    if rest is not None:
+        return result, f"{shard}#{rest}"
+    return result, f"{shard + 1}#" if shard + 1 < len(calls) else None
+
+
+def _pages(call: Call, token: str | None) -> tuple[Json, Any]:
     event, count = call.event, number_of(call.event, "max_results", 100, LIST_PAGE)
     asked: Json = {"indexArn": call.index, "returnData": bool(event.get("return_data", False))}
     asked["returnMetadata"] = bool(event.get("return_metadata", True))
-    token = event.get("continue") or event.get("next_token")
     rows: list[Json] = []
     size = 0
     while True:
@@ -115,22 +95,26 @@ def _list_page(call: Call) -> tuple[Json, Any]:
             return {"vectors": rows}, token
 
 
-def _put(call: Call) -> tuple[Json, Any]:
+def _put(calls: Sequence[Call]) -> tuple[Json, Any]:
     """In calls of 500. A put replaces the whole vector, so that a repeated event changes nothing."""
-    vectors = [
-        {"key": each.get("key"), "data": {"float32": each.get("data")}}
-        | ({} if each.get("metadata") is None else {"metadata": each["metadata"]})
-        for each in list_of(call.event, "vectors")
-    ]
-    for start in range(0, len(vectors), PUT_VECTORS):
-        call.ask("put_vectors", indexArn=call.index, vectors=vectors[start : start + PUT_VECTORS])
-    return {"count": len(vectors)}, None
+    given = list_of(calls[0].event, "vectors")
+    homes: list[list[Json]] = [[] for _ in calls]
+    for each in given:
+        vector = {"key": each.get("key"), "data": {"float32": each.get("data")}}
+        vector |= {} if each.get("metadata") is None else {"metadata": each["metadata"]}
+        homes[home_of(str(each.get("key")), len(calls))].append(vector)
+    for call, vectors in zip(calls, homes, strict=True):
+        for start in range(0, len(vectors), PUT_VECTORS):
+            call.ask("put_vectors", indexArn=call.index, vectors=vectors[start : start + PUT_VECTORS])
+    return {"count": len(given)}, None
 
 
-def _delete(call: Call) -> tuple[Json, Any]:
-    ids = list(dict.fromkeys(list_of(call.event, "vector_ids")))
-    for start in range(0, len(ids), DELETE_VECTORS):
-        call.ask("delete_vectors", indexArn=call.index, keys=ids[start : start + DELETE_VECTORS])
+def _delete(calls: Sequence[Call]) -> tuple[Json, Any]:
+    """From all shards, wherever the ids are."""
+    ids = list(dict.fromkeys(list_of(calls[0].event, "vector_ids")))
+    for call in calls:
+        for start in range(0, len(ids), DELETE_VECTORS):
+            call.ask("delete_vectors", indexArn=call.index, keys=ids[start : start + DELETE_VECTORS])
     return {"count": len(ids)}, None
 
 
@@ -141,13 +125,16 @@ def _row(vector: Json) -> Json:
     return row | ({"metadata": vector["metadata"]} if "metadata" in vector else {})
 
 
-OPERATIONS: Mapping[str, Callable[[Call], tuple[Json, Any]]] = {
-    "availability_check": describe,
-    "query_vectors": _query,
-    "query_many": lambda call: query_many(call, _query),
+QUERIES: Mapping[str, Operation] = {
+    "query_vectors": query_vectors,
+    "query_many": lambda calls: query_many(calls, query_vectors),
     "query_among": query_among,
+}
+WRITES: Mapping[str, Operation] = {"put_vectors": _put, "delete_vectors": _delete}
+OPERATIONS: Mapping[str, Operation] = {
+    "availability_check": describe,
     "get_vectors": _get,
     "list_vectors": _list_page,
-    "put_vectors": _put,
-    "delete_vectors": _delete,
+    **QUERIES,
+    **WRITES,
 }

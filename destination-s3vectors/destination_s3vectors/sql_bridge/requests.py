@@ -1,7 +1,9 @@
 """What an event asks for, and how much of it one answer carries."""
 
 import json
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from destination_s3vectors.sql_bridge.calls import Event, Json, invalid
 
@@ -10,6 +12,9 @@ from destination_s3vectors.sql_bridge.calls import Event, Json, invalid
 ANSWER_BYTES = 5_500_000
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html
 PUT_VECTORS, DELETE_VECTORS, GET_VECTORS, LIST_PAGE, TOP_K = 500, 500, 100, 1000, 10_000
+THREADS = 8  # requests at once of one event; botocore keeps ten connections
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 def bytes_of(row: Json) -> int:
@@ -29,3 +34,14 @@ def number_of(event: Event, name: str, default: int, most: int) -> int:
     if not isinstance(given, int) or not 1 <= given <= most:
         raise invalid(f"`{name}` must be a number from 1 to {most}; got {given!r}")
     return given
+
+
+def at_once(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+    """In the order of the items, a few ahead of whoever takes the results."""
+    given = list(items)
+    if len(given) < 2:
+        yield from map(work, given)
+        return
+    with ThreadPoolExecutor(THREADS, "s3vl") as pool:
+        for start in range(0, len(given), THREADS):
+            yield from pool.map(work, given[start : start + THREADS])

@@ -1,9 +1,10 @@
--- S3 Vectors in SQL: the schema s3vl, version 1.0, for PostgreSQL 16 or newer with the extension aws_lambda.
+-- S3 Vectors in SQL: the schema s3vl, version 1.1, for PostgreSQL 16 or newer with the extension aws_lambda.
 --
 --     psql -v ON_ERROR_STOP=1 --single-transaction -f s3vl.sql
 --
--- The same file installs and upgrades: tables are kept, functions are replaced, grants stay. Whoever runs it owns the
--- functions, which run with the owner's rights: it needs EXECUTE on aws_lambda.invoke, and nothing else.
+-- It may be run again: tables are kept, functions are replaced, grants stay. An older version is upgraded in place by the
+-- scripts in upgrade/, run before this file. Whoever runs it owns the functions, which run with the owner's rights: it
+-- needs EXECUTE on aws_lambda.invoke, and nothing else.
 
 CREATE SCHEMA IF NOT EXISTS s3vl;
 REVOKE ALL ON SCHEMA s3vl FROM PUBLIC;
@@ -17,9 +18,12 @@ DO $$
 DECLARE
     found text := (SELECT v.version FROM s3vl.version v ORDER BY string_to_array(v.version, '.')::int[] DESC LIMIT 1);
 BEGIN
-    IF string_to_array(found, '.')::int[] > ARRAY[1, 0] THEN
-        RAISE EXCEPTION 's3vl: the schema has version %, this file is 1.0', found
+    IF string_to_array(found, '.')::int[] > ARRAY[1, 1] THEN
+        RAISE EXCEPTION 's3vl: the schema has version %, this file is 1.1', found
             USING ERRCODE = '55000', HINT = 'Take the file of the newer release.';
+    ELSIF found <> '1.1' THEN
+        RAISE EXCEPTION 's3vl: the schema has version %, this file is 1.1', found
+            USING ERRCODE = '55000', HINT = format('Run upgrade/%s--….sql first, in the same transaction.', found);
     END IF;
 END $$;
 
@@ -38,14 +42,17 @@ CREATE TABLE IF NOT EXISTS s3vl.config (
 
 CREATE TABLE IF NOT EXISTS s3vl.index_registry (
     index_name text PRIMARY KEY CHECK (index_name ~ '^[a-zA-Z][a-zA-Z0-9_-]{1,63}$'),
-    index_arn text NOT NULL UNIQUE,
+    index_arn text UNIQUE,
     description text,
-    bucket_name text NOT NULL,
-    region text NOT NULL,
-    account_id text NOT NULL,
+    bucket_name text,
+    region text,
+    account_id text,
     is_active boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now()
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    shards text[], -- of a logical index, in the place of index_arn and what that says: the ARNs of its indexes
+    embedding jsonb, -- {"fingerprint": …, "options": {…}}: what embeds the questions that are text
+    CHECK ((index_arn IS NULL) = (shards IS NOT NULL))
 );
 
 CREATE TABLE IF NOT EXISTS s3vl.index_grant (
@@ -83,6 +90,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
         WHEN 'too_large' THEN '54000'   -- program_limit_exceeded
         WHEN 'conflict' THEN '55006'    -- object_in_use
         WHEN 'key' THEN '55000'         -- object_not_in_prerequisite_state: the KMS key
+        WHEN 'model' THEN '55000'       -- no embedding model, or not one alone, or not set up
+        WHEN 'unsupported' THEN '0A000' -- feature_not_supported
         WHEN 'unavailable' THEN '58000' -- system_error: outside of PostgreSQL
         ELSE '38000'                    -- external_routine_exception
     END
@@ -105,8 +114,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         )
 $$;
 
--- The ARN of an index that the caller may use. `routine` begins the messages.
-CREATE OR REPLACE FUNCTION s3vl._index(routine text, index_name text, index_arn text, writing boolean) RETURNS text
+-- The ARN of an index that the caller may use, or those of its shards. `routine` begins the messages.
+CREATE OR REPLACE FUNCTION s3vl._index(routine text, index_name text, index_arn text, writing boolean) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found s3vl.index_registry;
@@ -119,7 +128,7 @@ BEGIN
         WHERE r.index_name = _index.index_name OR r.index_arn = _index.index_arn;
     IF found.index_name IS NULL THEN
         IF index_arn IS NOT NULL AND (SELECT c.allow_unregistered FROM s3vl.config c) THEN
-            RETURN index_arn;
+            RETURN ARRAY[index_arn];
         END IF;
         RAISE EXCEPTION 's3vl.%: the index % is not registered', routine, coalesce(index_name, index_arn)
             USING ERRCODE = '42704', HINT = 'SELECT * FROM s3vl.list_indexes() shows those that are; '
@@ -134,8 +143,15 @@ BEGIN
         RAISE EXCEPTION 's3vl.%: the index % is not active', routine, found.index_name
             USING ERRCODE = '55000', HINT = format('SELECT s3vl.activate_index(%L)', found.index_name);
     END IF;
-    RETURN found.index_arn;
+    RETURN coalesce(found.shards, ARRAY[found.index_arn]);
 END $$;
+
+-- What register_embedding stored, or NULL.
+CREATE OR REPLACE FUNCTION s3vl._embedding(index_name text, index_arn text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT r.embedding FROM s3vl.index_registry r
+    WHERE r.index_name = _embedding.index_name OR r.index_arn = _embedding.index_arn
+$$;
 
 -- What is wrong with an array of numbers as a vector, or NULL.
 CREATE OR REPLACE FUNCTION s3vl._wrong(vector float8[]) RETURNS text
@@ -171,7 +187,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- One call of the Lambda function. The answer is {"result": …, "continue": …}; anything else is raised.
-CREATE OR REPLACE FUNCTION s3vl._call(routine text, operation text, index_arn text, parameters jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION s3vl._call(routine text, operation text, indexes text[], parameters jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     config s3vl.config;
@@ -186,8 +202,9 @@ BEGIN
         RAISE EXCEPTION 's3vl.%: no Lambda function is configured', routine
             USING ERRCODE = '55000', HINT = 'SELECT s3vl.configure(''arn:aws:lambda:…:function:…'')';
     END IF;
-    event := parameters || jsonb_build_object(
-        'operation', operation, 'index_arn', index_arn, 'timeout_ms', config.timeout_seconds * 1000);
+    event := parameters || jsonb_build_object('operation', operation, 'timeout_ms', config.timeout_seconds * 1000)
+        || CASE WHEN cardinality(indexes) > 1 THEN jsonb_build_object('index_arns', indexes)
+            ELSE jsonb_build_object('index_arn', indexes[1]) END;
     IF octet_length(event::text) > 6 * 1024 * 1024 THEN -- of a synchronous call, see the function's module
         RAISE EXCEPTION 's3vl.%: the call has % bytes, Lambda takes 6291456', routine, octet_length(event::text)
             USING ERRCODE = '54000', HINT = 'Make several calls of fewer vectors or ids.';
@@ -225,6 +242,12 @@ BEGIN
 END $$;
 
 -- Configuration -----------------------------------------------------------------------------------------------------
+
+-- Of the schema, as MAJOR.MINOR.
+CREATE OR REPLACE FUNCTION s3vl.version() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT v.version FROM s3vl.version v ORDER BY string_to_array(v.version, '.')::int[] DESC LIMIT 1
+$$;
 
 -- Before the rest of the configuration comes the test of it: one row, whatever is wrong.
 CREATE OR REPLACE FUNCTION s3vl.validate_config()
@@ -292,7 +315,7 @@ $$;
 
 -- The registry ------------------------------------------------------------------------------------------------------
 
--- A name that is there gets the new ARN, and is active.
+-- A name that is there gets the new ARN, and is active. Its embedding stays if the ARN does.
 CREATE OR REPLACE FUNCTION s3vl.register_index(
     index_name_param text, index_arn_param text, description_param text DEFAULT NULL
 ) RETURNS boolean
@@ -313,8 +336,72 @@ BEGIN
     VALUES (index_name_param, index_arn_param, description_param, named[3], named[1], named[2])
     ON CONFLICT (index_name) DO UPDATE SET index_arn = excluded.index_arn, bucket_name = excluded.bucket_name,
         description = excluded.description, region = excluded.region, account_id = excluded.account_id,
-        is_active = true, updated_at = now();
+        is_active = true, updated_at = now(), shards = NULL,
+        embedding = CASE WHEN r.index_arn = excluded.index_arn THEN r.embedding END;
     RETURN true;
+END $$;
+
+-- One name for several indexes of the same dimensions and distance, of which each vector is in one: queries merge their
+-- answers by distance, put_vectors chooses the index by a hash of the id, all else looks in each. The order counts: a
+-- name that is there keeps its indexes.
+CREATE OR REPLACE FUNCTION s3vl.register_logical_index(
+    index_name_param text, index_arns_param text[], description_param text DEFAULT NULL
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    form text := '^arn:aws[a-z-]*:s3vectors:[a-z0-9-]+:[0-9]{12}:bucket/[a-z0-9.-]{3,63}/index/[a-z0-9.-]{3,63}$';
+    wrong text := (SELECT coalesce(a, 'NULL') FROM unnest(index_arns_param) a WHERE a !~ form OR a IS NULL LIMIT 1);
+BEGIN
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 's3vl.register_logical_index: % is not the ARN of an index', wrong
+            USING ERRCODE = '22023', HINT = 'Expected arn:aws:s3vectors:REGION:ACCOUNT:bucket/NAME/index/NAME.';
+    END IF;
+    IF (SELECT count(DISTINCT a) FROM unnest(index_arns_param) a) <> cardinality(index_arns_param)
+        OR coalesce(cardinality(index_arns_param), 0) < 2
+    THEN
+        RAISE EXCEPTION 's3vl.register_logical_index: expected two or more different indexes, got %', index_arns_param
+            USING ERRCODE = '22023';
+    END IF;
+    IF index_name_param IS NULL OR index_name_param !~ '^[a-zA-Z][a-zA-Z0-9_-]{1,63}$' THEN
+        RAISE EXCEPTION 's3vl.register_logical_index: % is no name for an index', coalesce(index_name_param, 'NULL')
+            USING ERRCODE = '22023', HINT = 'Expected a letter, then 1 to 63 letters, digits, - or _.';
+    END IF;
+    PERFORM s3vl._call('register_logical_index', 'availability_check', index_arns_param, '{}');
+    INSERT INTO s3vl.index_registry AS r (index_name, shards, description)
+    VALUES (index_name_param, index_arns_param, description_param)
+    ON CONFLICT (index_name) DO UPDATE SET description = excluded.description, is_active = true, updated_at = now()
+        WHERE r.shards = excluded.shards;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 's3vl.register_logical_index: the name % stands for other indexes', index_name_param
+            USING ERRCODE = '55000', HINT = 'Vectors do not move by themselves. Unregister the name first, and put the '
+                'vectors anew if it had other shards.';
+    END IF;
+    RETURN true;
+END $$;
+
+-- The indexes of a logical index that the caller may read; of another index, itself.
+CREATE OR REPLACE FUNCTION s3vl.list_shards(index_name_param text) RETURNS TABLE (shard_number int, index_arn text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT n::int, a FROM unnest(s3vl._index('list_shards', index_name_param, NULL, false)) WITH ORDINALITY AS u (a, n)
+$$;
+
+-- The model that embeds the questions of query_text: the one that destination-s3vectors wrote beside the vectors, or
+-- `fingerprint` in its words, PROVIDER/MODEL/DIMENSIONS, for vectors of other origin. `options`, as far as needed:
+-- model_id and region of Bedrock, query_prefix, shorten. No key: the function has its own. Returns the fingerprint.
+CREATE OR REPLACE FUNCTION s3vl.register_embedding(
+    index_name_param text, fingerprint text DEFAULT NULL, options jsonb DEFAULT '{}'
+) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    given jsonb := jsonb_build_object('fingerprint', fingerprint, 'options', options);
+    found text := s3vl._call('register_embedding', 'find_model',
+        s3vl._index('register_embedding', index_name_param, NULL, true), jsonb_build_object('embedding', given)
+    ) #>> '{result,fingerprint}';
+BEGIN
+    UPDATE s3vl.index_registry r
+    SET embedding = jsonb_build_object('fingerprint', found, 'options', options), updated_at = now()
+    WHERE r.index_name = index_name_param;
+    RETURN found;
 END $$;
 
 CREATE OR REPLACE FUNCTION s3vl._set_active(routine text, name text, active boolean) RETURNS boolean
@@ -373,9 +460,16 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION s3vl.resolve_index_arn(index_name_param text) RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT s3vl._index('resolve_index_arn', index_name_param, NULL, false)
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    indexes text[] := s3vl._index('resolve_index_arn', index_name_param, NULL, false);
+BEGIN
+    IF cardinality(indexes) > 1 THEN
+        RAISE EXCEPTION 's3vl.resolve_index_arn: % is a logical index of %', index_name_param, cardinality(indexes)
+            USING ERRCODE = '42809', HINT = format('SELECT * FROM s3vl.list_shards(%L)', index_name_param);
+    END IF;
+    RETURN indexes[1];
+END $$;
 
 -- Reading -----------------------------------------------------------------------------------------------------------
 -- None is PARALLEL RESTRICTED: `_call` catches errors and sets the timeout, and neither is allowed while the rest of the
@@ -389,7 +483,7 @@ CREATE OR REPLACE FUNCTION s3vl.query_vectors(
 LANGUAGE plpgsql STABLE COST 1000000 ROWS 10
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    arn text := s3vl._index('query_vectors', index_name, index_arn, false);
+    indexes text[] := s3vl._index('query_vectors', index_name, index_arn, false);
     wrong text := s3vl._wrong(query_vector);
     answer jsonb := '{}';
 BEGIN
@@ -401,7 +495,7 @@ BEGIN
         RAISE EXCEPTION 's3vl.query_vectors: top_k must be from 1 to 10000, got %', top_k USING ERRCODE = '22023';
     END IF;
     LOOP
-        answer := s3vl._call('query_vectors', 'query_vectors', arn, jsonb_build_object(
+        answer := s3vl._call('query_vectors', 'query_vectors', indexes, jsonb_build_object(
             'query_vector', query_vector, 'top_k', top_k, 'return_metadata', coalesce(return_metadata, true),
             'filter', metadata_filter, 'continue', answer -> 'continue'));
         RETURN QUERY SELECT v.key, v.distance, s3vl._similarity(answer #>> '{result,distance_metric}', v.distance), v.metadata
@@ -418,7 +512,7 @@ CREATE OR REPLACE FUNCTION s3vl.get_vectors(
 LANGUAGE plpgsql STABLE COST 1000000 ROWS 100
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    arn text := s3vl._index('get_vectors', index_name, index_arn, false);
+    indexes text[] := s3vl._index('get_vectors', index_name, index_arn, false);
     answer jsonb := '{}';
 BEGIN
     IF vector_ids IS NULL OR array_position(vector_ids, NULL) IS NOT NULL THEN
@@ -428,7 +522,7 @@ BEGIN
         RETURN;
     END IF;
     LOOP
-        answer := s3vl._call('get_vectors', 'get_vectors', arn, jsonb_build_object(
+        answer := s3vl._call('get_vectors', 'get_vectors', indexes, jsonb_build_object(
             'vector_ids', vector_ids, 'return_data', coalesce(include_vector_data, true),
             'return_metadata', coalesce(include_metadata, true), 'continue', answer -> 'continue'));
         RETURN QUERY SELECT v.key, v.data, v.metadata, v.found
@@ -446,13 +540,13 @@ CREATE OR REPLACE FUNCTION s3vl.list_vectors(
 LANGUAGE plpgsql STABLE COST 1000000 ROWS 100
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    arn text := s3vl._index('list_vectors', index_name, index_arn, false);
+    indexes text[] := s3vl._index('list_vectors', index_name, index_arn, false);
     answer jsonb;
 BEGIN
     IF max_results IS NULL OR max_results NOT BETWEEN 1 AND 1000 THEN
         RAISE EXCEPTION 's3vl.list_vectors: max_results must be from 1 to 1000, got %', max_results USING ERRCODE = '22023';
     END IF;
-    answer := s3vl._call('list_vectors', 'list_vectors', arn, jsonb_build_object(
+    answer := s3vl._call('list_vectors', 'list_vectors', indexes, jsonb_build_object(
         'max_results', max_results, 'next_token', next_token, 'return_data', coalesce(return_data, false),
         'return_metadata', coalesce(return_metadata, true)));
     RETURN QUERY SELECT v.key, v.data, v.metadata, answer ->> 'continue',
@@ -469,11 +563,11 @@ CREATE OR REPLACE FUNCTION s3vl.list_all(
 LANGUAGE plpgsql STABLE COST 1000000 ROWS 10000
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    arn text := s3vl._index('list_all', index_name, index_arn, false);
+    indexes text[] := s3vl._index('list_all', index_name, index_arn, false);
     answer jsonb := '{}';
 BEGIN
     LOOP
-        answer := s3vl._call('list_all', 'list_vectors', arn, jsonb_build_object(
+        answer := s3vl._call('list_all', 'list_vectors', indexes, jsonb_build_object(
             'all', true, 'max_results', 1000, 'continue', answer -> 'continue',
             'return_data', coalesce(return_data, false), 'return_metadata', coalesce(return_metadata, true)));
         RETURN QUERY SELECT v.key, v.data, v.metadata
@@ -491,7 +585,7 @@ CREATE OR REPLACE FUNCTION s3vl.query_many(
 LANGUAGE plpgsql STABLE COST 1000000 ROWS 100
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    arn text := s3vl._index('query_many', index_name, index_arn, false);
+    indexes text[] := s3vl._index('query_many', index_name, index_arn, false);
     answer jsonb := '{}';
     done int := 0;
 BEGIN
@@ -503,7 +597,7 @@ BEGIN
         RAISE EXCEPTION 's3vl.query_many: top_k must be from 1 to 10000, got %', top_k USING ERRCODE = '22023';
     END IF;
     LOOP
-        answer := s3vl._call('query_many', 'query_many', arn, jsonb_build_object(
+        answer := s3vl._call('query_many', 'query_many', indexes, jsonb_build_object(
             'query_vectors', query_vectors, 'top_k', top_k, 'return_metadata', coalesce(return_metadata, true),
             'filter', metadata_filter, 'continue', answer -> 'continue'));
         RETURN QUERY SELECT done + a.number::int, v.key, v.distance,
@@ -524,7 +618,7 @@ CREATE OR REPLACE FUNCTION s3vl.query_among(
 LANGUAGE plpgsql STABLE COST 1000000 ROWS 10
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    arn text := s3vl._index('query_among', index_name, index_arn, false);
+    indexes text[] := s3vl._index('query_among', index_name, index_arn, false);
     wrong text := s3vl._wrong(query_vector);
     answer jsonb;
 BEGIN
@@ -538,11 +632,77 @@ BEGIN
     IF coalesce(cardinality(vector_ids), 0) = 0 THEN -- array_agg gives null for no rows
         RETURN;
     END IF;
-    answer := s3vl._call('query_among', 'query_among', arn, jsonb_build_object(
+    answer := s3vl._call('query_among', 'query_among', indexes, jsonb_build_object(
         'query_vector', query_vector, 'vector_ids', vector_ids, 'top_k', top_k,
         'return_metadata', coalesce(return_metadata, true)));
     RETURN QUERY SELECT v.key, v.distance, s3vl._similarity(answer #>> '{result,distance_metric}', v.distance), v.metadata
         FROM jsonb_to_recordset(answer #> '{result,vectors}') AS v (key text, distance float8, metadata jsonb);
+END $$;
+
+-- The nearest to a text, which is embedded by the model of the index (see register_embedding). An index with vectors of
+-- several models, or of one that is not known, is refused.
+CREATE OR REPLACE FUNCTION s3vl.query_text(
+    query_text text, index_name text DEFAULT NULL, index_arn text DEFAULT NULL, top_k int DEFAULT 10,
+    return_metadata boolean DEFAULT true, metadata_filter jsonb DEFAULT NULL
+) RETURNS TABLE (vector_id text, distance float8, similarity_score float8, metadata jsonb)
+LANGUAGE plpgsql STABLE COST 1000000 ROWS 10
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    indexes text[] := s3vl._index('query_text', index_name, index_arn, false);
+    embedding jsonb := s3vl._embedding(index_name, index_arn);
+    answer jsonb := '{}';
+BEGIN
+    PERFORM s3vl._expect_text('query_text', query_text, top_k);
+    LOOP
+        answer := s3vl._call('query_text', 'query_text', indexes, jsonb_build_object(
+            'query_text', query_text, 'embedding', embedding, 'top_k', top_k,
+            'return_metadata', coalesce(return_metadata, true), 'filter', metadata_filter,
+            'continue', answer -> 'continue'));
+        RETURN QUERY SELECT v.key, v.distance, s3vl._similarity(answer #>> '{result,distance_metric}', v.distance), v.metadata
+            FROM jsonb_to_recordset(answer #> '{result,vectors}') AS v (key text, distance float8, metadata jsonb);
+        EXIT WHEN answer -> 'continue' = 'null';
+    END LOOP;
+END $$;
+
+-- The same by the words too: search_hybrid, with the vector of its text.
+CREATE OR REPLACE FUNCTION s3vl.query_hybrid(
+    query_text text, metadata_key text, index_name text DEFAULT NULL, index_arn text DEFAULT NULL, top_k int DEFAULT 10,
+    return_metadata boolean DEFAULT true, metadata_filter jsonb DEFAULT NULL
+) RETURNS TABLE (vector_id text, score float8, distance float8, metadata jsonb)
+LANGUAGE plpgsql STABLE COST 1000000 ROWS 10
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    indexes text[] := s3vl._index('query_hybrid', index_name, index_arn, false);
+BEGIN
+    PERFORM s3vl._expect_text('query_hybrid', query_text, top_k);
+    RETURN QUERY SELECT f.* FROM s3vl._search('query_hybrid', query_text, metadata_key, NULL, indexes, top_k,
+        return_metadata, metadata_filter, jsonb_build_object('query_text', query_text,
+            'embedding', s3vl._embedding(index_name, index_arn))) f;
+END $$;
+
+-- The vector of a text by the model of an index, for query_among, query_many and what else takes a vector.
+CREATE OR REPLACE FUNCTION s3vl.embed_text(query_text text, index_name text DEFAULT NULL, index_arn text DEFAULT NULL)
+RETURNS float8[]
+LANGUAGE plpgsql STABLE COST 1000000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    indexes text[] := s3vl._index('embed_text', index_name, index_arn, false);
+BEGIN
+    PERFORM s3vl._expect_text('embed_text', query_text, 1);
+    RETURN ARRAY(SELECT e::float8 FROM jsonb_array_elements_text(s3vl._call('embed_text', 'embed_text', indexes,
+        jsonb_build_object('query_text', query_text, 'embedding', s3vl._embedding(index_name, index_arn))
+    ) #> '{result,vector}') WITH ORDINALITY AS u (e, n) ORDER BY n);
+END $$;
+
+CREATE OR REPLACE FUNCTION s3vl._expect_text(routine text, query_text text, top_k int) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF query_text IS NULL OR query_text !~ '\S' THEN
+        RAISE EXCEPTION 's3vl.%: the text is %', routine, CASE WHEN query_text IS NULL THEN 'null' ELSE 'blank' END
+            USING ERRCODE = CASE WHEN query_text IS NULL THEN '22004' ELSE '22023' END;
+    END IF;
+    IF top_k IS NULL OR top_k NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION 's3vl.%: top_k must be from 1 to 10000, got %', routine, top_k USING ERRCODE = '22023';
+    END IF;
 END $$;
 
 -- By words: full-text search in a metadata key that the index was made to search, best first.
@@ -577,8 +737,8 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION s3vl._search(
-    routine text, query_text text, metadata_key text, query_vector float8[], arn text, top_k int,
-    return_metadata boolean, metadata_filter jsonb
+    routine text, query_text text, metadata_key text, query_vector float8[], indexes text[], top_k int,
+    return_metadata boolean, metadata_filter jsonb, to_embed jsonb DEFAULT NULL
 ) RETURNS TABLE (vector_id text, score float8, distance float8, metadata jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -588,10 +748,11 @@ BEGIN
         RAISE EXCEPTION 's3vl.%: query_text and metadata_key must not be null', routine USING ERRCODE = '22004';
     END IF;
     LOOP
-        answer := s3vl._call(routine, 'query_vectors', arn, jsonb_build_object(
-            'query_vector', query_vector, 'top_k', top_k, 'return_metadata', coalesce(return_metadata, true),
-            'query_texts', jsonb_build_array(jsonb_build_object('text', query_text, 'metadataKey', metadata_key)),
-            'filter', metadata_filter, 'continue', answer -> 'continue'));
+        answer := s3vl._call(routine, CASE WHEN to_embed IS NULL THEN 'query_vectors' ELSE 'query_text' END, indexes,
+            coalesce(to_embed, '{}') || jsonb_build_object(
+                'query_vector', query_vector, 'top_k', top_k, 'return_metadata', coalesce(return_metadata, true),
+                'query_texts', jsonb_build_array(jsonb_build_object('text', query_text, 'metadataKey', metadata_key)),
+                'filter', metadata_filter, 'continue', answer -> 'continue'));
         RETURN QUERY SELECT v.key, coalesce(v.scores ->> 'fused', v.scores #>> '{bm25Scores,0,score}')::float8, v.distance, v.metadata
             FROM jsonb_to_recordset(answer #> '{result,vectors}')
                 AS v (key text, scores jsonb, distance float8, metadata jsonb);
@@ -632,7 +793,7 @@ CREATE OR REPLACE FUNCTION s3vl.put_vectors(
 ) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    arn text := s3vl._index('put_vectors', index_name, index_arn, true);
+    indexes text[] := s3vl._index('put_vectors', index_name, index_arn, true);
     count int := coalesce(cardinality(vector_ids), 0);
     batch jsonb[] := '{}';
     entry jsonb;
@@ -654,13 +815,13 @@ BEGIN
             'data', ARRAY(SELECT unnest(vectors[array_lower(vectors, 1) + n - 1 : array_lower(vectors, 1) + n - 1][:])));
         bytes := bytes + octet_length(entry::text);
         IF bytes > 5000000 OR cardinality(batch) = 5000 THEN
-            PERFORM s3vl._call('put_vectors', 'put_vectors', arn, jsonb_build_object('vectors', batch));
+            PERFORM s3vl._call('put_vectors', 'put_vectors', indexes, jsonb_build_object('vectors', batch));
             batch := '{}';
             bytes := octet_length(entry::text);
         END IF;
         batch := batch || entry;
     END LOOP;
-    PERFORM s3vl._call('put_vectors', 'put_vectors', arn, jsonb_build_object('vectors', batch));
+    PERFORM s3vl._call('put_vectors', 'put_vectors', indexes, jsonb_build_object('vectors', batch));
     RETURN count;
 END $$;
 
@@ -670,7 +831,7 @@ CREATE OR REPLACE FUNCTION s3vl.delete_vectors(
 ) RETURNS int
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    arn text := s3vl._index('delete_vectors', index_name, index_arn, true);
+    indexes text[] := s3vl._index('delete_vectors', index_name, index_arn, true);
     first int := coalesce(array_lower(vector_ids, 1), 1);
     last int := coalesce(array_upper(vector_ids, 1), 0);
 BEGIN
@@ -678,7 +839,7 @@ BEGIN
         RAISE EXCEPTION 's3vl.delete_vectors: vector_ids has a null' USING ERRCODE = '22004';
     END IF;
     FOR start IN first .. last BY 5000 LOOP
-        PERFORM s3vl._call('delete_vectors', 'delete_vectors', arn,
+        PERFORM s3vl._call('delete_vectors', 'delete_vectors', indexes,
             jsonb_build_object('vector_ids', vector_ids[start : least(start + 4999, last)]));
     END LOOP;
     RETURN last - first + 1;
@@ -788,7 +949,7 @@ END $$;
 CREATE OR REPLACE FUNCTION s3vl._send(index_name text, changes bigint[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    arn text := s3vl._index('drain_outbox', index_name, NULL, true);
+    indexes text[] := s3vl._index('drain_outbox', index_name, NULL, true);
     vectors jsonb;
     ids jsonb;
 BEGIN
@@ -797,10 +958,10 @@ BEGIN
         jsonb_agg(o.vector_id) FILTER (WHERE o.embedding IS NULL)
     INTO vectors, ids FROM s3vl.outbox o WHERE o.id = ANY (changes);
     IF vectors IS NOT NULL THEN
-        PERFORM s3vl._call('drain_outbox', 'put_vectors', arn, jsonb_build_object('vectors', vectors));
+        PERFORM s3vl._call('drain_outbox', 'put_vectors', indexes, jsonb_build_object('vectors', vectors));
     END IF;
     IF ids IS NOT NULL THEN
-        PERFORM s3vl._call('drain_outbox', 'delete_vectors', arn, jsonb_build_object('vector_ids', ids));
+        PERFORM s3vl._call('drain_outbox', 'delete_vectors', indexes, jsonb_build_object('vector_ids', ids));
     END IF;
 END $$;
 
@@ -842,9 +1003,9 @@ BEGIN
         SELECT p.oid FROM pg_proc p
         WHERE p.pronamespace = 's3vl'::regnamespace AND p.proname = ANY (ARRAY[
             'list_indexes', 'get_index_info', 'resolve_index_arn', 'query_vectors', 'get_vectors', 'list_vectors',
-            'list_all', 'query_many', 'query_among', 'search_text', 'search_hybrid', 'put_vectors', 'delete_vectors',
-            'sync_table', 'unsync_table', 'drain_outbox', 'orphans', 'staleness',
-            '_numbers'])
+            'list_all', 'query_many', 'query_among', 'query_text', 'query_hybrid', 'embed_text', 'search_text',
+            'search_hybrid', 'list_shards', 'put_vectors', 'delete_vectors', 'sync_table', 'unsync_table',
+            'drain_outbox', 'orphans', 'staleness', 'version', '_numbers'])
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', routine, who);
     END LOOP;
@@ -885,4 +1046,4 @@ BEGIN
     PERFORM s3vl._let_in(g.role_name) FROM (SELECT DISTINCT role_name FROM s3vl.index_grant) g
     WHERE lower(g.role_name) = 'public' OR EXISTS (SELECT FROM pg_roles r WHERE r.rolname = g.role_name);
 END $$;
-INSERT INTO s3vl.version (version) VALUES ('1.0') ON CONFLICT DO NOTHING;
+INSERT INTO s3vl.version (version) VALUES ('1.1') ON CONFLICT DO NOTHING;

@@ -13,9 +13,12 @@ from botocore.session import Session
 
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.emulator.server import REGION, Emulator
+from destination_s3vectors.sql_bridge.embedding import Model
 from destination_s3vectors.sql_bridge.handler import Bridge, client_config
+from destination_s3vectors.sql_bridge.providers import providers
 from tests.conftest import Database
 from tests.servers.aws_lambda import AwsLambda
+from vector_ingest.embed.fake import FakeEmbedder
 
 BUCKET = "shop"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:s3vl"
@@ -28,7 +31,10 @@ def statements(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`products` (cosine) and `places` (euclidean) are ARNs of indexes of three dimensions."""
+    """`products` (cosine) and `places` (euclidean) are ARNs of indexes of three dimensions.
+
+    `environment` is that of the function; its embedders are the product's, and the fake one.
+    """
 
     emulator: Emulator
     bridge: Bridge
@@ -37,6 +43,7 @@ class Service:
     places: str
     regions: list[str] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
 
     def answer(self, operation: str, **parameters: Any) -> dict[str, Any]:
         return self.bridge.answer({"operation": operation, "index_arn": self.products, **parameters})
@@ -67,6 +74,12 @@ def connect(endpoint: str, region: str) -> Any:
     return create("s3vectors", region_name=region, endpoint_url=endpoint, config=client_config())
 
 
+def embed_fake(_model: Model, text: str, _region: str, _seconds: float) -> list[float]:
+    """An embedder that a user of the bridge brings along."""
+    vectors, _ = FakeEmbedder().embed([text], "query")
+    return [float(number) for number in vectors[0]]
+
+
 @pytest.fixture
 def service() -> Iterator[Service]:
     emulator = Emulator()
@@ -87,7 +100,9 @@ def service() -> Iterator[Service]:
         )["indexArn"]
         for name, metric in (("products", "cosine"), ("places", "euclidean"))
     )
-    yield Service(emulator, Bridge(client_for, logged.append), client, products, places, regions, logged)
+    environment: dict[str, str] = {}
+    bridge = Bridge(client_for, logged.append, {**providers(environment), "fake": embed_fake})
+    yield Service(emulator, bridge, client, products, places, regions, logged, environment)
     client.close()
     emulator.stop()
 

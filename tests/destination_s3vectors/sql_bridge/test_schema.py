@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from destination_s3vectors.emulator.faults import Rule
-from tests.destination_s3vectors.sql_bridge.conftest import FUNCTION, Sql, statements
+from tests.destination_s3vectors.sql_bridge.conftest import FUNCTION, Sql
 
 X, Y = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]
 
@@ -244,7 +244,8 @@ def test_a_table_that_could_be_scanned_in_parallel_is_joined_too(sql: Sql) -> No
     fill(sql)
     sql.connection.execute(
         "CREATE TABLE product AS SELECT 'other' || n AS id FROM generate_series(1, 20000) n UNION ALL SELECT 'x';"
-        "ANALYZE product; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0"
+        "ANALYZE product; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;"
+        "SET min_parallel_table_scan_size = 0"
     )
     assert "Gather" in str(sql.rows("EXPLAIN SELECT FROM product WHERE id = 'x'"))
     query = "SELECT id FROM product p JOIN s3vl.query_vectors('{1,0,0}', 'products') v ON p.id = v.vector_id"
@@ -257,29 +258,6 @@ def test_the_timeout_of_the_configuration_holds_for_the_call_alone(sql: Sql) -> 
         sql.rows("SELECT * FROM s3vl.query_vectors('{1,0,0}', 'products')")
         assert sql.value("SHOW aws_lambda.request_timeout_ms") == "1234"
     assert sql.aws_lambda.invoked[-1]["timeout_ms"] == 30_000
-
-
-def test_the_file_upgrades_what_is_there_and_refuses_what_is_newer(sql: Sql) -> None:
-    sql.connection.execute("CREATE ROLE reader_of_upgrade")
-    try:
-        sql.connection.execute("SELECT s3vl.grant_index('products', 'reader_of_upgrade')")
-        before = sql.rows("SELECT * FROM s3vl.config"), sql.rows("SELECT * FROM s3vl.index_registry")
-        sql.connection.execute("CREATE VIEW near AS SELECT * FROM s3vl.query_vectors('{1,0,0}', 'products')")
-        sql.connection.execute(statements("s3vl.sql"))
-        assert before == (sql.rows("SELECT * FROM s3vl.config"), sql.rows("SELECT * FROM s3vl.index_registry"))
-        assert sql.rows("SELECT * FROM near") == []
-        sql.connection.execute("SET ROLE reader_of_upgrade")
-        assert sql.rows("SELECT * FROM s3vl.query_vectors('{1,0,0}', 'products')") == []
-        sql.connection.execute("RESET ROLE")
-        sql.connection.execute("INSERT INTO s3vl.version VALUES ('1.10')")
-        assert sql.error(statements("s3vl.sql")) == ("55000", "s3vl: the schema has version 1.10, this file is 1.0")
-        code, _ = sql.error(statements("uninstall.sql"))
-        assert code == "2BP01"
-        sql.connection.execute("DROP VIEW near")
-        sql.connection.execute(statements("uninstall.sql"))
-        assert sql.rows("SELECT FROM pg_namespace WHERE nspname = 's3vl'") == []
-    finally:
-        sql.connection.execute("RESET ROLE; DROP OWNED BY reader_of_upgrade; DROP ROLE reader_of_upgrade")
 
 
 def test_without_the_extension_the_error_says_so(sql: Sql) -> None:

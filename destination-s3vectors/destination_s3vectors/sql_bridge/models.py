@@ -1,0 +1,122 @@
+"""Which models made the vectors of an index, as destination-s3vectors writes it.
+
+Each of its vectors has, in the metadata `_account`, a short hash of the fingerprint of model and chunker; what it
+stands for is in the connector's own index beside (`PREFIX.ingest--account`), in the entry of the stream, whose name
+begins the vector's key. Vectors of other origin say nothing of their model.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+from destination_s3vectors.sql_bridge.calls import Call, Json, RefusedError
+from destination_s3vectors.sql_bridge.embedding import model_refused
+
+ACCOUNT = "_account"
+ACCOUNT_INDEX = "ingest--account"
+ENTRY = "entry"
+SAMPLE = 100  # vectors that are looked at for the streams of an index
+SECONDS = 60.0  # what was found is good for
+
+Found = Mapping[str, str]  # short hash -> model and chunker
+
+
+class Models:
+    """Looks them up, and remembers them for a while."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[float, dict[str, str]]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, call: Call) -> Found:
+        """Those of the index's streams, as far as a sample shows them."""
+        with self._lock:
+            at, found = self._found.get(call.index, (-SECONDS, {}))
+        if time.monotonic() > at + SECONDS:
+            page = call.ask("list_vectors", indexArn=call.index, maxResults=SAMPLE, returnMetadata=True)
+            found = _look_up(call, page["vectors"])
+            self._remember(call.index, found)
+        return found
+
+    def check(self, call: Call, embedder: str, rows: Iterable[Json]) -> None:
+        """RefusedError: a row's vector was made by another model than `embedder`."""
+        rows = [row for row in rows if ACCOUNT in (row.get("metadata") or {})]
+        found = self.of(call) if rows else {}
+        if not {_short_of(row) for row in rows} <= set(found):  # a stream that came after, or was not in the sample
+            found = {**found, **_look_up(call, rows)}
+            self._remember(call.index, found)
+        others = {_name(found, row) for row in rows} - {embedder}
+        if others:
+            raise model_refused(
+                f"the question was embedded by {embedder}, but among the nearest in {call.index} are vectors of "
+                f"{' and '.join(sorted(others))}: their distances mean nothing"
+            )
+
+    def _remember(self, index: str, found: Mapping[str, str]) -> None:
+        with self._lock:
+            self._found[index] = (time.monotonic(), dict(found))
+
+
+def agreed(registered: str | None, found: Iterable[Found], where: str) -> str:
+    """The fingerprint of the one model. RefusedError: there are several, or none is known."""
+    models = sorted({embedder_of(each) for one in found for each in one.values()})
+    if len(models) > 1 or (registered and models and models != [registered]):
+        raise model_refused(
+            f"the embedding model of {where} is not clear: registered is {registered or 'none'}, found are "
+            f"{' and '.join(models)} in the account of destination-s3vectors. Vectors of two models can't be compared: "
+            "sync the streams by one model, or register the one that was found (s3vl.register_embedding)"
+        )
+    if not registered and not models:
+        raise model_refused(
+            f"the embedding model of {where} is not known: none is registered, and none was found, as no vector there "
+            "is of destination-s3vectors. Register the one that made them (s3vl.register_embedding)"
+        )
+    return registered or models[0]
+
+
+def embedder_of(fingerprint: str) -> str:
+    """Without the chunker, which is no matter of a question."""
+    return fingerprint.rpartition(" ")[0] or fingerprint
+
+
+def _look_up(call: Call, vectors: Iterable[Json]) -> dict[str, str]:
+    """Raises what reading the account does, so that a missing right is told as such."""
+    ours = [vector for vector in vectors if ACCOUNT in (vector.get("metadata") or {})]
+    keys = [f"stream#{stream}" for stream in sorted({vector["key"].split("#")[0] for vector in ours})]
+    bucket, _, name = call.index.rpartition("/")
+    names = name.split(".")
+    models: set[str] = set()
+    for end in range(len(names) - 1, 0, -1) if keys else ():  # a prefix may have dots
+        account = f"{bucket}/{'.'.join(names[:end])}.{ACCOUNT_INDEX}"
+        for start in range(0, len(keys), 100):
+            models.update(_entries(call, account, keys[start : start + 100]))
+    found = {_short(model): model for model in models}
+    unknown = {short: f"unknown-model-{short}" for short in map(_short_of, ours)}
+    return {**{short: name for short, name in unknown.items() if short not in found}, **found}
+
+
+def _entries(call: Call, account: str, keys: list[str]) -> Iterable[str]:
+    try:
+        answer = call.ask("get_vectors", indexArn=account, keys=keys, returnMetadata=True)
+    except RefusedError as refused:
+        if refused.kind == "missing":
+            return
+        raise
+    for vector in answer["vectors"]:
+        entry: Any = json.loads(vector["metadata"][ENTRY])
+        yield from entry.get("models", ())
+
+
+def _name(found: Found, row: Json) -> str:
+    return embedder_of(found[_short_of(row)])
+
+
+def _short_of(vector: Json) -> str:
+    return str(json.loads(vector["metadata"][ACCOUNT])["model"])
+
+
+def _short(fingerprint: str) -> str:
+    return blake2b(fingerprint.encode(), digest_size=8).hexdigest()
