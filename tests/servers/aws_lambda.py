@@ -76,10 +76,16 @@ Function = Callable[[dict[str, Any]], Any]
 
 @dataclass
 class AwsLambda:
-    """The functions, by ARN. Used as a context: it listens on 127.0.0.1 as long as that lasts."""
+    """The functions, by ARN. Used as a context: it listens on 127.0.0.1 as long as that lasts.
+
+    `concurrency`: reserved for all of them together; whoever comes when so many run is refused.
+    """
 
     functions: Mapping[str, Function]
     invoked: list[dict[str, Any]] = field(default_factory=list)
+    concurrency: int = 1000
+    running: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Self:
         self._server = _Server(("127.0.0.1", 0), _Session)
@@ -106,11 +112,15 @@ class AwsLambda:
         function = self.functions.get(asked["function"])
         if function is None:
             raise _api_failed(f"Function not found: {asked['function']}")
-        self.invoked.append(asked["payload"])
-        answers: list[str] = []
-        running = threading.Thread(target=_run, args=(function, json.loads(payload), answers), daemon=True)
-        running.start()
-        running.join(asked["timeout_ms"] / 1000)
+        self._count(1)
+        try:
+            self.invoked.append(asked["payload"])
+            answers: list[str] = []
+            running = threading.Thread(target=_run, args=(function, json.loads(payload), answers), daemon=True)
+            running.start()
+            running.join(asked["timeout_ms"] / 1000)
+        finally:
+            self._count(-1)
         if not answers:
             raise _api_failed("curlCode: 28, Timeout was reached")
         answer = answers[0]
@@ -121,6 +131,12 @@ class AwsLambda:
             detail = f'"{asked["function"]}" returned error "Unhandled", details: "{answer}".'
             raise InvokeError("lambda invocation failed", detail)
         return answer, "$LATEST"
+
+    def _count(self, change: int) -> None:
+        with self.lock:
+            if self.running + change > self.concurrency:
+                raise _api_failed("Rate Exceeded.")
+            self.running += change
 
 
 class InvokeError(Exception):
