@@ -14,6 +14,7 @@ BENCHMARKS = [
     "index_pgvector",
     "put_s3vectors",
     "load_s3vectors",
+    "sql_bridge",
     "embed_client",
     "embed_flow",
     "local_model",
