@@ -18,6 +18,7 @@ from destination_s3vectors.sql_bridge.handler import Bridge, client_config
 from destination_s3vectors.sql_bridge.providers import providers
 from tests.conftest import Database
 from tests.servers.aws_lambda import AwsLambda
+from tests.servers.embedding_server import KEY, EmbeddingServer
 from vector_ingest.embed.fake import FakeEmbedder
 
 BUCKET = "shop"
@@ -149,3 +150,15 @@ def sql(service: Service, database: Database) -> Iterator[Sql]:
         connection.execute("SELECT s3vl.register_index('products', %s, 'what is sold')", [service.products])
         connection.execute("SELECT s3vl.register_index('places', %s)", [service.places])
         yield Sql(database, service, aws_lambda, connection)
+
+
+@pytest.fixture
+def bedrock(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddingServer]:
+    """Amazon Bedrock on loopback, where the function finds it."""
+    server = EmbeddingServer()
+    server.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", server.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    yield server
+    server.stop()

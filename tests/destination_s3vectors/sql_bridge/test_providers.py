@@ -77,18 +77,13 @@ def test_a_deployment_in_azure_is_asked_at_the_functions_address_alone(server: E
 
 
 @pytest.mark.parametrize("model", ["cohere.embed-multilingual-v3/1024", "cohere.embed-v4/512"])
-def test_cohere_in_bedrock_is_told_that_it_is_a_question(
-    server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch, model: str
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", server.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+def test_cohere_in_bedrock_is_told_that_it_is_a_question(bedrock: EmbeddingServer, model: str) -> None:
     options = {"model_id": "eu.cohere.embed-v4:0"} if "v4" in model else {}
     vector = np.array(ask(f"bedrock/{model}", {}, options))
     assert np.allclose(np.linalg.norm(vector), 1)
     expected = vectors_of([QUESTION], len(vector))[0]
     assert np.allclose(vector, expected / np.linalg.norm(expected), atol=1e-6)
-    ((_, body),) = server.requests
+    ((_, body),) = bedrock.requests
     assert body["input_type"] == "search_query"
     if options:
         assert "inference profile" in refused(f"bedrock/{model}", {}).message

@@ -1,7 +1,6 @@
 """Questions as text: embedded by the model of the index, or refused with what is registered and what was found."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from destination_s3vectors.emulator.faults import Rule
 from tests.destination_commands import catalog, config, run, stream
 from tests.destination_s3vectors.commands import COMPLETE, command_line, lines, record
 from tests.destination_s3vectors.sql_bridge.conftest import BUCKET, Service, Sql
-from tests.servers.embedding_server import KEY, EmbeddingServer, Fault, vectors_of
+from tests.servers.embedding_server import EmbeddingServer, Fault, vectors_of
 
 TEXTS = {"1": "cats sleep all day", "2": "dogs run in the park", "3": "a cat ran from dogs"}
 TITAN = "bedrock/amazon.titan-embed-text-v2/256"
@@ -44,13 +43,8 @@ def register(sql: Sql, name: str, index: str) -> str:
 
 
 @pytest.fixture
-def titan(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddingServer]:
-    """Amazon Bedrock on loopback, and an index `pages` of 256 dimensions that nothing says its model of."""
-    server = EmbeddingServer()
-    server.start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", server.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+def titan(service: Service, bedrock: EmbeddingServer) -> EmbeddingServer:
+    """An index `pages` of 256 dimensions that nothing says its model of."""
     arn = service.client.create_index(
         vectorBucketName=BUCKET,
         indexName="pages",
@@ -64,8 +58,7 @@ def titan(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embeddi
     )["indexArn"]
     vectors = vectors_of(list(TEXTS.values()), 256).tolist()
     service.put(arn, *((key, vectors[n], {"text": TEXTS[key]}) for n, key in enumerate(TEXTS)))
-    yield server
-    server.stop()
+    return bedrock
 
 
 def test_a_question_is_embedded_by_the_model_that_the_destination_wrote(sql: Sql, tmp_path: Path) -> None:
