@@ -11,12 +11,13 @@ import psycopg
 import pytest
 from botocore.session import Session
 
+from demo.postgres_server import PostgresServer
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.emulator.server import REGION, Emulator
 from destination_s3vectors.sql_bridge.embedding import Model
 from destination_s3vectors.sql_bridge.handler import Bridge, client_config
 from destination_s3vectors.sql_bridge.providers import providers
-from tests.conftest import Database
+from tests.conftest import Database, fresh_database
 from tests.servers.aws_lambda import AwsLambda
 from tests.servers.embedding_server import KEY, EmbeddingServer
 from vector_ingest.embed.fake import FakeEmbedder
@@ -131,8 +132,15 @@ class Sql:
         return str(caught.value.sqlstate), str(caught.value.diag.message_primary)
 
 
+@pytest.fixture(scope="session")
+def bridge_database(postgres_server: PostgresServer) -> Iterator[Database]:
+    """One for all tests, which takes less than the making of one for each."""
+    with fresh_database(postgres_server) as made:
+        yield made
+
+
 @pytest.fixture
-def sql(service: Service, database: Database) -> Iterator[Sql]:
+def sql(service: Service, bridge_database: Database) -> Iterator[Sql]:
     def crash(event: dict[str, Any]) -> Any:
         raise ZeroDivisionError(event["operation"])
 
@@ -143,13 +151,18 @@ def sql(service: Service, database: Database) -> Iterator[Sql]:
         f"{FUNCTION}-strange": lambda _: {"statusCode": 200, "errorMessageless": True},
         f"{FUNCTION}-slow": lambda _: threading.Event().wait(2),
     }
-    with AwsLambda(functions) as aws_lambda, database.connect() as connection:
+    with AwsLambda(functions) as aws_lambda, bridge_database.connect() as connection:
+        # Nothing is left of the test before: extensions are in `public`.
+        connection.execute(
+            "DROP SCHEMA IF EXISTS aws_lambda, s3vl, trap, public CASCADE;"
+            "CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC"
+        )
         connection.execute(aws_lambda.install)
         connection.execute(statements("s3vl.sql"))
         connection.execute("SELECT s3vl.configure(%s)", [FUNCTION])
         connection.execute("SELECT s3vl.register_index('products', %s, 'what is sold')", [service.products])
         connection.execute("SELECT s3vl.register_index('places', %s)", [service.places])
-        yield Sql(database, service, aws_lambda, connection)
+        yield Sql(bridge_database, service, aws_lambda, connection)
 
 
 @pytest.fixture
