@@ -8,17 +8,19 @@ begins the vector's key. Vectors of other origin say nothing of their model.
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
 from destination_s3vectors.sql_bridge.calls import Call, Json, RefusedError
 from destination_s3vectors.sql_bridge.embedding import model_refused
+from destination_s3vectors.sql_bridge.requests import GET_VECTORS
 
 ACCOUNT = "_account"
 ACCOUNT_INDEX = "ingest--account"
 ENTRY = "entry"
 SAMPLE = 100  # vectors that are looked at for the streams of an index
+UNKNOWN = "unknown-model-"  # before the short hash of one that the account does not name
 SECONDS = 60.0  # what was found is good for
 
 Found = Mapping[str, str]  # short hash -> model and chunker
@@ -38,21 +40,25 @@ class Models:
         if anew or time.monotonic() > at + SECONDS:
             page = call.ask("list_vectors", indexArn=call.index, maxResults=SAMPLE, returnMetadata=True)
             found = _look_up(call, page["vectors"])
+            found |= {short: UNKNOWN + short for short in map(_short_of, _ours(page["vectors"])) if short not in found}
             if page["vectors"]:  # an empty index may be filled at any moment
                 self._remember(call.index, found)
         return found
 
-    def check(self, call: Call, embedder: str, rows: Iterable[Json]) -> None:
+    def check(self, calls: Sequence[Call], embedder: str, rows: Iterable[Json]) -> None:
         """RefusedError: a row's vector was made by another model than `embedder`."""
-        rows = [row for row in rows if ACCOUNT in (row.get("metadata") or {})]
-        found = self.of(call) if rows else {}
-        if not {_short_of(row) for row in rows} <= set(found):  # a stream that came after, or was not in the sample
-            found = {**found, **_look_up(call, rows)}
-            self._remember(call.index, found)
-        others = {_name(found, row) for row in rows} - {embedder}
+        rows = _ours(rows)
+        shorts = {_short_of(row) for row in rows}
+        found: dict[str, str] = {}
+        for call in calls if shorts else ():
+            found |= self.of(call)
+        if not shorts <= set(found):  # a stream that came after, or was not in the sample
+            for call in calls:
+                found |= _look_up(call, rows)
+        others = {embedder_of(found.get(short, UNKNOWN + short)) for short in shorts} - {embedder}
         if others:
             raise model_refused(
-                f"the question was embedded by {embedder}, but among the nearest in {call.index} are vectors of "
+                f"the question was embedded by {embedder}, but among the nearest in {calls[0].index} are vectors of "
                 f"{' and '.join(sorted(others))}: their distances mean nothing"
             )
 
@@ -84,19 +90,20 @@ def embedder_of(fingerprint: str) -> str:
 
 
 def _look_up(call: Call, vectors: Iterable[Json]) -> dict[str, str]:
-    """Raises what reading the account does, so that a missing right is told as such."""
-    ours = [vector for vector in vectors if ACCOUNT in (vector.get("metadata") or {})]
-    keys = [f"stream#{stream}" for stream in sorted({vector["key"].split("#")[0] for vector in ours})]
+    """By the entries of the vectors' streams. Raises what reading the account does, so that a missing right is told."""
+    keys = [f"stream#{stream}" for stream in sorted({vector["key"].split("#")[0] for vector in _ours(vectors)})]
     bucket, _, name = call.index.rpartition("/")
     names = name.split(".")
     models: set[str] = set()
     for end in range(len(names) - 1, 0, -1) if keys else ():  # a prefix may have dots
         account = f"{bucket}/{'.'.join(names[:end])}.{ACCOUNT_INDEX}"
-        for start in range(0, len(keys), 100):
-            models.update(_entries(call, account, keys[start : start + 100]))
-    found = {_short(model): model for model in models}
-    unknown = {short: f"unknown-model-{short}" for short in map(_short_of, ours)}
-    return {**{short: name for short, name in unknown.items() if short not in found}, **found}
+        for start in range(0, len(keys), GET_VECTORS):
+            models.update(_entries(call, account, keys[start : start + GET_VECTORS]))
+    return {_short(model): model for model in models}
+
+
+def _ours(vectors: Iterable[Json]) -> list[Json]:
+    return [vector for vector in vectors if ACCOUNT in (vector.get("metadata") or {})]
 
 
 def _entries(call: Call, account: str, keys: list[str]) -> Iterable[str]:
@@ -109,10 +116,6 @@ def _entries(call: Call, account: str, keys: list[str]) -> Iterable[str]:
     for vector in answer["vectors"]:
         entry: Any = json.loads(vector["metadata"][ENTRY])
         yield from entry.get("models", ())
-
-
-def _name(found: Found, row: Json) -> str:
-    return embedder_of(found[_short_of(row)])
 
 
 def _short_of(vector: Json) -> str:

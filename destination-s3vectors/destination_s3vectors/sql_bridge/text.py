@@ -25,7 +25,7 @@ class Questions:
         # The metadata tell what each vector was made by.
         event = {**calls[0].event, "query_vector": vector, "return_metadata": True, "continue": state.get("rest")}
         result, rest = query_vectors([replace(call, event=event) for call in calls])
-        self.models.check(calls[0], model.fingerprint, result["vectors"])
+        self.models.check(calls, model.fingerprint, result["vectors"])
         if not calls[0].event.get("return_metadata", True):
             for row in result["vectors"]:
                 del row["metadata"]

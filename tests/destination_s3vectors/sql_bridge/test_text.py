@@ -119,6 +119,25 @@ def test_a_vector_of_another_model_that_came_later_is_not_an_answer(sql: Sql, tm
     assert "unknown-model-0123456789abcdef" in message
 
 
+def test_a_logical_index_of_one_model_is_asked_and_of_two_refused(sql: Sql, tmp_path: Path) -> None:
+    loaded(sql, tmp_path)
+    loaded(sql, tmp_path, index_prefix="other.place")
+    loaded(sql, tmp_path, "from_field", "vectors")
+    arns = [
+        sql.service.client.list_indexes(vectorBucketName=BUCKET, prefix=prefix)["indexes"][0]["indexArn"]
+        for prefix in ("airbyte.docs", "other.place.docs")
+    ]
+    register = "SELECT s3vl.register_logical_index(%s, %s)"
+    sql.value(register, "both", arns)
+    rows = sql.rows(
+        "SELECT metadata ->> '_text' FROM s3vl.query_text('text: dogs run in the park', 'both', top_k => 2)"
+    )
+    assert rows == [("text: dogs run in the park",)] * 2
+    sql.value(register, "mixed", [arns[0], arns[0].replace("docs", "vectors")])
+    code, message = sql.error("SELECT * FROM s3vl.query_text('dogs', 'mixed')")
+    assert (code, "found are fake/1536 and from_field/vector/1536" in message) == ("55000", True)
+
+
 def test_bedrock_embeds_for_an_index_of_other_origin_once_its_model_is_registered(
     sql: Sql, titan: EmbeddingServer
 ) -> None:
@@ -127,11 +146,12 @@ def test_bedrock_embeds_for_an_index_of_other_origin_once_its_model_is_registere
     code, message = sql.error(query)
     assert (code, "is not known: none is registered" in message) == ("55000", True)
     assert sql.value("SELECT s3vl.register_embedding('pages', %s)", TITAN) == TITAN
-    assert titan.requests == []
+    assert titan.requests == []  # nothing is embedded for it
     assert sql.rows(query) == [("3",)]
     path, body = titan.requests[0]
     assert "amazon.titan-embed-text-v2%3A0" in path
     assert body == {"inputText": "a cat ran from dogs", "dimensions": 256, "normalize": True}
+    assert "a cat ran" not in "".join(sql.service.logged)
     hybrid = "SELECT vector_id, distance FROM s3vl.query_hybrid('cats sleep all day', 'text', 'pages')"
     assert sql.rows(hybrid)[0] == ("1", pytest.approx(0, abs=1e-6))
     assert sql.error("SELECT * FROM s3vl.query_hybrid('cats', NULL, 'pages')")[0] == "22004"
