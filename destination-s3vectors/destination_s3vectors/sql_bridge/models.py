@@ -19,7 +19,7 @@ from destination_s3vectors.sql_bridge.requests import GET_VECTORS
 ACCOUNT = "_account"
 ACCOUNT_INDEX = "ingest--account"
 ENTRY = "entry"
-SAMPLE = 100  # vectors that are looked at for the streams of an index
+SAMPLE = 20  # vectors that are looked at for the streams of an index
 UNKNOWN = "unknown-model-"  # before the short hash of one that the account does not name
 SECONDS = 60.0  # what was found is good for
 

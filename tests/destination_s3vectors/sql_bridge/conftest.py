@@ -70,10 +70,16 @@ class Service:
 
 
 def connect(endpoint: str, region: str) -> Any:
+    create: Any = _session().create_client
+    return create("s3vectors", region_name=region, endpoint_url=endpoint, config=client_config())
+
+
+@functools.cache
+def _session() -> Session:
+    """One for all: it reads the description of the service, which takes longer than many a test."""
     session = Session()
     session.set_credentials("any", "any")
-    create: Any = session.create_client
-    return create("s3vectors", region_name=region, endpoint_url=endpoint, config=client_config())
+    return session
 
 
 def embed_fake(_model: Model, text: str, _region: str, _seconds: float) -> list[float]:

@@ -5,11 +5,12 @@ https://github.com/aws-samples/sample-rds-lambda-s3vector-integration
 
 import re
 import threading
+import time
+from typing import Any
 
 import psycopg
 import pytest
 
-from destination_s3vectors.emulator.faults import Rule
 from tests.destination_s3vectors.sql_bridge.conftest import FUNCTION, Service, Sql, statements
 
 X = [1.0, 0.0, 0.0]
@@ -131,27 +132,30 @@ def test_8_other_partitions_have_arns_too(sql: Sql) -> None:
 
 
 def test_9_a_session_that_finds_the_function_busy_is_told_so(sql: Sql) -> None:
-    sql.connection.execute("UPDATE s3vl.config SET timeout_seconds = 5")
-    sql.service.fail(Rule("slow", "QueryVectors", seconds=0.5))
-    sql.aws_lambda.concurrency = 5
-    codes: list[str | None] = []
-    together = threading.Barrier(6, timeout=20)
+    """The sample reserves five at once, and its sixth session gets no rows."""
+    refused, found = threading.Event(), list[int]()
+
+    def answer(event: dict[str, Any]) -> Any:
+        refused.wait(20)
+        return sql.service.bridge.answer(event)
 
     def ask() -> None:
         with psycopg.connect(sql.database.dsn, autocommit=True) as connection:
-            together.wait()
-            try:
-                connection.execute(QUERY)
-                codes.append(None)
-            except psycopg.Error as error:
-                codes.append(error.sqlstate)
+            found.append(len(connection.execute(QUERY).fetchall()))
 
-    threads = [threading.Thread(target=ask) for _ in range(6)]
+    sql.service.put(sql.service.products, ("a", X, {}))
+    sql.aws_lambda.functions, sql.aws_lambda.concurrency = {FUNCTION: answer}, 5
+    threads = [threading.Thread(target=ask) for _ in range(5)]
     for thread in threads:
         thread.start()
+    deadline = time.monotonic() + 20
+    while sql.aws_lambda.running < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sql.error(QUERY)[0] == "53400"
+    refused.set()
     for thread in threads:
         thread.join()
-    assert sorted(codes, key=str) == ["53400", *[None] * 5]
+    assert found == [1] * 5
 
 
 def test_9_an_alias_can_be_called(sql: Sql) -> None:

@@ -173,6 +173,13 @@ WRONG_CALLS = [
     ("query_vectors('{1,0,0}', 'nothing')", "42704"),
     ("query_vectors('{1,0,0}', index_arn => 'arn:aws:s3vectors:us-east-1:123456789012:bucket/a/index/b')", "42704"),
     ("list_vectors(index_name => 'products', max_results => 1001)", "22023"),
+    ("query_among('{1,0,0}', '{x}', 'products', top_k => 0)", "22023"),
+    ("query_text('x', 'products', top_k => 0)", "22023"),
+    ("query_text('x', 'products')", "55000"),
+    ("query_text('x')", "22023"),
+    ("query_hybrid('', 'text', 'products')", "22023"),
+    ("embed_text(NULL, 'products')", "22004"),
+    ("embed_text('x', 'nothing')", "42704"),
     ("list_vectors(index_name => 'products', next_token => 'x')", "22023"),
 ]
 
