@@ -68,11 +68,16 @@ def _list_page(calls: Sequence[Call]) -> tuple[Json, Any]:
     number, mark, inner = (token or "0#").partition("#")
     if not mark or not number.isdigit() or int(number) >= len(calls):
         raise invalid(f"the token {token!r} is none of this index")
-    shard = int(number)
-    result, rest = _pages(calls[shard], inner or None)
-    if rest is not None:
-        return result, f"{shard}#{rest}"
-    return result, f"{shard + 1}#" if shard + 1 < len(calls) else None
+    result: Json = {"vectors": []}
+    for shard in range(int(number), len(calls)):
+        result, rest = _pages(calls[shard], inner or None)
+        following = f"{shard + 1}#" if shard + 1 < len(calls) else None
+        if rest is not None:
+            return result, f"{shard}#{rest}"
+        if result["vectors"]:  # a page without rows would carry no token to SQL
+            return result, following
+        inner = ""
+    return result, None
 
 
 def _pages(call: Call, token: str | None) -> tuple[Json, Any]:

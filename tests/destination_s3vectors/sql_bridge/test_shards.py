@@ -97,6 +97,9 @@ def test_ids_and_listings_are_those_of_all_shards(whole: Sql) -> None:
         assert whole.error("SELECT * FROM s3vl.list_vectors(NULL, 'parts', next_token => %s)", token)[0] == "22023"
     assert whole.value("SELECT s3vl.delete_vectors(%s, 'parts')", [f"k{n}" for n in range(249)]) == 249
     assert whole.rows("SELECT vector_id FROM s3vl.list_all('parts')") == [("k249",)]
+    assert whole.rows("SELECT vector_id FROM s3vl.list_vectors(NULL, 'parts')") == [("k249",)]
+    whole.connection.execute("SELECT s3vl.delete_vectors('{k249}', 'parts')")
+    assert whole.rows("SELECT vector_id FROM s3vl.list_vectors(NULL, 'parts')") == []
 
 
 def test_a_vector_that_others_put_in_any_shard_is_found_and_deleted(whole: Sql, shards: list[str]) -> None:
