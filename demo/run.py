@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from demo import bucket, show
 from demo.s3_server import connect
 from demo.servers import Servers, running_servers
 from demo.settings import Files, write_files
-from demo.stores import Store
+from demo.shop import LOG, Shop, ask_in_shop, open_shop
+from demo.stores import S3Vectors, Store
 from demo.sync import Sync, run_sync
 
 FOLDER = Path(".demo")
@@ -34,18 +36,22 @@ def run_demo(store: str) -> None:
         show.title("Second sync: nothing has changed")
         _sync(files, 2)
         _third_sync(client, files)
-        _look_around(files, store, servers.store)
-    print(f"\nDone in {time.monotonic() - began:.0f} s. Both servers are stopped and their data are gone.")
+        with _shop(files, servers) as shop:
+            if shop:
+                ask_in_shop(shop)
+            _look_around(files, store, servers.store, shop)
+    print(f"\nDone in {time.monotonic() - began:.0f} s. The servers are stopped and their data are gone.")
 
 
 def keep_serving(store: str) -> None:
     with running_servers(store) as servers:
         _, files = _begin(servers)
         _first_sync(files)
-        _look_around(files, store, servers.store)
-        print("\nBoth servers run until Ctrl-C.", flush=True)
-        while True:
-            time.sleep(3600)
+        with _shop(files, servers) as shop:
+            _look_around(files, store, servers.store, shop)
+            print("\nThe servers run until Ctrl-C.", flush=True)
+            while True:
+                time.sleep(3600)
 
 
 def search(files: Files, question: str, limit: int) -> list[dict[str, Any]]:
@@ -99,7 +105,12 @@ def _ask_about_changes(files: Files) -> None:
         show.answer(question, search(files, question, 1))
 
 
-def _look_around(files: Files, name: str, store: Store) -> None:
+def _shop(files: Files, servers: Servers) -> AbstractContextManager[Shop | None]:
+    """The vectors of pgvector are in PostgreSQL already; S3 Vectors needs a bridge to it."""
+    return open_shop(files, servers) if isinstance(servers.store, S3Vectors) else nullcontext()
+
+
+def _look_around(files: Files, name: str, store: Store, shop: Shop | None) -> None:
     show.title("To look at")
     places = [
         (files.source, "configuration of the source"),
@@ -108,9 +119,11 @@ def _look_around(files: Files, name: str, store: Store) -> None:
         (files.state, "state after the last sync: what the next one starts from"),
         (files.folder / "sync-1-source.jsonl", "each message of the source; …-destination.jsonl: the answers"),
     ]
+    if shop:
+        places.append((files.folder / LOG, "log of the Lambda function: no vectors, no texts, no ids"))
     for path, about in places:
         print(f"  {path!s:<28} {about}")
     serve = f".venv/bin/python -m demo serve --store {name}"
-    print(f"\n`{serve}` loads anew and keeps both servers until Ctrl-C. Then, with that run's port:")
-    for line in store.look():
+    print(f"\n`{serve}` loads anew and keeps the servers until Ctrl-C. Then, with that run's port:")
+    for line in [*store.look(), *(shop.look() if shop else ())]:
         print(f"  {line}")

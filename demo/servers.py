@@ -1,4 +1,4 @@
-"""Both servers for as long as a `with` block lasts, however it ends."""
+"""The servers for as long as a `with` block lasts, however it ends."""
 
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from demo.stores import STORES, Store
 class Servers:
     s3: S3Server
     store: Store
+    folder: Path  # for the data of further ones
 
 
 @contextmanager
@@ -26,4 +27,4 @@ def running_servers(store: str) -> Iterator[Servers]:
         for server in (vectors, s3):
             stack.callback(server.stop)  # before the start: a start that is broken off leaves a process too
             server.start()
-        yield Servers(s3, vectors)
+        yield Servers(s3, vectors, Path(folder))

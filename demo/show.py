@@ -71,3 +71,16 @@ def answer(question: str, found: Sequence[dict[str, Any]]) -> None:
         if len(shown) > 4:
             print("       …")
     sys.stdout.flush()
+
+
+def statement(query: str, remark: str) -> None:
+    print(textwrap.indent(f"{remark}\n{query};", "  "))
+
+
+def rows(columns: Sequence[str], found: Sequence[Sequence[Any]]) -> None:
+    """As psql shows them."""
+    cells = [list(columns), *([str(value) for value in row] for row in found)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [" | ".join(cell.ljust(wide) for cell, wide in zip(row, widths, strict=True)) for row in cells]
+    lines.insert(1, "-+-".join("-" * wide for wide in widths))
+    print("\n" + textwrap.indent("\n".join(line.rstrip() for line in lines), "    "), flush=True)

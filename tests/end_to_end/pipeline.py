@@ -1,4 +1,4 @@
-"""`source-s3 read | destination-pgvector write` with a counting relay between, which can kill either of them."""
+"""`source-s3 read | destination-… write` with a counting relay between, which can kill either of them."""
 
 import fcntl
 import json
@@ -70,6 +70,7 @@ def sync(
     catalog: Mapping[str, Any],
     states: Sequence[Mapping[str, Any]] = (),
     kill: Kill | None = None,
+    program: str = "destination-pgvector",
 ) -> Run:
     """One sync from `states`, which are those of the destination's last output."""
     for name, content in (
@@ -79,7 +80,7 @@ def sync(
     read: list[str | Path] = [COMMANDS / "source-s3", "read", "--config", "source.json", "--catalog", "catalog.json"]
     read += ["--state", "state.json"] if states else []
     write: list[str | Path] = [
-        COMMANDS / "destination-pgvector",
+        COMMANDS / program,
         "write",
         "--config",
         "destination.json",

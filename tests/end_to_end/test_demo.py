@@ -67,6 +67,7 @@ def processes_of(folder: Path) -> list[str]:
 class Told:
     """What the whole demo prints, its folder, and the most memory that any of its processes took."""
 
+    store: str
     output: str
     folder: Path
     peak: float  # MiB
@@ -91,7 +92,7 @@ def whole_demo(folder: Path, store: str) -> Told:
         output = demo.stdout.read()
         demo.wait()
     assert demo.returncode == 0, output
-    return Told(output, folder, float((folder / "peak").read_text()))
+    return Told(store, output, folder, float((folder / "peak").read_text()))
 
 
 def part(output: str, begin: str, end: str) -> str:
@@ -162,6 +163,22 @@ def test_answers_follow_the_changes(told: Told) -> None:
     assert answers(after, "A nanny goat sleeps") == [bucket.ADDED]
     assert "electric van" not in before
     assert "electric van" in after
+
+
+def test_sql_joins_what_s3_vectors_finds_with_a_table(told: Told) -> None:
+    if told.store != "s3vectors":  # those of pgvector lie in PostgreSQL themselves
+        assert "In SQL" not in told.output
+        return
+    shown = part(told.output, "In SQL", "To look at")
+    assert "JOIN print p ON p.paper = v.metadata ->> 'document_key'" in shown
+    rows = re.compile(r"^ {4}(\S+\.\S+) +\| ([0-9.]+)", re.MULTILINE)
+    before, after = map(rows.findall, shown.split("UPDATE print"))
+    assert before[0] == ("safety/altitude-and-cold.md", "4.50")  # those of the staff, the dear and the sold out are not
+    assert len(before) == 3
+    assert after[:2] == before[1:]
+    log = [json.loads(line) for line in (told.folder / ".demo" / "lambda.jsonl").read_text().splitlines()]
+    assert [entry["operation"] for entry in log] == ["availability_check", "query_vectors", "query_vectors"]
+    assert all(entry["success"] for entry in log)
 
 
 def test_the_files_to_look_at_are_there(told: Told) -> None:

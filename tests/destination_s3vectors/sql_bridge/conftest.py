@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from botocore.session import Session
 
+from demo.aws_lambda import AwsLambda
 from demo.postgres_server import PostgresServer
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.emulator.server import REGION, Emulator
@@ -18,7 +19,6 @@ from destination_s3vectors.sql_bridge.embedding import Model
 from destination_s3vectors.sql_bridge.handler import Bridge, client_config
 from destination_s3vectors.sql_bridge.providers import providers
 from tests.conftest import Database, fresh_database
-from tests.servers.aws_lambda import AwsLambda
 from tests.servers.embedding_server import KEY, EmbeddingServer
 from vector_ingest.embed.fake import FakeEmbedder
 
