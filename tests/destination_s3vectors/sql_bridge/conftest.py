@@ -152,6 +152,7 @@ def sql(service: Service, bridge_database: Database) -> Iterator[Sql]:
 
     functions = {
         FUNCTION: service.bridge.answer,
+        f"{FUNCTION}:live": service.bridge.answer,
         f"{FUNCTION}-crash": crash,
         f"{FUNCTION}-large": lambda _: {"success": True, "text": "x" * 7_000_000},
         f"{FUNCTION}-strange": lambda _: {"statusCode": 200, "errorMessageless": True},

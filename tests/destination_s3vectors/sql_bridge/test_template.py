@@ -1,0 +1,225 @@
+"""The CloudFormation template: what cfn-lint says, and what it comes to with some parameters."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.session import Session
+
+from destination_s3vectors.emulator.faults import Rule
+from destination_s3vectors.sql_bridge import package
+from tests.destination_s3vectors.sql_bridge.conftest import FUNCTION, Service, Sql
+from tests.destination_s3vectors.sql_bridge.stack import GIVEN, TEMPLATE, RefusedError, listed, stack, template
+
+CFN_LINT = Path(sys.executable).with_name("cfn-lint")
+INDEX = GIVEN["IndexArns"]
+READS = {"s3vectors:GetIndex", "s3vectors:GetVectors", "s3vectors:ListVectors", "s3vectors:QueryVectors"}
+WRITES = {"s3vectors:DeleteVectors", "s3vectors:PutVectors"}
+
+
+def test_cfn_lint_finds_nothing_and_would_find_an_action_that_there_is_not(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(TEMPLATE.read_text().replace("s3vectors:ListVectors", "s3vectors:ListVectorIndexes"))
+    done = subprocess.run([CFN_LINT, "-f", "json", "-t", TEMPLATE, wrong], capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)
+    assert {(each["Filename"], each["Rule"]["Id"]) for each in found} == {(str(wrong), "W3037")}
+
+
+def called() -> set[str]:
+    """The operations of services that the function calls, as IAM names them."""
+    named: set[str] = set()
+    for source in package.own_files().values():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named.add(node.value)
+            elif isinstance(node, ast.Attribute):
+                named.add(node.attr)
+    session: Any = Session()
+    model = session.get_service_model("s3vectors")
+    return {f"s3vectors:{name}" for name in model.operation_names if xform_name(name) in named}
+
+
+def test_the_function_has_the_rights_to_what_it_calls_and_no_others() -> None:
+    assert called() == READS | WRITES
+    place = {"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"}
+    place |= {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"}
+    place |= {"logs:CreateLogStream", "logs:PutLogEvents"}
+    assert set(stack().allowed("<ExecutionRole>")) == READS | place
+    writing = stack(AllowWrites="yes", KmsKeyArn="arn:aws:kms:eu-central-1:123456789012:key/k-1")
+    rights = writing.allowed("<ExecutionRole>")
+    assert set(rights) == READS | WRITES | place | {"kms:Decrypt", "kms:GenerateDataKey"}
+    assert all(rights[action] == {INDEX} for action in READS | WRITES)
+    assert rights["kms:Decrypt"] == {"arn:aws:kms:eu-central-1:123456789012:key/k-1"}
+    reading = stack(KmsKeyArn="arn:aws:kms:eu-central-1:123456789012:key/k-1")
+    assert "kms:GenerateDataKey" not in reading.allowed("<ExecutionRole>")
+
+
+def test_only_what_is_explained_has_an_asterisk() -> None:
+    """The interfaces, which the code is denied, and the endpoints, which keep other accounts out."""
+    made = stack(
+        AllowWrites="yes", NewBucketName="more", NewIndexName="things", KmsKeyArn="arn:aws:kms:a:123456789012:key/k"
+    )
+    wide = [
+        (name, statement["Sid"])
+        for name, statements in made.policies().items()
+        for statement in statements
+        if statement["Effect"] == "Allow" and "*" in listed(statement["Resource"])
+    ]
+    assert sorted(wide) == [
+        ("InterfaceOfLambda", "WhoeverOfThisAccount"),
+        ("InterfaceOfVectors", "WhoeverOfThisAccount"),
+        ("PlaceRights", "LetLambdaPlaceTheFunctionInTheSubnets"),
+    ]
+    for name in ("InterfaceOfLambda", "InterfaceOfVectors"):
+        (statement,) = made.policies()[name]
+        assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}
+    place, denied, log = made.policies()["PlaceRights"]
+    assert (denied["Effect"], denied["Action"]) == ("Deny", place["Action"])
+    function = "arn:aws:lambda:eu-central-1:123456789012:function:s3vl"
+    assert denied["Condition"] == {"ArnEquals": {"lambda:SourceFunctionArn": [function]}}
+    assert log["Resource"] == "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/s3vl:*"
+
+
+def test_a_new_index_is_among_the_rights_and_stays_with_its_bucket() -> None:
+    made = stack(NewBucketName="more", NewIndexName="things")
+    assert made.allowed("<ExecutionRole>")["s3vectors:QueryVectors"] == {INDEX, "<Index.IndexArn>"}
+    assert made.properties("Index")["VectorBucketArn"] == "<Bucket.VectorBucketArn>"
+    alone = stack(IndexArns="", NewIndexName="things", NewIndexBucketName="shop", AllowWrites="yes")
+    assert alone.allowed("<ExecutionRole>")["s3vectors:PutVectors"] == {"<Index.IndexArn>"}
+    assert alone.properties("Index")["VectorBucketName"] == "shop"
+    assert "Bucket" not in alone.resources
+    kept = {
+        name
+        for name, each in made.resources.items()
+        if "Retain" in (each.get("DeletionPolicy"), each.get("UpdateReplacePolicy"))
+    }
+    assert kept == {"Bucket", "Index"}
+    assert {name for name in made.outputs if name.startswith("Retained")} == {"RetainedBucketArn", "RetainedIndexArn"}
+    assert not {"Bucket", "Index", "RetainedIndexArn", "RegisterStatement"} & {*stack().resources, *stack().outputs}
+
+
+def test_the_database_may_call_the_alias_and_nothing_else() -> None:
+    made = stack()
+    assert made.allowed("<DatabaseRole>") == {"lambda:InvokeFunction": {"<Alias>"}}
+    (trust,) = made.properties("DatabaseRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "rds.amazonaws.com"}
+    assert trust["Condition"]["ArnEquals"] == {"aws:SourceArn": GIVEN["DatabaseArn"]}
+
+
+def test_roles_that_there_are_already_are_used() -> None:
+    made = stack(
+        ExecutionRoleArn="arn:aws:iam::123456789012:role/some/path/function",
+        DatabaseRoleArn="arn:aws:iam::123456789012:role/rds-lambda",
+        AllowWrites="yes",
+        KmsKeyArn="arn:aws:kms:eu-central-1:123456789012:key/k-1",
+    )
+    assert not any(each["Type"] == "AWS::IAM::Role" for each in made.resources.values())
+    assert made.properties("Function")["Role"] == "arn:aws:iam::123456789012:role/some/path/function"
+    policies = [each["Properties"] for each in made.resources.values() if each["Type"] == "AWS::IAM::RolePolicy"]
+    assert [(each["RoleName"], each["PolicyName"]) for each in policies] == [("rds-lambda", "invoke-s3vl")]
+    assert not {"AssociateCommand", "DissociateCommand"} & set(made.outputs)
+    with pytest.raises(RefusedError, match="without a path"):
+        stack(DatabaseRoleArn="arn:aws:iam::123456789012:role/service-role/rds-lambda")
+
+
+def test_the_function_reaches_its_endpoint_and_no_other_place() -> None:
+    made = stack()
+    assert made.properties("InterfaceOfVectors")["ServiceName"] == "com.amazonaws.eu-central-1.s3vectors"
+    assert made.properties("InterfaceOfLambda")["ServiceName"] == "com.amazonaws.eu-central-1.lambda"
+    (out,) = made.properties("FunctionSecurityGroup")["SecurityGroupEgress"]
+    assert (out["FromPort"], out["DestinationSecurityGroupId"]) == (443, "<VectorsEndpointSecurityGroup.GroupId>")
+    assert made.properties("VectorsEndpointFromFunction")["SourceSecurityGroupId"] == "<FunctionSecurityGroup.GroupId>"
+    (into,) = made.properties("LambdaEndpointSecurityGroup")["SecurityGroupIngress"]
+    assert (into["FromPort"], into["SourceSecurityGroupId"]) == (443, "sg-1")
+    there = stack(VectorsEndpoint="existing", LambdaEndpoint="existing", HttpsCidr="10.0.0.0/16")
+    assert not any("Endpoint" in each["Type"] for each in there.resources.values())
+    (out,) = there.properties("FunctionSecurityGroup")["SecurityGroupEgress"]
+    assert out["CidrIp"] == "10.0.0.0/16"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"IndexArns": ""}, "Name an index"),
+        ({"NewIndexName": "things"}, "NewBucketName or NewIndexBucketName"),
+        ({"VectorsEndpoint": "existing"}, "HttpsCidr says where it is"),
+        ({"IndexArns": f"{INDEX},arn:aws:s3:::shop"}, "ARNs of indexes"),
+        ({"IndexArns": "arn:aws:s3vectors:eu-central-1:123456789012:bucket/*/index/*"}, "ARNs of indexes"),
+        ({"DatabaseArn": "shop"}, "Aurora cluster or of an RDS instance"),
+        ({"CodeKey": "lambda/s3vl.zip"}, "make lambda"),
+        ({"LogRetentionDays": "31"}, "LogRetentionDays"),
+    ],
+)
+def test_parameters_that_cannot_work_are_refused(parameters: dict[str, str], said: str) -> None:
+    with pytest.raises(RefusedError, match=said):
+        stack(**parameters)
+
+
+def test_every_parameter_is_described_bounded_and_in_a_group() -> None:
+    for name, about in template()["Parameters"].items():
+        assert about["Description"].endswith((".", "airbyte.*")), name
+        bounded = {"AllowedPattern", "AllowedValues", "MinValue"} & set(about) or about["Type"].startswith(
+            ("AWS::", "List<")
+        )
+        assert bounded or name == "NonFilterableMetadataKeys", name
+        assert ("AllowedPattern" in about) == ("ConstraintDescription" in about), name
+    groups = template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert [name for group in groups for name in group["Parameters"]] == list(template()["Parameters"])
+    assert all(about["Description"] for about in template()["Outputs"].values())
+
+
+def test_the_function_is_that_of_the_package_and_new_code_is_a_new_version() -> None:
+    made = stack()
+    function = made.properties("Function")
+    assert (function["Runtime"], function["Handler"]) == (package.RUNTIME, f"{package.HANDLER}.handler")
+    assert "ReservedConcurrentExecutions" not in function
+    assert "DeadLetterConfig" not in function
+    assert stack(ReservedConcurrency="50").properties("Function")["ReservedConcurrentExecutions"] == "50"
+    versions = [
+        stack(**change).properties("Version")["Description"]
+        for change in (
+            {},
+            {"CodeKey": "s3vl-fedcba9876543210.zip"},
+            {"MemoryMegabytes": "1024"},
+            {"TimeoutSeconds": "60"},
+        )
+    ]
+    assert len(set(versions)) == 4  # only another description makes another version
+    assert made.properties("Alias")["FunctionVersion"] == "<Version.Version>"
+    assert made.properties("LogGroup")["LogGroupName"] == "/aws/lambda/s3vl"
+
+
+def test_the_alarm_for_refusals_reads_what_the_function_writes(service: Service) -> None:
+    made = stack()
+    pattern = made.properties("RefusedMetric")["FilterPattern"]
+    service.fail(Rule("deny", action="s3vectors:ListVectors"))
+    service.answer("list_vectors")
+    (line,) = map(json.loads, service.logged)
+    assert set(re.findall(r"\$\.(\w+)", pattern)) <= set(line)
+    assert line["success"] is False
+    assert line["kind"] not in re.findall(r'"(\w+)"', pattern)
+    (metric,) = made.properties("RefusedMetric")["MetricTransformations"]
+    alarm = made.properties("RefusedAlarm")
+    assert (metric["MetricNamespace"], metric["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
+    alarms = [each["Properties"] for each in made.resources.values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+    assert len(alarms) == 4
+    assert not any("AlarmActions" in each for each in alarms)
+    topic = "arn:aws:sns:eu-central-1:123456789012:alarms"
+    told = stack(AlarmTopicArn=topic)
+    assert all(told.properties(name)["AlarmActions"] == [topic] for name in told.resources if name.endswith("Alarm"))
+
+
+def test_the_statements_of_the_outputs_set_the_schema_up(sql: Sql) -> None:
+    made = stack(NewBucketName="shop", NewIndexName="things")
+    configure = made.outputs["ConfigureStatement"]["Value"].replace("<Alias>", f"{FUNCTION}:live")
+    assert sql.value(configure) is True
+    index = sql.service.products.replace("index/products", "index/things")
+    register = made.outputs["RegisterStatement"]["Value"].replace("<Index.IndexArn>", index)
+    assert sql.value(register) is True
+    assert sql.value("SELECT timeout_seconds FROM s3vl.get_config()") == 30
