@@ -181,16 +181,20 @@ def test_the_function_is_that_of_the_package_and_new_code_is_a_new_version() -> 
     assert "ReservedConcurrentExecutions" not in function
     assert "DeadLetterConfig" not in function
     assert stack(ReservedConcurrency="50").properties("Function")["ReservedConcurrentExecutions"] == "50"
-    versions = [
-        stack(**change).properties("Version")["Description"]
-        for change in (
-            {},
-            {"CodeKey": "s3vl-fedcba9876543210.zip"},
-            {"MemoryMegabytes": "1024"},
-            {"TimeoutSeconds": "60"},
-        )
+    role = f"arn:aws:iam::123456789012:role/{'x' * 64}"
+    changes = [
+        {},
+        {"CodeKey": f"{'x' * 35}/s3vl-fedcba9876543210.zip"},
+        {"Architecture": "x86_64"},
+        {"MemoryMegabytes": "10240"},
+        {"TimeoutSeconds": "900"},
+        {"SubnetIds": ",".join(f"subnet-0123456789abcdef{n}" for n in range(3))},
+        {"ExecutionRoleArn": role},
     ]
-    assert len(set(versions)) == 4  # only another description makes another version
+    versions = {stack(**change).properties("Version")["Description"] for change in changes}
+    assert len(versions) == len(changes)  # only another description makes another version
+    longest = stack(**{name: value for change in changes for name, value in change.items()})
+    assert len(longest.properties("Version")["Description"]) <= 256
     assert made.properties("Alias")["FunctionVersion"] == "<Version.Version>"
     assert made.properties("LogGroup")["LogGroupName"] == "/aws/lambda/s3vl"
 
