@@ -35,7 +35,7 @@ GRANT SELECT ON print TO shop;
 """
 SEARCH = """\
 SELECT p.paper, p.price, round(min(v.distance)::numeric, 3) AS distance
-FROM s3vl.query_vectors(%s, 'papers', top_k => 60) v
+FROM s3vl.query_text(%s, 'papers', top_k => 60) v
 JOIN print p ON p.paper = v.metadata ->> 'document_key'
 WHERE p.tenant = 'visitors' AND p.in_stock AND p.price < 10
 GROUP BY p.paper, p.price ORDER BY distance LIMIT 3"""
@@ -82,27 +82,17 @@ def ask_in_shop(shop: Shop) -> None:
         f"PostgreSQL with s3vl:  127.0.0.1:{shop.server.port}   It reaches S3 Vectors by the bridge's Lambda function."
     )
     shop.connection.execute("SET ROLE shop")
-    question = embedded(QUESTION)
-    print(f"\n  Q: {QUESTION}\n")
-    show.statement(SEARCH.replace("%s", "$1"), f"-- $1: the question's vector, {len(question)} numbers")
-    show.rows(*_asked(shop, question))
+    print()
+    show.statement(SEARCH.replace("%s", f"'{QUESTION}'"), "-- the function embeds it by the model of the index")
+    show.rows(*_asked(shop))
     shop.connection.execute("RESET ROLE")
     shop.connection.execute(SOLD_OUT)
     print()
     show.statement(SOLD_OUT, "-- sold out, and the same question again: no sync is needed for what PostgreSQL knows")
     shop.connection.execute("SET ROLE shop")
-    show.rows(*_asked(shop, question))
+    show.rows(*_asked(shop))
 
 
-def embedded(question: str) -> list[float]:
-    """By the model that embedded the documents."""
-    from vector_ingest.embed.choice import embedder_from
-    from vector_ingest.embed.options import Local
-
-    (vector,), _ = embedder_from(Local(mode="local")).embed([question], "query")
-    return [float(number) for number in vector]
-
-
-def _asked(shop: Shop, question: list[float]) -> tuple[list[str], list[Row]]:
-    cursor = shop.connection.execute(SEARCH, [question])
+def _asked(shop: Shop) -> tuple[list[str], list[Row]]:
+    cursor = shop.connection.execute(SEARCH, [QUESTION])
     return [column.name for column in cursor.description or ()], cursor.fetchall()

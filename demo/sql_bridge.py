@@ -3,6 +3,7 @@
 The function is the real one, and asks the emulator. `aws_lambda.py` stands in for Lambda and the extension aws_lambda.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
@@ -26,12 +27,22 @@ def bridged(
     """
     from destination_s3vectors.sql_bridge.handler import Bridge
 
-    bridge = Bridge(lambda region: connect({**indexing, "region_name": region}), log)
+    client_for = functools.cache(lambda region: connect({**indexing, "region_name": region}))
+    bridge = Bridge(client_for, log, {"local": _embed})
     with AwsLambda({FUNCTION: bridge.answer}) as aws_lambda:
         connection.execute(aws_lambda.install)
         connection.execute(files("destination_s3vectors.sql_bridge").joinpath("s3vl.sql").read_text())
         connection.execute("SELECT s3vl.configure(%s)", [FUNCTION])
         yield aws_lambda
+
+
+def _embed(_model: Any, text: str, _region: str, _seconds: float) -> list[float]:
+    """By the model that this repository carries, and that the demo's documents are embedded by."""
+    from vector_ingest.embed.choice import embedder_from
+    from vector_ingest.embed.options import Local
+
+    (vector,), _ = embedder_from(Local(mode="local")).embed([text], "query")
+    return [float(number) for number in vector]
 
 
 def connect(indexing: Mapping[str, Any]) -> Any:

@@ -177,7 +177,7 @@ def test_sql_joins_what_s3_vectors_finds_with_a_table(told: Told) -> None:
     assert len(before) == 3
     assert after[:2] == before[1:]
     log = [json.loads(line) for line in (told.folder / ".demo" / "lambda.jsonl").read_text().splitlines()]
-    assert [entry["operation"] for entry in log] == ["availability_check", "query_vectors", "query_vectors"]
+    assert [entry["operation"] for entry in log] == ["availability_check", "query_text", "query_text"]
     assert all(entry["success"] for entry in log)
 
 

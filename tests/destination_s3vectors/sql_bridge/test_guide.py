@@ -176,7 +176,7 @@ def test_the_commands_of_aws_exist_with_their_options() -> None:
         options = {word.removeprefix("--") for word in words if word.startswith("--")} - {"query"}
         assert options <= {xform_name(name, "-") for name in members}, words
         checked += 1
-    assert checked == 6
+    assert checked == 9
 
 
 def test_the_command_of_the_stack_fits_the_template() -> None:
@@ -192,5 +192,7 @@ def test_the_command_of_the_stack_fits_the_template() -> None:
     named = set(re.findall("`([A-Z][a-z]+[A-Z]\\w+)`?=?", GUIDE))
     known = {*template()["Parameters"], *template()["Outputs"], *template()["Resources"]}
     assert {name for name in named if name not in ("QueryVectors", "GetVectors")} <= known
-    for path in re.findall(r"\]\((\.\./[^)]+)\)", GUIDE):
-        assert (ROOT / "docs" / path).exists(), path
+    for path, place in re.findall(r"\]\((\.\./[^)#]+)#?([^)]*)\)", GUIDE):
+        text = (ROOT / "docs" / path).read_text()
+        titles = [title.lower().replace(" ", "-") for title in re.findall("^#+ (.+)$", text, re.MULTILINE)]
+        assert place in ("", *titles), f"{path}#{place}"

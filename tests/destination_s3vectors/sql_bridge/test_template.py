@@ -14,6 +14,7 @@ from botocore.session import Session
 
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.sql_bridge import package
+from destination_s3vectors.sql_bridge.cache import answers_from
 from tests.destination_s3vectors.sql_bridge.conftest import FUNCTION, Service, Sql
 from tests.destination_s3vectors.sql_bridge.stack import GIVEN, TEMPLATE, RefusedError, listed, stack, template
 
@@ -21,6 +22,10 @@ CFN_LINT = Path(sys.executable).with_name("cfn-lint")
 INDEX = GIVEN["IndexArns"]
 READS = {"s3vectors:GetIndex", "s3vectors:GetVectors", "s3vectors:ListVectors", "s3vectors:QueryVectors"}
 WRITES = {"s3vectors:DeleteVectors", "s3vectors:PutVectors"}
+EMBEDS = {"bedrock:InvokeModel"}
+BY_HAND = {"secretsmanager:GetSecretValue"}  # of models outside of AWS, which need a NAT gateway too: see the guide
+PREFIXES = {"bedrock-runtime": "bedrock"}
+MODEL = "arn:aws:bedrock:eu-central-1::foundation-model/amazon.titan-embed-text-v2:0"
 
 
 def test_cfn_lint_finds_nothing_and_would_find_an_action_that_there_is_not(tmp_path: Path) -> None:
@@ -41,29 +46,40 @@ def called() -> set[str]:
             elif isinstance(node, ast.Attribute):
                 named.add(node.attr)
     session: Any = Session()
-    model = session.get_service_model("s3vectors")
-    return {f"s3vectors:{name}" for name in model.operation_names if xform_name(name) in named}
+    return {
+        f"{PREFIXES.get(service, service)}:{name}"
+        for service in package.SERVICES
+        for name in session.get_service_model(service).operation_names
+        if xform_name(name) in named
+    }
 
 
 def test_the_function_has_the_rights_to_what_it_calls_and_no_others() -> None:
-    assert called() == READS | WRITES
+    assert called() == READS | WRITES | EMBEDS | BY_HAND
     place = {"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"}
     place |= {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"}
     place |= {"logs:CreateLogStream", "logs:PutLogEvents"}
     assert set(stack().allowed("<ExecutionRole>")) == READS | place
-    writing = stack(AllowWrites="yes", KmsKeyArn="arn:aws:kms:eu-central-1:123456789012:key/k-1")
+    key = "arn:aws:kms:eu-central-1:123456789012:key/k-1"
+    writing = stack(AllowWrites="yes", KmsKeyArn=key, EmbeddingModelArns=MODEL)
     rights = writing.allowed("<ExecutionRole>")
-    assert set(rights) == READS | WRITES | place | {"kms:Decrypt", "kms:GenerateDataKey"}
+    assert set(rights) == READS | WRITES | EMBEDS | place | {"kms:Decrypt", "kms:GenerateDataKey"}
     assert all(rights[action] == {INDEX} for action in READS | WRITES)
-    assert rights["kms:Decrypt"] == {"arn:aws:kms:eu-central-1:123456789012:key/k-1"}
-    reading = stack(KmsKeyArn="arn:aws:kms:eu-central-1:123456789012:key/k-1")
+    assert rights["kms:Decrypt"] == {key}
+    assert rights["bedrock:InvokeModel"] == {MODEL}
+    reading = stack(KmsKeyArn=key)
     assert "kms:GenerateDataKey" not in reading.allowed("<ExecutionRole>")
 
 
 def test_only_what_is_explained_has_an_asterisk() -> None:
     """The interfaces, which the code is denied, and the endpoints, which keep other accounts out."""
     made = stack(
-        AllowWrites="yes", NewBucketName="more", NewIndexName="things", KmsKeyArn="arn:aws:kms:a:123456789012:key/k"
+        BedrockEndpoint="create",
+        EmbeddingModelArns=MODEL,
+        AllowWrites="yes",
+        NewBucketName="more",
+        NewIndexName="things",
+        KmsKeyArn="arn:aws:kms:a:123456789012:key/k",
     )
     wide = [
         (name, statement["Sid"])
@@ -72,11 +88,12 @@ def test_only_what_is_explained_has_an_asterisk() -> None:
         if statement["Effect"] == "Allow" and "*" in listed(statement["Resource"])
     ]
     assert sorted(wide) == [
+        ("InterfaceOfBedrock", "WhoeverOfThisAccount"),
         ("InterfaceOfLambda", "WhoeverOfThisAccount"),
         ("InterfaceOfVectors", "WhoeverOfThisAccount"),
         ("PlaceRights", "LetLambdaPlaceTheFunctionInTheSubnets"),
     ]
-    for name in ("InterfaceOfLambda", "InterfaceOfVectors"):
+    for name in ("InterfaceOfBedrock", "InterfaceOfLambda", "InterfaceOfVectors"):
         (statement,) = made.policies()[name]
         assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "123456789012"}}
     place, denied, log = made.policies()["PlaceRights"]
@@ -118,6 +135,7 @@ def test_roles_that_there_are_already_are_used() -> None:
         DatabaseRoleArn="arn:aws:iam::123456789012:role/rds-lambda",
         AllowWrites="yes",
         KmsKeyArn="arn:aws:kms:eu-central-1:123456789012:key/k-1",
+        EmbeddingModelArns=MODEL,
     )
     assert not any(each["Type"] == "AWS::IAM::Role" for each in made.resources.values())
     assert made.properties("Function")["Role"] == "arn:aws:iam::123456789012:role/some/path/function"
@@ -137,6 +155,13 @@ def test_the_function_reaches_its_endpoint_and_no_other_place() -> None:
     assert made.properties("VectorsEndpointFromFunction")["SourceSecurityGroupId"] == "<FunctionSecurityGroup.GroupId>"
     (into,) = made.properties("LambdaEndpointSecurityGroup")["SecurityGroupIngress"]
     assert (into["FromPort"], into["SourceSecurityGroupId"]) == (443, "sg-1")
+    asking = stack(BedrockEndpoint="create")
+    assert asking.properties("InterfaceOfBedrock")["ServiceName"] == "com.amazonaws.eu-central-1.bedrock-runtime"
+    to = [
+        out["DestinationSecurityGroupId"] for out in asking.properties("FunctionSecurityGroup")["SecurityGroupEgress"]
+    ]
+    assert to == ["<VectorsEndpointSecurityGroup.GroupId>", "<BedrockEndpointSecurityGroup.GroupId>"]
+    assert asking.properties("BedrockEndpointFromFunction")["GroupId"] == to[1]
     there = stack(VectorsEndpoint="existing", LambdaEndpoint="existing", HttpsCidr="10.0.0.0/16")
     assert not any("Endpoint" in each["Type"] for each in there.resources.values())
     (out,) = there.properties("FunctionSecurityGroup")["SecurityGroupEgress"]
@@ -153,6 +178,7 @@ def test_the_function_reaches_its_endpoint_and_no_other_place() -> None:
         ({"IndexArns": "arn:aws:s3vectors:eu-central-1:123456789012:bucket/*/index/*"}, "ARNs of indexes"),
         ({"DatabaseArn": "shop"}, "Aurora cluster or of an RDS instance"),
         ({"CodeKey": "lambda/s3vl.zip"}, "make lambda"),
+        ({"EmbeddingModelArns": "amazon.titan-embed-text-v2:0"}, "foundation models"),
         ({"LogRetentionDays": "31"}, "LogRetentionDays"),
     ],
 )
@@ -180,6 +206,10 @@ def test_the_function_is_that_of_the_package_and_new_code_is_a_new_version() -> 
     assert (function["Runtime"], function["Handler"]) == (package.RUNTIME, f"{package.HANDLER}.handler")
     assert "ReservedConcurrentExecutions" not in function
     assert "DeadLetterConfig" not in function
+    kept = stack(CacheSeconds="60").properties("Function")["Environment"]["Variables"]
+    answers = answers_from(kept)
+    assert answers.answer({}, [], dict) == ({}, False)
+    assert answers.answer({}, [], dict) == ({}, True)
     assert stack(ReservedConcurrency="50").properties("Function")["ReservedConcurrentExecutions"] == "50"
     role = f"arn:aws:iam::123456789012:role/{'x' * 64}"
     changes = [
@@ -188,6 +218,7 @@ def test_the_function_is_that_of_the_package_and_new_code_is_a_new_version() -> 
         {"Architecture": "x86_64"},
         {"MemoryMegabytes": "10240"},
         {"TimeoutSeconds": "900"},
+        {"CacheSeconds": "3600"},
         {"SubnetIds": ",".join(f"subnet-0123456789abcdef{n}" for n in range(3))},
         {"ExecutionRoleArn": role},
     ]
