@@ -8,12 +8,13 @@ from itertools import chain
 
 from source_s3.contents import SMALL, Fetched, fetch_whole
 from source_s3.decompress import compression_of
-from source_s3.objects import S3Object
 from source_s3.overlap import overlapped
 from source_s3.pieces import Job, Piece
 from source_s3.plan import StreamPlan
 from source_s3.read.csv_text import UTF8
 from source_s3.read.options import CsvFormat, FromCsv, UnstructuredFormat
+from source_s3.s3_object import S3Object
+from source_s3.together import read_together
 
 FETCHERS = 64  # objects asked for at once: most of the time of a small one is its way there and back
 ASKED, ASKED_BYTES = 128, 16 * 1024 * 1024  # objects that are asked for and not read yet, and what they may hold
@@ -150,8 +151,6 @@ def _together(job: Job, group: Sequence[Asked]) -> Iterator[tuple[Asked, Sequenc
     """Of each object all its pieces; None: it must be read alone."""
     if len(group) == 1:
         return iter([(group[0], None)])
-    from source_s3.together import read_together
-
     return zip(group, read_together(job, [(asked[0], _body(asked)) for asked in group]), strict=True)
 
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from source_s3.choice import TARS, ZIP, Choice, archive_kind
-from source_s3.objects import S3Object
+from source_s3.s3_object import S3Object
 from source_s3.storage import is_archived
 from source_s3.tar_members import Spools, tar_members
 from source_s3.zip_members import zip_members

@@ -14,10 +14,12 @@ from source_s3.bad_rows import prove_place
 from source_s3.config import Config
 from source_s3.contents import open_contents
 from source_s3.list_answers import parse_listings_fast
-from source_s3.objects import S3Object
-from source_s3.pieces import Bucket, named
+from source_s3.partitions import partitions_of
 from source_s3.plan import StreamPlan, plans
+from source_s3.read import SEEKING, table_reader
 from source_s3.read.options import Format, UnstructuredFormat
+from source_s3.read_object import named
+from source_s3.s3_object import Bucket, S3Object
 from source_s3.samples import first_objects, nothing_to_read, sampled_objects
 from source_s3.schema import (
     ADDITIONAL,
@@ -113,9 +115,6 @@ def _properties_unless_archived(bucket: Bucket, plan: StreamPlan, item: S3Object
 
 def _properties(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
     """The columns of one file, from its head or footer."""
-    from source_s3.partitions import partitions_of
-    from source_s3.read import SEEKING, table_reader
-
     if plan.transfer:
         raw_copy.read_head(bucket, item)
         return {}

@@ -26,6 +26,12 @@ TARS: dict[str, "Compression | None"] = {
 }
 ARCHIVES = (ZIP, *TARS)
 
+Leave = Callable[[str, str], None]  # of the name of an object that is left out, and why
+
+
+def unheard(name: str, why: str) -> None:
+    """For those who do not ask what is left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from source_s3.decompress import Decoded, compression_of, decode
 from source_s3.object_file import ObjectFile, downloaded, fetch_object
-from source_s3.objects import S3Object
 from source_s3.raw_file import RawFile, SeekableFile, buffered
 from source_s3.read_ahead import ReadAhead
+from source_s3.s3_object import S3Object
 from source_s3.small_object import fetch_small
 from source_s3.spool import Spool
 from vector_ingest.errors import DataError

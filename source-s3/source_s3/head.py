@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 
 from source_s3.choice import Choice
-from source_s3.objects import S3Object
+from source_s3.s3_object import S3Object
 from source_s3.storage import archive_of_head
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import ConfigError, TransientError

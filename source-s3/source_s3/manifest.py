@@ -10,12 +10,12 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-from source_s3.choice import Choice
+from source_s3.choice import Choice, Leave
 from source_s3.head import head, in_pool
 from source_s3.inventory import Inventory, inventory_mentions
 from source_s3.mentions import ADDRESS, Mention, mentions
 from source_s3.object_file import open_object
-from source_s3.objects import Leave, S3Object
+from source_s3.s3_object import S3Object
 from source_s3.storage import ARCHIVES
 from vector_ingest.errors import ConfigError, DataError
 

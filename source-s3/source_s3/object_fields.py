@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
-from source_s3.objects import S3Object
-from source_s3.pieces import Bucket
+from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import TEXT, Properties
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import ConfigError

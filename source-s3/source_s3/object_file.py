@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from botocore.response import StreamingBody
 
-from source_s3.objects import S3Object
 from source_s3.raw_file import RawFile, SeekableFile, buffered
 from source_s3.read_ahead import PIECE_BYTES, ReadAhead
+from source_s3.s3_object import S3Object
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import TransientError
 

@@ -1,17 +1,21 @@
 """The objects of a bucket that belong to a stream: listed by globs, named by their keys, or by a manifest."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC
 from queue import SimpleQueue
 from threading import Event, Semaphore
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from source_s3.choice import Choice
+from source_s3.archives import expanded
+from source_s3.choice import Choice, Leave, unheard
 from source_s3.globs import exact_keys, listed_prefixes
+from source_s3.head import named_objects
+from source_s3.manifest import objects_of_manifest
 from source_s3.plan import Selection
+from source_s3.s3_object import S3Object
 from source_s3.storage import ARCHIVES, archive_of_entry, archive_of_head, knows_restores
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import ConfigError, TransientError
@@ -19,55 +23,8 @@ from vector_ingest.errors import ConfigError, TransientError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from source_s3.raw_file import RawFile
-
 LISTERS = 8  # prefixes that are listed at once
 PAGES_AHEAD = 16  # of at most 1,000 objects, listed and not taken yet
-
-
-class Inside(Protocol):
-    """Where in its archive a member lies."""
-
-    def open(self, client: "S3Client", bucket: str, *, read_ahead: bool) -> "RawFile":
-        """The member's own bytes, of the version of the archive that was listed."""
-
-
-@dataclass(frozen=True, slots=True)
-class S3Object:
-    """As listed. `last_modified` is in UTC; `etag` has no quotes; `size` in bytes.
-
-    `bucket`: where it lies, if that is not the configured one. `member`: the path of a file inside of this archive;
-    then `size` and `last_modified` are those of the file, `etag` tells it and the archive's version, and `inside`
-    opens it. `storage`: the archive class that keeps it from being read. `dated`: the facts are those of an inventory,
-    and may have changed since (see `manifest.current`).
-    """
-
-    key: str
-    size: int
-    last_modified: datetime
-    etag: str
-    bucket: str | None = None
-    member: str | None = None
-    inside: Inside | None = field(default=None, compare=False, repr=False)
-    storage: str | None = None
-    dated: bool = False
-
-    @property
-    def path(self) -> str:
-        """What globs are matched against."""
-        return f"{self.key}#{self.member}" if self.member is not None else self.key
-
-    @property
-    def name(self) -> str:
-        """What records and the ledger call it."""
-        return f"s3://{self.bucket}/{self.path}" if self.bucket else self.path
-
-
-Leave = Callable[[str, str], None]  # of the name of an object that is left out, and why
-
-
-def unheard(name: str, why: str) -> None:
-    """For those who do not ask what is left out."""
 
 
 def list_objects(
@@ -77,16 +34,10 @@ def list_objects(
 
     `leave` is told of those that can't be read: archived ones, if they are not refused. Close it after use.
     """
-    from source_s3.archives import expanded  # which needs S3Object
-
     choice = Choice.of(selection)
     if selection.manifest is not None:
-        from source_s3.manifest import objects_of_manifest  # it takes pyarrow along
-
         found = objects_of_manifest(client, bucket, selection.manifest, choice, leave)
     elif (keys := exact_keys(selection.globs)) is not None:
-        from source_s3.head import named_objects  # which needs S3Object
-
         found = named_objects(client, bucket, keys, choice)
     else:
         found = _listed(client, bucket, choice, listers)

@@ -17,8 +17,8 @@ from source_s3.bad_rows import quarantine_of
 from source_s3.catalog import bucket_of
 from source_s3.config import Config
 from source_s3.contents import open_contents
-from source_s3.objects import S3Object, list_objects
-from source_s3.pieces import Bucket, Job, Lines, Piece
+from source_s3.objects import list_objects
+from source_s3.pieces import Job, Lines, Piece
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.quarantine import Kept, Quarantine
@@ -26,6 +26,7 @@ from source_s3.read import table_reader
 from source_s3.read.csv_detect import detected
 from source_s3.read.options import CsvFormat, JsonFormat, JsonlFormat, UnstructuredFormat, UserProvided
 from source_s3.read_all import plans_of
+from source_s3.s3_object import Bucket, S3Object
 from source_s3.sync import Configured, document_readers
 from source_s3.table import read_table
 from vector_ingest.errors import ConfigError

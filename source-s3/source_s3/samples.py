@@ -5,9 +5,11 @@ from contextlib import closing
 from heapq import nlargest
 from itertools import islice
 
-from source_s3.objects import Leave, S3Object, list_objects, readable, unheard
-from source_s3.pieces import Bucket
+from source_s3.choice import Leave, unheard
+from source_s3.manifest import current
+from source_s3.objects import list_objects, readable
 from source_s3.plan import StreamPlan
+from source_s3.s3_object import Bucket, S3Object
 from vector_ingest.errors import ConfigError
 
 
@@ -54,7 +56,5 @@ def _up_to_date(bucket: Bucket, plan: StreamPlan, items: Iterable[S3Object], lea
     if plan.selection.manifest is None:
         yield from items
         return
-    from source_s3.manifest import current  # it takes pyarrow along
-
     with closing(current(bucket.client, bucket.name, items, leave)) as found:
         yield from readable(found, bucket.name, plan.selection, leave)

@@ -16,7 +16,7 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import BotoCoreError
 
-from source_s3.objects import S3Object
+from source_s3.s3_object import S3Object
 from vector_ingest.aws import Connection, connection_of, time_limits
 
 if TYPE_CHECKING:

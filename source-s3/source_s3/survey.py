@@ -5,11 +5,13 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from source_s3.choice import Leave
 from source_s3.ledger import Entry, fingerprints
-from source_s3.objects import Leave, S3Object, list_objects, readable
-from source_s3.pieces import Bucket
+from source_s3.manifest import current
+from source_s3.objects import list_objects, readable
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
+from source_s3.s3_object import Bucket, S3Object
 from source_s3.settings import changed, changed_columns, settings_of
 from source_s3.stream_state import StreamState
 from vector_ingest.errors import ConfigError
@@ -124,8 +126,6 @@ def _current(
     bucket: Bucket, plan: StreamPlan, state: StreamState, todo: Iterable[S3Object], leave: Leave
 ) -> Iterator[S3Object]:
     """What is newer than its inventory was read by the last sync, unless it changed again."""
-    from source_s3.manifest import current
-
     mark = _marks(plan)
     with closing(current(bucket.client, bucket.name, todo, leave)) as items:
         for item in readable(items, bucket.name, plan.selection, leave):

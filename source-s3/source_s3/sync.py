@@ -18,12 +18,13 @@ from source_s3.contents import Fetched
 from source_s3.decompress import compression_of
 from source_s3.leaving import Leaving
 from source_s3.ledger import Entry
-from source_s3.objects import S3Object
-from source_s3.pieces import Bucket, Job, Lines, Piece, now, read_object, timestamp
+from source_s3.pieces import Job, Lines, Piece, now, timestamp
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.raw_copy import require_names_differ
 from source_s3.read.options import UnstructuredFormat
+from source_s3.read_object import read_object
+from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL, Declared
 from source_s3.settings import settings_of
 from source_s3.stream_state import Resume, StreamState

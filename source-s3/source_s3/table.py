@@ -10,14 +10,14 @@ from typing import BinaryIO
 from source_s3.contents import SMALL
 from source_s3.drift import Drift
 from source_s3.isolate import render_good
-from source_s3.objects import S3Object
 from source_s3.overlap import overlapped
 from source_s3.partitions import partitions_of
-from source_s3.pieces import Job, Piece, address_of, facts, now
+from source_s3.pieces import Job, Piece, facts, now
 from source_s3.plan import StreamPlan
 from source_s3.read import Batch, Reading, table_reader
 from source_s3.read.options import UnstructuredFormat
 from source_s3.render import Template
+from source_s3.s3_object import S3Object
 from source_s3.schema import ROW
 from source_s3.shape import Shaped, constants, shape
 
@@ -36,7 +36,7 @@ def read_table(
     plan = job.plan
     assert not isinstance(plan.format, UnstructuredFormat)
     partitions = partitions_of(item) if plan.hive else {}
-    table = _Table(plan, partitions, _template(plan, job.namespace, item, partitions), address_of(job.bucket, item))
+    table = _Table(plan, partitions, _template(plan, job.namespace, item, partitions), job.bucket.address_of(item))
     reading = Reading(position, frozenset(plan.columns) if plan.projects else None)
     with closing(Drift(plan, item.name, job.progress)) as drift:
         batches = table_reader(plan.format).read(file, plan.format, reading)

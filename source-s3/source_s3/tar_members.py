@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from source_s3.decompress import Compression, Decoded, decode
 from source_s3.object_file import ObjectFile, downloaded
-from source_s3.objects import S3Object
 from source_s3.raw_file import RawFile, buffered
+from source_s3.s3_object import S3Object
 from source_s3.spool import Spool
 from vector_ingest.errors import DataError
 

@@ -4,9 +4,8 @@ None of them is ever taken as done. Used by one thread, that which puts out the 
 """
 
 from source_s3.faults import fault_of
-from source_s3.objects import S3Object
-from source_s3.pieces import Bucket, address_of
 from source_s3.progress import Progress
+from source_s3.s3_object import Bucket, S3Object
 from source_s3.stream_config import LeaveForLater, UnreadableObjects
 from vector_ingest.errors import ConfigError, TransientError
 
@@ -26,7 +25,7 @@ class Unreadable:
         """Raises it where the policy is to stop, or where there are more than it allows."""
         fault = fault_of(error)
         if fault == "gone":  # the next listing lacks it, and what was known of it is deleted then
-            self._progress.miss_object(address_of(self._bucket, item))
+            self._progress.miss_object(self._bucket.address_of(item))
         elif fault == "changed" and item.inside is None and self._rounds < ROUNDS:
             self._changed.append(item)
         else:

@@ -17,8 +17,8 @@ from isal import igzip_lib
 from source_s3.decompress import ENGINES as UNZIP
 from source_s3.decompress import REMEDY, Decoded, Engine, Read, arrow_pieces, engine_pieces
 from source_s3.object_file import ObjectFile, downloaded
-from source_s3.objects import S3Object
 from source_s3.raw_file import RawFile
+from source_s3.s3_object import S3Object
 from vector_ingest.errors import DataError
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
-from source_s3.objects import S3Object, list_objects
+from source_s3.objects import list_objects
 from source_s3.plan import Selection
+from source_s3.s3_object import S3Object
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3
 from vector_ingest.aws import IamUser, s3_client

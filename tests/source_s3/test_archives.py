@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from source_s3.contents import fetch_contents, open_contents
-from source_s3.objects import S3Object, list_objects
+from source_s3.objects import list_objects
 from source_s3.plan import Selection
+from source_s3.s3_object import S3Object
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.commands import catalog, config, last_states, read, records, statuses

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
-from source_s3.objects import S3Object, list_objects
+from source_s3.objects import list_objects
 from source_s3.plan import Selection
+from source_s3.s3_object import S3Object
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from vector_ingest.errors import ConfigError, DataError

@@ -10,8 +10,8 @@ import pytest
 
 from source_s3.catalog import discover
 from source_s3.config import Config
-from source_s3.objects import S3Object
 from source_s3.partitions import partitions_of
+from source_s3.s3_object import S3Object
 from tests.conftest import Bucket
 from tests.source_s3.declared import read, rows, settings
 from vector_ingest.spec import parse_config

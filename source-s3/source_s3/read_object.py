@@ -1,0 +1,82 @@
+"""One object to RECORD lines, piece by piece: a batch of a table, a document, or the object copied as it is."""
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+
+from source_s3.contents import Fetched, open_contents
+from source_s3.decompress import plain_name
+from source_s3.faults import fault_of
+from source_s3.pieces import Job, Piece
+from source_s3.raw_copy import copy_object
+from source_s3.read import SEEKING, BadRow
+from source_s3.read.options import UnstructuredFormat
+from source_s3.s3_object import Bucket, S3Object
+from source_s3.storage import NOT_RESTORED, is_archived
+from source_s3.table import read_table
+from vector_ingest.errors import EXPLAINED, ConfigError, DataError
+
+
+def read_object(
+    job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int, fetched: Fetched | None = None
+) -> Generator[Piece, None, None]:
+    """`rows`: those delivered before `position`. `fetched`: the whole object, where that was asked for ahead.
+    What can't be read of a table is in `refused`; it does not raise.
+
+    What is wrong with this object alone is the `failure` of its last piece, and names the object and the place in it.
+    Errors that other objects would meet too are raised.
+    """
+    try:
+        yield from _read(job, item, position, rows, fetched)
+    except EXPLAINED as error:
+        if is_archived(error) and job.plan.selection.archived != "Refuse":
+            # a listing does not tell what INTELLIGENT_TIERING has archived
+            yield Piece(b"", 0, rows, None, 0, left_out=NOT_RESTORED)
+        elif fault_of(error) is not None:
+            yield Piece(b"", 0, rows, None, 0, failure=error)
+        else:
+            raise
+
+
+def _read(
+    job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int, fetched: Fetched | None
+) -> Iterator[Piece]:
+    if job.plan.transfer is not None:
+        yield copy_object(job.bucket, job.plan, job.namespace, item)
+        return
+    if isinstance(job.plan.format, UnstructuredFormat):
+        with named(job.bucket, item):
+            from source_s3.document_records import read_document
+
+            yield read_document(job, item, fetched)
+        return
+    place = 0
+    with named(job.bucket, item):
+        try:
+            for piece in _table(job, item, position, rows, fetched):
+                rows, place = piece.rows, piece.place
+                yield piece
+        except DataError as error:  # there is no way to go on in this object
+            yield Piece(b"", 0, rows, None, place, (BadRow(error.where, error.reason),))
+
+
+@contextmanager
+def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
+    """What is wrong inside a file is told with the file's name."""
+    where = bucket.address_of(item)
+    try:
+        yield
+    except DataError as error:
+        place = where if error.where in {item.name, plain_name(item.name), "the file"} else f"{where}, {error.where}"
+        raise DataError(place, error.reason) from error
+    except ConfigError as error:
+        if where in str(error):
+            raise
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _table(
+    job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int, fetched: Fetched | None
+) -> Iterator[Piece]:
+    seeks = isinstance(job.plan.format, SEEKING)
+    with open_contents(job.bucket.client, job.bucket.name, item, seeks=seeks, fetched=fetched) as file:
+        yield from read_table(file, job, item, position, rows)
