@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 PRELOADED = (
-    "source_s3.catalog",
+    "source_s3.check",
+    "source_s3.discover",
     "source_s3.read_all",
     "source_s3.leaving",
     "source_s3.checkpoint",

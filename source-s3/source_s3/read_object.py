@@ -1,12 +1,14 @@
 """One object to RECORD lines, piece by piece: a batch of a table, a document, or the object copied as it is."""
 
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from source_s3.contents import Fetched, open_contents
 from source_s3.decompress import plain_name
 from source_s3.faults import fault_of
 from source_s3.pieces import Job, Piece
+from source_s3.plan import StreamPlan
+from source_s3.progress import Progress
 from source_s3.raw_copy import copy_object
 from source_s3.read import SEEKING, BadRow
 from source_s3.read.options import UnstructuredFormat
@@ -14,6 +16,18 @@ from source_s3.s3_object import Bucket, S3Object
 from source_s3.storage import NOT_RESTORED, is_archived
 from source_s3.table import read_table
 from vector_ingest.errors import EXPLAINED, ConfigError, DataError
+
+
+@contextmanager
+def job_of(bucket: Bucket, plan: StreamPlan, namespace: str | None, progress: Progress) -> Iterator[Job]:
+    """Documents are read by an engine, which ends with it."""
+    if plan.transfer is not None or not isinstance(plan.format, UnstructuredFormat):
+        yield Job(bucket, plan, namespace, progress)
+        return
+    from source_s3.document_records import engine_of, fields_of
+
+    with closing(engine_of(plan.format)) as engine:
+        yield Job(bucket, plan, namespace, progress, engine, fields_of(bucket, plan))
 
 
 def read_object(

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from source_s3.bad_rows import quarantine_of
-from source_s3.catalog import bucket_of
+from source_s3.client import bucket_of
 from source_s3.config import Config
+from source_s3.configured import Configured, plans_of
 from source_s3.contents import open_contents
 from source_s3.objects import list_objects
 from source_s3.pieces import Job, Lines, Piece
@@ -25,9 +26,8 @@ from source_s3.quarantine import Kept, Quarantine
 from source_s3.read import table_reader
 from source_s3.read.csv_detect import detected
 from source_s3.read.options import CsvFormat, JsonFormat, JsonlFormat, UnstructuredFormat, UserProvided
-from source_s3.read_all import plans_of
+from source_s3.read_object import job_of
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.sync import Configured, document_readers
 from source_s3.table import read_table
 from vector_ingest.errors import ConfigError
 
@@ -82,8 +82,7 @@ def _replay_stream(
     for row in quarantine.rows():
         kept.setdefault(row.object, []).append(row)
     objects = _objects_of(bucket, plan, set(kept))
-    with document_readers(bucket, plan) as readers:
-        job = Job(bucket, plan, namespace, Progress(plan.name), *readers)
+    with job_of(bucket, plan, namespace, Progress(plan.name)) as job:
         for name, rows in kept.items():
             left = []
             for row in rows:

@@ -128,18 +128,18 @@ def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Ou
     parsed = parse_config(Config, config)
     match arguments.command:
         case "check":
-            from source_s3.catalog import check
+            from source_s3.check import check
 
             check(parsed)
             output.write(status(True))
         case "discover":
-            from source_s3.catalog import discover
+            from source_s3.discover import discover
 
             output.write(dumps({"type": "CATALOG", "catalog": {"streams": discover(parsed)}}))
         case "read":
             _read(arguments, parsed, config, output)
         case "replay":
-            from source_s3.read_all import configured_streams
+            from source_s3.configured import configured_streams
             from source_s3.replay import replay, require_no_overwrite
 
             catalog = read_object(arguments.catalog, "catalog")
@@ -153,8 +153,9 @@ def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Ou
 def _read(arguments: argparse.Namespace, parsed: "Config", config: dict[str, Any], output: "Output") -> None:
     """`config`: `parsed` as it was given, whose secrets must not stand in an error."""
     from source_s3.checkpoint import INTERVAL
+    from source_s3.configured import configured_streams
     from source_s3.leaving import Leaving
-    from source_s3.read_all import configured_streams, read_all
+    from source_s3.read_all import read_all
     from vector_ingest.command_line import error_message, read_json, read_object
     from vector_ingest.redact import redactor
 

@@ -19,9 +19,11 @@ from airbyte_cdk.models import (
 from airbyte_cdk.sources import Source
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException, FailureType
 
-from source_s3 import catalog as catalogs
+from source_s3.check import check
 from source_s3.config import Config
-from source_s3.read_all import configured_streams, read_all
+from source_s3.configured import configured_streams
+from source_s3.discover import discover
+from source_s3.read_all import read_all
 from vector_ingest.errors import EXPLAINED, failure_type
 from vector_ingest.spec import parse_config
 
@@ -31,13 +33,13 @@ class SourceS3(Source):
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:  # noqa: ARG002
         try:
-            catalogs.check(parse_config(Config, config))
+            check(parse_config(Config, config))
         except EXPLAINED as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:  # noqa: ARG002
-        streams = catalogs.discover(parse_config(Config, config))
+        streams = discover(parse_config(Config, config))
         message = AirbyteMessageSerializer.load({"type": "CATALOG", "catalog": {"streams": streams}})
         assert message.catalog is not None
         return message.catalog

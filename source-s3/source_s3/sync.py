@@ -5,15 +5,16 @@ wins where two hold the same record; the listing therefore ends before the readi
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from source_s3.ahead import read_ahead_of
 from source_s3.bad_rows import BadRows, bad_rows_of
 from source_s3.checkpoint import INTERVAL, Checkpoint
+from source_s3.configured import Configured
 from source_s3.contents import Fetched
 from source_s3.decompress import compression_of
 from source_s3.leaving import Leaving
@@ -23,9 +24,9 @@ from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.raw_copy import require_names_differ
 from source_s3.read.options import UnstructuredFormat
-from source_s3.read_object import read_object
+from source_s3.read_object import job_of, read_object
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL, Declared
+from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL
 from source_s3.settings import settings_of
 from source_s3.stream_state import Resume, StreamState
 from source_s3.survey import Survey, survey, surveyed_again
@@ -34,25 +35,8 @@ from source_s3.version_3 import state_of_version_3
 from vector_ingest.errors import EXPLAINED, ConfigError
 from vector_ingest.messages import estimate_line, log_line, record_line, status_line
 
-if TYPE_CHECKING:
-    from source_s3.documents import Engine
-    from source_s3.object_fields import ObjectFields
-
 RESERVED = 100_000  # rows that may leave before the next state says how many could have left
 DELETES = 1000  # delete records in one piece of output
-
-
-@dataclass(frozen=True, slots=True)
-class Configured:
-    """One stream of the configured catalog, and its state."""
-
-    name: str
-    namespace: str | None
-    full_refresh: bool
-    generation: int | None
-    state: Mapping[str, Any]
-    columns: Declared = field(default_factory=dict)  # of its schema; empty: it says nothing of them
-    replaces: bool = False  # at a COMPLETE the destination drops what older generations have stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,27 +130,18 @@ def _begin(stream: Stream, found: Survey) -> Iterator[Lines]:
 
 
 def _deliver_objects(stream: Stream, found: Survey) -> Iterator[Lines]:
-    todo, marks, wait = found.todo, found.marks, partial(stream.leaving.each, words=stream.last_words)
-    with document_readers(stream.bucket, stream.plan) as readers:
-        job = Job(stream.bucket, stream.plan, stream.namespace, stream.progress, *readers)
+    marks, wait = found.marks, partial(stream.leaving.each, words=stream.last_words)
+    with (
+        job_of(stream.bucket, stream.plan, stream.namespace, stream.progress) as job,
         # Closed by hand: the traceback of an error would keep its threads and files alive.
-        with closing(read_ahead_of(job, todo, partial(_pieces, stream, job, marks), partial(_was_cut, stream))) as read:
-            for item, pieces in wait(read):
-                yield from _deliver(stream, item, wait(pieces), marks[item.name])
-                if stream.checkpoint.is_due():
-                    yield stream.state_line()
-
-
-@contextmanager
-def document_readers(bucket: Bucket, plan: StreamPlan) -> Iterator[tuple["Engine | None", "ObjectFields | None"]]:
-    """The engine that reads documents, and what asks for their objects' fields, for a stream of them."""
-    if plan.transfer is not None or not isinstance(plan.format, UnstructuredFormat):
-        yield None, None
-        return
-    from source_s3.document_records import engine_of, fields_of
-
-    with closing(engine_of(plan.format)) as engine:
-        yield engine, fields_of(bucket, plan)
+        closing(
+            read_ahead_of(job, found.todo, partial(_pieces, stream, job, marks), partial(_was_cut, stream))
+        ) as read,
+    ):
+        for item, pieces in wait(read):
+            yield from _deliver(stream, item, wait(pieces), marks[item.name])
+            if stream.checkpoint.is_due():
+                yield stream.state_line()
 
 
 def _most_rows(plan: StreamPlan, item: S3Object) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 
 from source_s3 import catalog as catalogs
 from source_s3.config import Config
-from source_s3.read_all import configured_streams, read_all
+from source_s3.configured import configured_streams
+from source_s3.read_all import read_all
 from tests.peer.bucket import Server
 from tests.peer.case import (
     Case,

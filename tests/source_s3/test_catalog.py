@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
-from source_s3.catalog import discover
 from source_s3.config import Config
+from source_s3.discover import discover
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3
 from tests.source_s3.declared import changes, read, rows, settings

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from source_s3.catalog import discover
 from source_s3.config import Config
+from source_s3.discover import discover
 from source_s3.partitions import partitions_of
 from source_s3.s3_object import S3Object
 from tests.conftest import Bucket

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from source_s3.catalog import bucket_of
+from source_s3.client import bucket_of
 from source_s3.config import Config
+from source_s3.configured import configured_streams
 from source_s3.plan import plans
 from source_s3.progress import Progress
-from source_s3.read_all import configured_streams, read_all
+from source_s3.read_all import read_all
 from source_s3.schema import LAST_MODIFIED
 from source_s3.sync import read_stream
 from tests.conftest import Bucket

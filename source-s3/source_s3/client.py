@@ -1,0 +1,24 @@
+"""The client that a configuration leads to."""
+
+from source_s3.ahead import FETCHERS
+from source_s3.config import Config
+from source_s3.list_answers import parse_listings_fast
+from source_s3.s3_object import Bucket
+from vector_ingest.aws import s3_client
+
+LISTED = 4  # streams that are listed at once, by who discovers them
+CONNECTIONS = FETCHERS + LISTED  # kept open: for all that are asked for at once
+
+
+def bucket_of(config: Config) -> Bucket:
+    endpoint = config.endpoint or None
+    client = s3_client(
+        config.credentials,
+        config.region_name,
+        endpoint,
+        connections=CONNECTIONS,
+        connection=config.connection,
+        session_name="airbyte-source-s3",  # as Airbyte's: trust policies and logs may know it
+    )
+    parse_listings_fast(client)
+    return Bucket(client, config.bucket)

@@ -1,0 +1,46 @@
+"""The head of one object: that it can be read, and the columns that it has."""
+
+from source_s3.contents import open_contents
+from source_s3.partitions import partitions_of
+from source_s3.plan import StreamPlan
+from source_s3.raw_copy import read_head
+from source_s3.read import SEEKING, table_reader
+from source_s3.read.options import UnstructuredFormat
+from source_s3.read_object import named
+from source_s3.s3_object import Bucket, S3Object
+from source_s3.schema import TEXT, Properties
+from source_s3.storage import is_archived
+from vector_ingest.errors import ConfigError
+
+
+def columns_unless_archived(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties | None:
+    """None where only the attempt to read tells that it is archived, and such objects are left out."""
+    try:
+        return _columns(bucket, plan, item)
+    except ConfigError as error:
+        if plan.selection.archived == "Refuse" or not is_archived(error):
+            raise
+        return None
+
+
+def _columns(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
+    """The columns of one file, from its head or footer."""
+    if plan.transfer:
+        read_head(bucket, item)
+        return {}
+    seeks = isinstance(plan.format, SEEKING)
+    with named(bucket, item), open_contents(bucket.client, bucket.name, item, seeks=seeks, read_ahead=False) as file:
+        if isinstance(plan.format, UnstructuredFormat):
+            file.read(1)
+            _prove_fields(bucket, plan, item)
+            return {}
+        columns = table_reader(plan.format).schema(file, plan.format)
+        return {**columns, **{name: TEXT for name in partitions_of(item) if plan.hive}}
+
+
+def _prove_fields(bucket: Bucket, plan: StreamPlan, item: S3Object) -> None:
+    """ConfigError: what is wanted besides the bytes may not be read."""
+    from source_s3.document_records import wanted_fields
+    from source_s3.object_fields import ObjectFields
+
+    ObjectFields(bucket, wanted_fields(plan.format)).of(item)
