@@ -118,8 +118,8 @@ class _AskedAhead:
         while not self._asked or (len(self._asked) < ASKED and self._bytes < ASKED_BYTES):
             if (item := next(self._items, None)) is None:
                 return
-            bucket, is_read = self._job.bucket, self._job.plan.transfer is None
-            fetched = self._pool.submit(fetch_whole, bucket.client, bucket.name, item) if is_read else None
+            is_read = self._job.plan.transfer is None
+            fetched = self._pool.submit(fetch_whole, self._job.bucket, item) if is_read else None
             self._asked.append((item, fetched))
             self._bytes += self._weight(item)
 

@@ -7,26 +7,20 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from source_s3.choice import TARS, ZIP, Choice, archive_kind
-from source_s3.s3_object import S3Object
+from source_s3.s3_object import Bucket, S3Object
 from source_s3.storage import is_archived
 from source_s3.tar_members import Spools, tar_members
 from source_s3.zip_members import zip_members
 from vector_ingest.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 THREADS = 8  # archives that are listed at once
 MOST = 64  # objects that are taken from the listing at once
 logger = logging.getLogger("airbyte")
 
 
-def expanded(
-    client: "S3Client", bucket: str, listed: Iterable[S3Object], choice: Choice
-) -> Generator[S3Object, None, None]:
+def expanded(bucket: Bucket, listed: Iterable[S3Object], choice: Choice) -> Generator[S3Object, None, None]:
     """The objects, but for each archive that the globs reach into its members, whether they match or not.
 
     DataError: an archive can't be listed. Then nothing is known of its members, and the stream must not go on as if
@@ -35,7 +29,7 @@ def expanded(
     spools, left, count = Spools(), iter(listed), 1
     with ThreadPoolExecutor(THREADS, thread_name_prefix="archive") as pool:
         while batch := list(islice(left, count)):
-            work = partial(_members_unless_archived, client, bucket, spools)
+            work = partial(_members_unless_archived, bucket, spools)
             archives = [item for item in batch if item.storage is None and choice.opens(item.key)]
             members = dict(zip((item.name for item in archives), pool.map(work, archives), strict=True))
             for item in batch:
@@ -43,30 +37,29 @@ def expanded(
             count = min(MOST, 4 * count)  # a check wants no more than the first
 
 
-def _members_unless_archived(client: "S3Client", bucket: str, spools: Spools, archive: S3Object) -> list[S3Object]:
+def _members_unless_archived(bucket: Bucket, spools: Spools, archive: S3Object) -> list[S3Object]:
     try:
-        return _members(client, bucket, spools, archive)
+        return _members(bucket, spools, archive)
     except ConfigError as error:
         if not is_archived(error):
             raise
         return [replace(archive, storage="INTELLIGENT_TIERING")]
 
 
-def _members(client: "S3Client", bucket: str, spools: Spools, archive: S3Object) -> list[S3Object]:
+def _members(bucket: Bucket, spools: Spools, archive: S3Object) -> list[S3Object]:
     """In the order of the archive; of files of the same name the last. Folders and what macOS adds are left out."""
     kind = archive_kind(archive.key)
     assert kind is not None
-    where = archive.bucket or bucket
     listing: Callable[[], Iterator[S3Object]] = (
-        partial(zip_members, client, where, archive)
+        partial(zip_members, bucket, archive)
         if kind == ZIP
-        else partial(tar_members, client, where, archive, TARS[kind], spools)
+        else partial(tar_members, bucket, archive, TARS[kind], spools)
     )
     try:
         return _kept(archive, listing())
     except DataError as error:
         place = "" if error.where in {"the file", "the archive"} else f", {error.where}"
-        raise DataError(f"s3://{where}/{archive.key}{place}", error.reason) from error
+        raise DataError(f"{bucket.address_of(archive)}{place}", error.reason) from error
 
 
 def _kept(archive: S3Object, members: Iterator[S3Object]) -> list[S3Object]:

@@ -23,10 +23,10 @@ REMEDY = "`bad_rows` of the stream can pass over such rows, or keep them aside"
 
 
 class BadRows:
-    """The policy at work on one stream. `address` leads to the bucket's objects in messages: s3://bucket/."""
+    """The policy at work on one stream."""
 
-    def __init__(self, policy: Policy, quarantine: Quarantine | None, address: str, progress: Progress) -> None:
-        self._policy, self._quarantine, self._address, self._progress = policy, quarantine, address, progress
+    def __init__(self, policy: Policy, quarantine: Quarantine | None, bucket: Bucket, progress: Progress) -> None:
+        self._policy, self._quarantine, self._bucket, self._progress = policy, quarantine, bucket, progress
         self._held: list[Kept] = []
         self._bytes = 0
         self._with_bad_rows: str | None = None  # the object that is being read, if it has some
@@ -80,7 +80,7 @@ class BadRows:
             self.flush()
 
     def _where(self, item: S3Object, row: BadRow) -> str:
-        name = item.name if item.bucket else self._address + item.name
+        name = self._bucket.address_of(item)
         return name if row.where in {item.name, "the file"} else f"{name}, {row.where}"
 
 
@@ -100,4 +100,4 @@ def bad_rows_of(bucket: Bucket, plan: StreamPlan, progress: Progress) -> BadRows
     quarantine = quarantine_of(bucket, plan)
     progress.row = "document" if isinstance(plan.format, UnstructuredFormat) else "row"
     progress.kept_at = quarantine.address if quarantine is not None else None
-    return BadRows(plan.bad_rows, quarantine, f"s3://{bucket.name}/", progress)
+    return BadRows(plan.bad_rows, quarantine, bucket, progress)

@@ -7,19 +7,16 @@ and sends the bytes that were uploaded, and they are read as they are.
 import io
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from source_s3.decompress import Decoded, compression_of, decode
 from source_s3.object_file import ObjectFile, downloaded, fetch_object
 from source_s3.raw_file import RawFile, SeekableFile, buffered
 from source_s3.read_ahead import ReadAhead
-from source_s3.s3_object import S3Object
+from source_s3.s3_object import Bucket, S3Object
 from source_s3.small_object import fetch_small
 from source_s3.spool import Spool
 from vector_ingest.errors import DataError
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 Fetched = Future[bytes | None]  # of `fetch_whole`, where that was begun ahead
 SMALL = 2 * 1024 * 1024  # bytes: asked for by one request, and read whole by one thread
@@ -27,16 +24,15 @@ DECODED_AHEAD = 2  # batches: nothing that is decoded waits for the network
 DOCUMENT = 512 * 1024 * 1024  # bytes: a document that is decoded to more would take too much memory
 
 
-def fetch_whole(client: "S3Client", bucket: str, found: S3Object) -> bytes | None:
+def fetch_whole(bucket: Bucket, found: S3Object) -> bytes | None:
     """The object as it is stored. None: it is not small, or lies in an archive: it is fetched as it is read."""
     if found.size > SMALL or found.inside is not None:
         return None
-    return _fetch(client, found.bucket or bucket, found)
+    return _fetch(bucket, found)
 
 
 def open_contents(
-    client: "S3Client",
-    bucket: str,
+    bucket: Bucket,
     found: S3Object,
     *,
     seeks: bool = False,
@@ -53,10 +49,10 @@ def open_contents(
     """
     whole = fetched.result() if fetched is not None else None
     if whole is None and fetched is None and read_ahead:
-        whole = fetch_whole(client, bucket, found)
+        whole = fetch_whole(bucket, found)
     if whole is not None and compression_of(found.name) is None:
         return io.BytesIO(whole)
-    raw = _raw(client, found.bucket or bucket, found, whole, read_ahead=seeks or read_ahead)
+    raw = _raw(bucket, found, whole, read_ahead=seeks or read_ahead)
     if seeks and isinstance(raw, Decoded):
         with raw:
             spool = Spool(raw.name, raw.read)
@@ -66,21 +62,21 @@ def open_contents(
     return buffered(ReadAhead(raw, DECODED_AHEAD) if isinstance(raw, Decoded) else ReadAhead(raw))
 
 
-def fetch_contents(client: "S3Client", bucket: str, found: S3Object, fetched: Fetched | None = None) -> bytes:
+def fetch_contents(bucket: Bucket, found: S3Object, fetched: Fetched | None = None) -> bytes:
     """All of a small object. DataError as `open_contents`, and for what is decoded to more than DOCUMENT bytes."""
     whole = fetched.result() if fetched is not None else None
     if found.inside is None and compression_of(found.name) is None:
-        return whole if whole is not None else _fetch(client, found.bucket or bucket, found)
-    with open_contents(client, bucket, found, read_ahead=False, fetched=fetched) as file:
+        return whole if whole is not None else _fetch(bucket, found)
+    with open_contents(bucket, found, read_ahead=False, fetched=fetched) as file:
         content = file.read(DOCUMENT + 1)
     if len(content) > DOCUMENT:
         raise DataError("the file", f"expected a document of at most {DOCUMENT} bytes when decoded, found a longer one")
     return content
 
 
-def _fetch(client: "S3Client", bucket: str, found: S3Object) -> bytes:
-    content = fetch_small(client, bucket, found) if found.size <= SMALL else None
-    return content if content is not None else fetch_object(client, bucket, found)
+def _fetch(bucket: Bucket, found: S3Object) -> bytes:
+    content = fetch_small(bucket, found) if found.size <= SMALL else None
+    return content if content is not None else fetch_object(bucket, found)
 
 
 class _InMemory(SeekableFile):
@@ -100,15 +96,15 @@ class _InMemory(SeekableFile):
         """There is nothing to wait for."""
 
 
-def _raw(client: "S3Client", bucket: str, found: S3Object, whole: bytes | None, *, read_ahead: bool) -> RawFile:
+def _raw(bucket: Bucket, found: S3Object, whole: bytes | None, *, read_ahead: bool) -> RawFile:
     compression = compression_of(found.name)
     raw: RawFile
     if whole is not None:
-        raw = _InMemory(f"s3://{bucket}/{found.key}", whole)
+        raw = _InMemory(f"s3://{bucket.holding(found)}/{found.key}", whole)
     elif found.inside is not None:
-        raw = found.inside.open(client, bucket, read_ahead=read_ahead)
+        raw = found.inside.open(bucket, read_ahead=read_ahead)
     else:
-        raw = ObjectFile(client, bucket, found)
+        raw = ObjectFile(bucket, found)
     if compression is None:
         return raw
     if isinstance(raw, ObjectFile):

@@ -145,7 +145,7 @@ def _reads(job: Job, item: S3Object, fetched: Fetched | None) -> tuple[int, list
     assert job.engine is not None
     name = plain_name(item.name)
     try:
-        content = fetch_contents(job.bucket.client, job.bucket.name, item, fetched)
+        content = fetch_contents(job.bucket, item, fetched)
         declared = _content_type(job.bucket, item, name, content)
         return len(content), job.engine.read(name, content, declared, job.plan.format.text_extensions)
     except DataError as error:
@@ -212,7 +212,7 @@ def _content_type(bucket: Bucket, item: S3Object, name: str, content: bytes) -> 
     is_object = item.inside is None and compression_of(item.name) is None
     if has_kind(name) or not is_object or kind_of(name, content) is not None:
         return None
-    where = item.bucket or bucket.name
+    where = bucket.holding(item)
     with aws_errors(f"read the Content-Type of s3://{where}/{item.key}"):
         head = bucket.client.head_object(Bucket=where, Key=item.key, IfMatch=f'"{item.etag}"')
     return str(head.get("ContentType") or "") or None

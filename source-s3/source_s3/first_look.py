@@ -29,7 +29,7 @@ def _columns(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
         read_head(bucket, item)
         return {}
     seeks = isinstance(plan.format, SEEKING)
-    with named(bucket, item), open_contents(bucket.client, bucket.name, item, seeks=seeks, read_ahead=False) as file:
+    with named(bucket, item), open_contents(bucket, item, seeks=seeks, read_ahead=False) as file:
         if isinstance(plan.format, UnstructuredFormat):
             file.read(1)
             _prove_fields(bucket, plan, item)

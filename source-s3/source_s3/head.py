@@ -4,19 +4,16 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
 from source_s3.choice import Choice
-from source_s3.s3_object import S3Object
+from source_s3.s3_object import Bucket, S3Object
 from source_s3.storage import archive_of_head
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import ConfigError, TransientError
 from vector_ingest.in_order import in_order
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 ASKED = 10  # HeadObject requests at once: the client keeps so many connections
 AHEAD = 50  # objects asked for and not taken yet
@@ -25,13 +22,11 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-def named_objects(
-    client: "S3Client", bucket: str, keys: Iterable[str], choice: Choice
-) -> Generator[S3Object, None, None]:
+def named_objects(bucket: Bucket, keys: Iterable[str], choice: Choice) -> Generator[S3Object, None, None]:
     """Those of the keys that are there and chosen. ConfigError: one may not be read, or that can't be told."""
 
     def ask(key: str) -> S3Object | None:
-        return head(client, bucket, bucket, key, "The configuration")
+        return head(bucket, bucket.name, key, "The configuration")
 
     with closing(in_pool((key for key in keys if choice.takes_key(key)), ask)) as answers:
         for item in answers:
@@ -39,37 +34,40 @@ def named_objects(
                 yield item
 
 
-def head(client: "S3Client", configured: str, bucket: str, key: str, who: str) -> S3Object | None:
-    """The object as it is. None: it is not there. ConfigError: that can't be told, or it may not be read."""
-    with aws_errors(f"ask for s3://{bucket}/{key}"):
+def head(bucket: Bucket, holding: str, key: str, who: str) -> S3Object | None:
+    """The object as it is, in the bucket `holding`. None: it is not there.
+
+    ConfigError: that can't be told, or it may not be read. `who` names it, in the message.
+    """
+    with aws_errors(f"ask for s3://{holding}/{key}"):
         try:
-            answer = client.head_object(Bucket=bucket, Key=key)
+            answer = bucket.client.head_object(Bucket=holding, Key=key)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "404":
-                _expect_gone(client, bucket, key)
+                _expect_gone(bucket, holding, key)
                 return None
             if code != "403":
                 raise
             raise ConfigError(
-                f"{who} names s3://{bucket}/{key}: HeadObject was answered with 403. Either it may not be read: grant "
+                f"{who} names s3://{holding}/{key}: HeadObject was answered with 403. Either it may not be read: grant "
                 "s3:GetObject on it. Or it is not there: grant s3:ListBucket on its bucket to be told so."
             ) from error
     modified, etag = answer["LastModified"].astimezone(UTC), answer["ETag"].strip('"')
-    elsewhere = bucket if bucket != configured else None
+    elsewhere = holding if holding != bucket.name else None
     return S3Object(key, answer["ContentLength"], modified, etag, elsewhere, storage=archive_of_head(answer))
 
 
-def _expect_gone(client: "S3Client", bucket: str, key: str) -> None:
+def _expect_gone(bucket: Bucket, holding: str, key: str) -> None:
     """The answer to a HeadObject has no body: it may as well be the bucket that is not there."""
     try:
-        client.get_object(Bucket=bucket, Key=key)["Body"].close()
+        bucket.client.get_object(Bucket=holding, Key=key)["Body"].close()
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchKey":
             return
         raise
     raise TransientError(
-        f"s3://{bucket}/{key} is not there by HeadObject, and is there by GetObject. The next sync asks anew."
+        f"s3://{holding}/{key} is not there by HeadObject, and is there by GetObject. The next sync asks anew."
     )
 
 

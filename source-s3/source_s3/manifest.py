@@ -8,52 +8,45 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from source_s3.choice import Choice, Leave
 from source_s3.head import head, in_pool
 from source_s3.inventory import Inventory, inventory_mentions
 from source_s3.mentions import ADDRESS, Mention, mentions
 from source_s3.object_file import open_object
-from source_s3.s3_object import S3Object
+from source_s3.s3_object import Bucket, S3Object
 from source_s3.storage import ARCHIVES
 from vector_ingest.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 MENTIONS = 1000  # looked at together
 GONE = "stands in the inventory and is there no longer"
 
 
-def objects_of_manifest(
-    client: "S3Client", bucket: str, address: str, choice: Choice, leave: Leave
-) -> Generator[S3Object, None, None]:
+def objects_of_manifest(bucket: Bucket, address: str, choice: Choice, leave: Leave) -> Generator[S3Object, None, None]:
     """What the manifest mentions and the selection takes, each once.
 
     ConfigError: no manifest is there. DataError: it is damaged, or mentions what is not there.
     """
-    found = _mentions(client, address)
+    found = _mentions(bucket, address)
     seen: set[tuple[str, str]] = set()
     while batch := list(islice(found, MENTIONS)):
         chosen = []
         for mention in batch:
-            place = mention.bucket or bucket, mention.key
+            place = mention.bucket or bucket.name, mention.key
             if place not in seen and choice.takes_key(mention.key):
                 seen.add(place)
                 chosen.append(mention)
-        yield from _objects(client, bucket, chosen, choice, leave)
+        yield from _objects(bucket, chosen, choice, leave)
 
 
-def current(
-    client: "S3Client", bucket: str, items: Iterable[S3Object], leave: Leave
-) -> Generator[S3Object, None, None]:
+def current(bucket: Bucket, items: Iterable[S3Object], leave: Leave) -> Generator[S3Object, None, None]:
     """Those with dated facts as they are now, in their order. `leave` is told of those that are gone."""
 
     def ask(item: S3Object) -> tuple[S3Object, S3Object | None]:
         if not item.dated:
             return item, item
-        return item, head(client, bucket, item.bucket or bucket, item.key, "The inventory")
+        return item, head(bucket, bucket.holding(item), item.key, "The inventory")
 
     with closing(in_pool(items, ask)) as answers:
         for item, answer in answers:
@@ -63,11 +56,11 @@ def current(
                 yield answer
 
 
-def _mentions(client: "S3Client", address: str) -> Iterator[Mention]:
+def _mentions(bucket: Bucket, address: str) -> Iterator[Mention]:
     parts = ADDRESS.fullmatch(address)
     if parts is None:
         raise ConfigError(f"The manifest {address} is no address of an object. Expected s3://bucket/key.")
-    open_file = partial(_open, client)
+    open_file = partial(_open, bucket)
     with open_file(parts[1], parts[2], "`manifest`") as file:
         if parts[2].endswith(".json"):
             inventory = Inventory.parse(file.read(), address)
@@ -76,15 +69,15 @@ def _mentions(client: "S3Client", address: str) -> Iterator[Mention]:
             yield from mentions(file, address)
 
 
-def _open(client: "S3Client", bucket: str, key: str, who: str) -> BinaryIO:
-    item = head(client, "", bucket, key, who)
+def _open(bucket: Bucket, holding: str, key: str, who: str) -> BinaryIO:
+    item = head(bucket, holding, key, who)
     if item is None:
-        raise ConfigError(f"{who} names s3://{bucket}/{key}, which is not there. Check the address.")
-    return open_object(client, bucket, item, read_ahead=False)
+        raise ConfigError(f"{who} names s3://{holding}/{key}, which is not there. Check the address.")
+    return open_object(bucket, item, read_ahead=False)
 
 
 def _objects(
-    client: "S3Client", bucket: str, chosen: Iterable[Mention], choice: Choice, leave: Leave
+    bucket: Bucket, chosen: Iterable[Mention], choice: Choice, leave: Leave
 ) -> Generator[S3Object, None, None]:
     """First those whose facts are mentioned. Archived ones are asked for, as they may be restored, and zips to open."""
     unknown = []
@@ -94,7 +87,7 @@ def _objects(
             unknown.append(mention)
         elif choice.takes_facts(key, size, modified):
             yield S3Object(key, size, modified, etag, _elsewhere(bucket, mention), dated=True)
-    with closing(in_pool(unknown, partial(_fetch_facts, client, bucket))) as answers:
+    with closing(in_pool(unknown, partial(_fetch_facts, bucket))) as answers:
         for mention, item in answers:
             if item is None:
                 _expect_dated(bucket, mention)
@@ -103,25 +96,25 @@ def _objects(
                 yield item
 
 
-def _fetch_facts(client: "S3Client", bucket: str, mention: Mention) -> tuple[Mention, S3Object | None]:
-    return mention, head(client, bucket, mention.bucket or bucket, mention.key, mention.where)
+def _fetch_facts(bucket: Bucket, mention: Mention) -> tuple[Mention, S3Object | None]:
+    return mention, head(bucket, mention.bucket or bucket.name, mention.key, mention.where)
 
 
-def _elsewhere(bucket: str, mention: Mention) -> str | None:
-    return mention.bucket if mention.bucket != bucket else None
+def _elsewhere(bucket: Bucket, mention: Mention) -> str | None:
+    return mention.bucket if mention.bucket != bucket.name else None
 
 
-def _name(bucket: str, mention: Mention) -> str:
+def _name(bucket: Bucket, mention: Mention) -> str:
     """As S3Object.name."""
     elsewhere = _elsewhere(bucket, mention)
     return f"s3://{elsewhere}/{mention.key}" if elsewhere else mention.key
 
 
-def _expect_dated(bucket: str, mention: Mention) -> None:
+def _expect_dated(bucket: Bucket, mention: Mention) -> None:
     """An inventory may mention what is gone since; a user's list is wrong then."""
     if not mention.dated:
         raise DataError(
             mention.where,
-            f"names s3://{mention.bucket or bucket}/{mention.key}, which is not there. Take it off the list, or put "
-            "the object there. (If the line is a header, call its column `uri` or `key`.)",
+            f"names s3://{mention.bucket or bucket.name}/{mention.key}, which is not there. Take it off the list, or "
+            "put the object there. (If the line is a header, call its column `uri` or `key`.)",
         )

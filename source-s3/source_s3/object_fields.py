@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from threading import Lock
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -17,6 +17,9 @@ from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import TEXT, Properties
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import GranteeTypeDef
 
 Field = Literal["user_metadata", "tags", "permissions"]
 TEXTS = {"type": ["null", "array"], "items": {"type": "string"}}
@@ -52,7 +55,7 @@ class ObjectFields:
     """Asks for what a stream wants, in many threads."""
 
     def __init__(self, bucket: Bucket, wanted: Sequence[Field]) -> None:
-        self._client, self._bucket, self._wanted = bucket.client, bucket.name, wanted
+        self._bucket, self._wanted = bucket, wanted
         self._enforced: dict[str, bool | None] = {}  # by bucket
         self._lock = Lock()
 
@@ -63,23 +66,25 @@ class ObjectFields:
             "tags": self._tags,
             "permissions": self._permissions,
         }
-        bucket = item.bucket or self._bucket
+        bucket = self._bucket.holding(item)
         return {name: value for field in self._wanted for name, value in ask[field](bucket, item).items()}
 
     def _user_metadata(self, bucket: str, item: S3Object) -> dict[str, Any]:
-        pinned = {} if item.member is not None else {"IfMatch": f'"{item.etag}"'}  # a member's is not its archive's
+        pinned: Any = (
+            {} if item.member is not None else {"IfMatch": f'"{item.etag}"'}
+        )  # a member's is not its archive's
         with _asked("user_metadata", f"s3://{bucket}/{item.key}"):
-            answer = self._client.head_object(Bucket=bucket, Key=item.key, **pinned)
+            answer = self._bucket.client.head_object(Bucket=bucket, Key=item.key, **pinned)
         return {"user_metadata": {name: _decoded(value) for name, value in answer.get("Metadata", {}).items()}}
 
     def _tags(self, bucket: str, item: S3Object) -> dict[str, Any]:
         with _asked("tags", f"s3://{bucket}/{item.key}"):
-            answer = self._client.get_object_tagging(Bucket=bucket, Key=item.key)
+            answer = self._bucket.client.get_object_tagging(Bucket=bucket, Key=item.key)
         return {"tags": {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}}
 
     def _permissions(self, bucket: str, item: S3Object) -> dict[str, Any]:
         with _asked("permissions", f"s3://{bucket}/{item.key}"):
-            answer = self._client.get_object_acl(Bucket=bucket, Key=item.key)
+            answer = self._bucket.client.get_object_acl(Bucket=bucket, Key=item.key)
         grants = [{"grantee": _name(grant["Grantee"]), "permission": grant["Permission"]} for grant in answer["Grants"]]
         return {
             "owner": answer.get("Owner", {}).get("ID"),
@@ -98,7 +103,7 @@ class ObjectFields:
     def _ask_whether_enforced(self, bucket: str) -> bool | None:
         with _asked("permissions", f"s3://{bucket}"):
             try:
-                answer = self._client.get_bucket_ownership_controls(Bucket=bucket)
+                answer = self._bucket.client.get_bucket_ownership_controls(Bucket=bucket)
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code not in {"OwnershipControlsNotFoundError", "NotImplemented"}:
@@ -121,7 +126,7 @@ def _asked(field: Field, address: str) -> Iterator[None]:
             ) from error
 
 
-def _name(grantee: Mapping[str, str]) -> str:
+def _name(grantee: "GranteeTypeDef") -> str:
     """A canonical user ID, the URI of a group, or an address."""
     return grantee.get("ID") or grantee.get("URI") or grantee.get("EmailAddress") or ""
 

@@ -6,18 +6,14 @@ Every request is pinned to the ETag of the listing: one whole version is read, o
 import io
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
 
 from botocore.response import StreamingBody
 
 from source_s3.raw_file import RawFile, SeekableFile, buffered
 from source_s3.read_ahead import PIECE_BYTES, ReadAhead
-from source_s3.s3_object import S3Object
+from source_s3.s3_object import Bucket, S3Object
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import TransientError
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 SKIP_BYTES = 256 * 1024  # reading on over so little costs less than a new request
 BARREN_READS = 5  # broken connections in a row without one new byte
@@ -31,8 +27,8 @@ class ObjectFile(SeekableFile):
     With `part`, only over its bytes from the first number to before the second.
     """
 
-    def __init__(self, client: "S3Client", bucket: str, found: S3Object, part: tuple[int, int] | None = None) -> None:
-        self._client, self._bucket, self._object = client, bucket, found
+    def __init__(self, bucket: Bucket, found: S3Object, part: tuple[int, int] | None = None) -> None:
+        self._bucket, self._object = bucket, found
         self._first, self._end = part or (0, found.size)
         super().__init__(self._end - self._first)
         self._body: StreamingBody | None = None
@@ -41,7 +37,7 @@ class ObjectFile(SeekableFile):
 
     @property
     def name(self) -> str:
-        return f"s3://{self._bucket}/{self._object.key}"
+        return f"s3://{self._bucket.holding(self._object)}/{self._object.key}"
 
     @property
     def size(self) -> int:
@@ -67,7 +63,7 @@ class ObjectFile(SeekableFile):
         Once `stopped` is set, it gives up at the next broken connection.
         """
         start = self._first + first
-        with ObjectFile(self._client, self._bucket, self._object, (start, start + len(into))) as part:
+        with ObjectFile(self._bucket, self._object, (start, start + len(into))) as part:
             part._stopped = stopped
             while into:
                 into = into[part.readinto(into) :]
@@ -113,8 +109,11 @@ class ObjectFile(SeekableFile):
         first, end, size = self._first + self._position, self._end, self._object.size
         wanted = f"bytes={first}-" if end == size else f"bytes={first}-{end - 1}"
         with aws_errors(f"read {self.name} at byte {first}"):
-            answer = self._client.get_object(
-                Bucket=self._bucket, Key=self._object.key, IfMatch=f'"{self._object.etag}"', Range=wanted
+            answer = self._bucket.client.get_object(
+                Bucket=self._bucket.holding(self._object),
+                Key=self._object.key,
+                IfMatch=f'"{self._object.etag}"',
+                Range=wanted,
             )
         expected = f"bytes {first}-{end - 1}/{size}"
         found = answer.get("ContentRange") or (expected if (first, end) == (0, size) else "the whole object")
@@ -148,16 +147,16 @@ def downloaded(file: ObjectFile, size: int, *, read_ahead: bool) -> RawFile:
     return ReadAhead(file) if read_ahead and size > PIECE_BYTES else file
 
 
-def open_object(client: "S3Client", bucket: str, found: S3Object, *, read_ahead: bool) -> io.BufferedReader:
+def open_object(bucket: Bucket, found: S3Object, *, read_ahead: bool) -> io.BufferedReader:
     """With `read_ahead`, for those who read from begin to end: download and parsing overlap.
 
     Without, for those who seek (Parquet): requests follow the reader. Close the file after use.
     """
-    file = ObjectFile(client, bucket, found)
+    file = ObjectFile(bucket, found)
     return buffered(ReadAhead(file) if read_ahead else file)
 
 
-def fetch_object(client: "S3Client", bucket: str, found: S3Object) -> bytes:
+def fetch_object(bucket: Bucket, found: S3Object) -> bytes:
     """The whole of a small object."""
-    with ObjectFile(client, bucket, found) as file:
+    with ObjectFile(bucket, found) as file:
         return file.readall()

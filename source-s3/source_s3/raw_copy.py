@@ -92,7 +92,7 @@ def copy_object(bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S
 
 def read_head(bucket: Bucket, item: S3Object) -> None:
     """Prove that the object may be read."""
-    with open_object(bucket.client, item.bucket or bucket.name, item, read_ahead=False) as body:
+    with open_object(bucket, item, read_ahead=False) as body:
         body.read(1)
 
 
@@ -116,7 +116,7 @@ def _is_possible(path: str) -> bool:
 
 def _download(bucket: Bucket, item: S3Object, file: Path) -> None:
     part = file.with_name(f"{file.name}.part")
-    with open_object(bucket.client, item.bucket or bucket.name, item, read_ahead=True) as body, part.open("wb") as out:
+    with open_object(bucket, item, read_ahead=True) as body, part.open("wb") as out:
         shutil.copyfileobj(body, out, COPY_BYTES)
     size = part.stat().st_size
     if size != item.size:
@@ -146,7 +146,7 @@ def _data(bucket: Bucket, item: S3Object) -> Mapping[str, Any]:
         "folder": folder,
         "file_name": name,
         "bytes": item.size,
-        "source_uri": f"s3://{item.bucket or bucket.name}/{item.key}",
+        "source_uri": f"s3://{bucket.holding(item)}/{item.key}",
         "updated_at": timestamp(item.last_modified),
     }
 

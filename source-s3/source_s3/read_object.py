@@ -92,5 +92,5 @@ def _table(
     job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int, fetched: Fetched | None
 ) -> Iterator[Piece]:
     seeks = isinstance(job.plan.format, SEEKING)
-    with open_contents(job.bucket.client, job.bucket.name, item, seeks=seeks, fetched=fetched) as file:
+    with open_contents(job.bucket, item, seeks=seeks, fetched=fetched) as file:
         yield from read_table(file, job, item, position, rows)

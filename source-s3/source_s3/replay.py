@@ -109,7 +109,7 @@ def _tell(plan: StreamPlan, row: Kept, problem: str | None, outcome: Outcome, *,
 def _objects_of(bucket: Bucket, plan: StreamPlan, names: set[str]) -> Mapping[str, S3Object]:
     if not names:
         return {}
-    with closing(list_objects(bucket.client, bucket.name, plan.selection)) as listing:
+    with closing(list_objects(bucket, plan.selection)) as listing:
         return {item.name: item for item in listing if item.name in names}
 
 
@@ -140,7 +140,7 @@ def _plan_for_text(bucket: Bucket, plan: StreamPlan, item: S3Object) -> StreamPl
     """A row of CSV has no header, and was kept as UTF-8: the columns' names are those of its object."""
     if not isinstance(plan.format, CsvFormat):
         return plan
-    with open_contents(bucket.client, bucket.name, item, read_ahead=False) as file:
+    with open_contents(bucket, item, read_ahead=False) as file:
         options = detected(file, plan.format)
         names = list(table_reader(options).schema(file, options))
     changes = {

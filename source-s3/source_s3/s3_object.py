@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Inside(Protocol):
     """Where in its archive a member lies."""
 
-    def open(self, client: "S3Client", bucket: str, *, read_ahead: bool) -> "RawFile":
+    def open(self, bucket: "Bucket", *, read_ahead: bool) -> "RawFile":
         """The member's own bytes, of the version of the archive that was listed."""
 
 
@@ -52,8 +52,12 @@ class S3Object:
 class Bucket:
     """A ready client, and the bucket it reads."""
 
-    client: Any
+    client: "S3Client"
     name: str
+
+    def holding(self, item: S3Object) -> str:
+        """The name of the bucket that the object lies in."""
+        return item.bucket or self.name
 
     def address_of(self, item: S3Object) -> str:
         """In messages."""

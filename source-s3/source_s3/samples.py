@@ -15,7 +15,7 @@ from vector_ingest.errors import ConfigError
 
 def first_objects(bucket: Bucket, plan: StreamPlan, leave: Leave = unheard) -> Generator[S3Object, None, None]:
     """Those that can be read, in a settled order. Close it after use."""
-    with closing(list_objects(bucket.client, bucket.name, plan.selection, leave, listers=1)) as listing:
+    with closing(list_objects(bucket, plan.selection, leave, listers=1)) as listing:
         yield from _up_to_date(bucket, plan, listing, leave)
 
 
@@ -24,7 +24,7 @@ def sampled_objects(bucket: Bucket, plan: StreamPlan) -> Sequence[S3Object]:
     if plan.first_found:
         with closing(first_objects(bucket, plan)) as listing:
             return list(islice(listing, 1))
-    with closing(list_objects(bucket.client, bucket.name, plan.selection)) as listing:
+    with closing(list_objects(bucket, plan.selection)) as listing:
         newest = nlargest(plan.sampled, listing, key=lambda item: (item.last_modified, item.name))
     return list(_up_to_date(bucket, plan, newest, unheard))
 
@@ -56,5 +56,5 @@ def _up_to_date(bucket: Bucket, plan: StreamPlan, items: Iterable[S3Object], lea
     if plan.selection.manifest is None:
         yield from items
         return
-    with closing(current(bucket.client, bucket.name, items, leave)) as found:
-        yield from readable(found, bucket.name, plan.selection, leave)
+    with closing(current(bucket, items, leave)) as found:
+        yield from readable(found, bucket, plan.selection, leave)

@@ -16,11 +16,10 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import BotoCoreError
 
-from source_s3.s3_object import S3Object
+from source_s3.s3_object import Bucket, S3Object
 from vector_ingest.aws import Connection, connection_of, time_limits
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
     from obstore.store import ClientConfig, S3Credential, S3Store
 
 OK = 200
@@ -33,9 +32,9 @@ DOTS = {".", ".."}
 SOON = timedelta(minutes=1)  # obstore asks again for credentials that are good for less than five
 
 
-def fetch_small(client: "S3Client", bucket: str, found: S3Object) -> bytes | None:
+def fetch_small(bucket: Bucket, found: S3Object) -> bytes | None:
     """The listed version, or None: not so."""
-    return _way(client, bucket).fetch(found)
+    return _way(bucket.client, bucket.holding(found)).fetch(found)
 
 
 @dataclass(frozen=True, slots=True)

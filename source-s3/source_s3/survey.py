@@ -86,7 +86,7 @@ def _compare(
     todo: dict[str, S3Object] = {}
     fresh: set[str] = set()
     listed = 0
-    with closing(list_objects(bucket.client, bucket.name, plan.selection, leave)) as listing:
+    with closing(list_objects(bucket, plan.selection, leave)) as listing:
         for item in listing:
             name = item.name
             listed += 1
@@ -127,8 +127,8 @@ def _current(
 ) -> Iterator[S3Object]:
     """What is newer than its inventory was read by the last sync, unless it changed again."""
     mark = _marks(plan)
-    with closing(current(bucket.client, bucket.name, todo, leave)) as items:
-        for item in readable(items, bucket.name, plan.selection, leave):
+    with closing(current(bucket, todo, leave)) as items:
+        for item in readable(items, bucket, plan.selection, leave):
             done = state.done.get(item.name)
             if done is None or done.fingerprint != mark(item):
                 yield item

@@ -14,17 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from source_s3.decompress import Compression, Decoded, decode
 from source_s3.object_file import ObjectFile, downloaded
 from source_s3.raw_file import RawFile, buffered
-from source_s3.s3_object import S3Object
+from source_s3.s3_object import Bucket, S3Object
 from source_s3.spool import Spool
 from vector_ingest.errors import DataError
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 BLOCK = 512
 SKIMMED = 16 * 1024  # bytes read at a header
@@ -39,7 +35,7 @@ class Spools:
         self._lock = Lock()
         self._spools: OrderedDict[str, Future[Spool]] = OrderedDict()
 
-    def get(self, client: "S3Client", bucket: str, archive: S3Object, compression: Compression) -> Spool:
+    def get(self, bucket: Bucket, archive: S3Object, compression: Compression) -> Spool:
         name = f"{archive.name} {archive.etag}"
         with self._lock:
             mine = name not in self._spools
@@ -48,21 +44,20 @@ class Spools:
             while len(self._spools) > KEPT:
                 self._spools.popitem(last=False)
         if mine:
-            self._fill(name, future, client, bucket, archive, compression)
+            self._fill(name, future, bucket, archive, compression)
         return future.result()
 
     def _fill(
         self,
         name: str,
         future: "Future[Spool]",
-        client: "S3Client",
-        bucket: str,
+        bucket: Bucket,
         archive: S3Object,
         compression: Compression,
     ) -> None:
         """Whoever waits for it gets the error, too; who asks afterwards tries again."""
         try:
-            with _decoded(client, bucket, archive, compression) as file:
+            with _decoded(bucket, archive, compression) as file:
                 future.set_result(Spool(file.name, file.read))
         except BaseException as error:
             with self._lock:
@@ -82,21 +77,21 @@ class TarMember:
     spools: Spools
     is_sparse: bool
 
-    def open(self, client: "S3Client", bucket: str, *, read_ahead: bool) -> RawFile:  # noqa: ARG002  it seeks: as asked
+    def open(self, bucket: Bucket, *, read_ahead: bool) -> RawFile:  # noqa: ARG002  it seeks: as asked
         if self.is_sparse:
             raise DataError("the file", "it is stored with holes: make the archive without --sparse")
         if self.compression:
-            return self.spools.get(client, bucket, self.archive, self.compression).part(self.start, self.size)
-        return ObjectFile(client, bucket, self.archive, (self.start, self.start + self.size))
+            return self.spools.get(bucket, self.archive, self.compression).part(self.start, self.size)
+        return ObjectFile(bucket, self.archive, (self.start, self.start + self.size))
 
 
 def tar_members(
-    client: "S3Client", bucket: str, archive: S3Object, compression: Compression | None, spools: Spools
+    bucket: Bucket, archive: S3Object, compression: Compression | None, spools: Spools
 ) -> Iterator[S3Object]:
     """The files, and hard links to those before them. DataError: no tar, or one that is cut or damaged."""
-    raw: RawFile = ObjectFile(client, bucket, archive)
+    raw: RawFile = ObjectFile(bucket, archive)
     if compression:
-        raw = _decoded(client, bucket, archive, compression)
+        raw = _decoded(bucket, archive, compression)
     places: dict[str, TarMember] = {}
     left_out = 0
     with buffered(raw, SKIMMED) as file:
@@ -116,8 +111,8 @@ def tar_members(
         logger.warning("%s: %s links and devices inside of it are left out", archive.name, left_out)
 
 
-def _decoded(client: "S3Client", bucket: str, archive: S3Object, compression: Compression) -> Decoded:
-    raw = downloaded(ObjectFile(client, bucket, archive), archive.size, read_ahead=True)
+def _decoded(bucket: Bucket, archive: S3Object, compression: Compression) -> Decoded:
+    raw = downloaded(ObjectFile(bucket, archive), archive.size, read_ahead=True)
     return Decoded(raw, partial(decode, compression))
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from isal import igzip_lib
 
@@ -18,11 +17,8 @@ from source_s3.decompress import ENGINES as UNZIP
 from source_s3.decompress import REMEDY, Decoded, Engine, Read, arrow_pieces, engine_pieces
 from source_s3.object_file import ObjectFile, downloaded
 from source_s3.raw_file import RawFile
-from source_s3.s3_object import S3Object
+from source_s3.s3_object import Bucket, S3Object
 from vector_ingest.errors import DataError
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 TAIL = 256 * 1024  # bytes: the directory of some 3,000 files
 HEADER = struct.Struct("<4s22xHH")  # of a file: signature, then the lengths of its name and of the extra field
@@ -44,20 +40,20 @@ class ZipMember:
     crc: int
     encrypted: bool
 
-    def open(self, client: "S3Client", bucket: str, *, read_ahead: bool) -> RawFile:
+    def open(self, bucket: Bucket, *, read_ahead: bool) -> RawFile:
         """The content is held against its length and checksum where it ends."""
         if self.encrypted:
             raise DataError("the file", "it is encrypted: upload the archive without a password")
         if not 0 <= self.start < self.end <= self.archive.size:
             raise DataError("the file", f"the archive's directory says that it begins at byte {self.start}. {REMEDY}")
-        part = ObjectFile(client, bucket, self.archive, (self.start, self.end))
+        part = ObjectFile(bucket, self.archive, (self.start, self.end))
         return Decoded(downloaded(part, self.end - self.start, read_ahead=read_ahead), partial(_content, self))
 
 
-def zip_members(client: "S3Client", bucket: str, archive: S3Object) -> Iterator[S3Object]:
+def zip_members(bucket: Bucket, archive: S3Object) -> Iterator[S3Object]:
     """DataError: no zip, or a damaged directory. Folders are among them."""
     try:
-        with zipfile.ZipFile(_Tail(client, bucket, archive)) as opened:
+        with zipfile.ZipFile(_Tail(bucket, archive)) as opened:
             entries, end = opened.infolist(), opened.start_dir
     except (zipfile.BadZipFile, NotImplementedError, struct.error, EOFError, ValueError, OSError) as error:
         raise DataError("the archive", f"expected a zip archive, found: {error}") from error
@@ -90,9 +86,9 @@ def _modified(entry: zipfile.ZipInfo, archive: S3Object) -> datetime:
 class _Tail(io.RawIOBase):
     """An object as a file of which the end is in memory, and whatever else is read is put before it."""
 
-    def __init__(self, client: "S3Client", bucket: str, found: S3Object) -> None:
+    def __init__(self, bucket: Bucket, found: S3Object) -> None:
         super().__init__()
-        self._client, self._bucket, self._object = client, bucket, found
+        self._bucket, self._object = bucket, found
         self._start, self._held, self._position = found.size, b"", found.size
         self._hold(max(0, found.size - TAIL))
 
@@ -119,7 +115,7 @@ class _Tail(io.RawIOBase):
 
     def _hold(self, start: int) -> None:
         if start < self._start:
-            with ObjectFile(self._client, self._bucket, self._object, (start, self._start)) as file:
+            with ObjectFile(self._bucket, self._object, (start, self._start)) as file:
                 self._start, self._held = start, file.readall() + self._held
 
 

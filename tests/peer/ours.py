@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from source_s3 import catalog as catalogs
+from source_s3.check import check
 from source_s3.config import Config
 from source_s3.configured import configured_streams
+from source_s3.discover import discover
 from source_s3.read_all import read_all
 from tests.peer.bucket import Server
 from tests.peer.case import (
@@ -48,7 +49,7 @@ def outcome(case: Case, peer: Outcome, server: Server) -> Outcome:
 
 def _check(config: Mapping[str, Any]) -> Outcome:
     try:
-        catalogs.check(parse_config(Config, config))
+        check(parse_config(Config, config))
     except EXPLAINED as error:
         return {"check": "FAILED", "check_says": str(error)}
     return {"check": "SUCCEEDED", "check_says": None}
@@ -56,7 +57,7 @@ def _check(config: Mapping[str, Any]) -> Outcome:
 
 def _discover(config: Mapping[str, Any]) -> Outcome:
     try:
-        streams = catalogs.discover(parse_config(Config, config))
+        streams = discover(parse_config(Config, config))
     except EXPLAINED as error:
         return {"streams": None, "discover_says": str(error)}
     return {"streams": streams_of([{"type": "CATALOG", "catalog": {"streams": streams}}])}

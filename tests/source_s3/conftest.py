@@ -9,6 +9,7 @@ import pytest
 from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
 from source_s3.objects import list_objects
 from source_s3.plan import Selection
+from source_s3.s3_object import Bucket as Place
 from source_s3.s3_object import S3Object
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3
@@ -25,6 +26,11 @@ def client(proxy: FaultyS3) -> Iterator[Any]:
     client.close()
 
 
+def at(client: Any, bucket: Bucket) -> Place:
+    """The bucket as the connector has it, through this client."""
+    return Place(client, bucket.name)
+
+
 def stored(client: Any, bucket: Bucket, key: str = "big.bin", body: bytes = BODY) -> S3Object:
     bucket.put(key, body)
-    return next(found for found in list_objects(client, bucket.name, Selection([key])) if found.key == key)
+    return next(found for found in list_objects(at(client, bucket), Selection([key])) if found.key == key)

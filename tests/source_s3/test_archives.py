@@ -21,6 +21,7 @@ from source_s3.s3_object import S3Object
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.commands import catalog, config, last_states, read, records, statuses
+from tests.source_s3.conftest import at
 from tests.source_s3.packed import by_arrow, tarred, zipped
 from vector_ingest.errors import DataError
 
@@ -41,11 +42,11 @@ METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.
 
 
 def listed(client: Any, bucket: Bucket, *globs: str, **selection: Any) -> dict[str, S3Object]:
-    return {found.name: found for found in list_objects(client, bucket.name, Selection(globs or ["**"], **selection))}
+    return {found.name: found for found in list_objects(at(client, bucket), Selection(globs or ["**"], **selection))}
 
 
 def contents(client: Any, bucket: Bucket, found: Mapping[str, S3Object]) -> dict[str | None, bytes]:
-    return {item.member: fetch_contents(client, bucket.name, item) for item in found.values()}
+    return {item.member: fetch_contents(at(client, bucket), item) for item in found.values()}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -169,7 +170,7 @@ def test_of_files_of_the_same_name_the_last_counts(
     bucket.put("x.tar", tape.getvalue())
     with caplog.at_level(logging.WARNING, "airbyte"):
         found = listed(client, bucket)
-    assert [fetch_contents(client, bucket.name, item) for item in found.values()] == [b"second", b"second"]
+    assert [fetch_contents(at(client, bucket), item) for item in found.values()] == [b"second", b"second"]
     assert caplog.text.count("1 files inside of it are hidden by later ones of the same name") == 2
 
 
@@ -205,7 +206,7 @@ def test_an_encrypted_file_is_a_data_error_when_it_is_read(client: Any, bucket: 
     bucket.put("x.zip", encrypted(zipped({"a.csv": b"text"})))
     (found,) = listed(client, bucket).values()
     with pytest.raises(DataError, match="encrypted"):
-        fetch_contents(client, bucket.name, found)
+        fetch_contents(at(client, bucket), found)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -215,8 +216,8 @@ def test_a_damaged_file_inside_of_a_zip_is_a_data_error(client: Any, bucket: Buc
     bucket.put("x.zip", bytes(body))
     broken, fine = listed(client, bucket).values()
     with pytest.raises(DataError, match="upload it again"):
-        fetch_contents(client, bucket.name, broken)
-    assert fetch_contents(client, bucket.name, fine) == b"fine"
+        fetch_contents(at(client, bucket), broken)
+    assert fetch_contents(at(client, bucket), fine) == b"fine"
 
 
 def test_a_place_beyond_the_archive_is_a_data_error(client: Any, bucket: Bucket) -> None:
@@ -226,7 +227,7 @@ def test_a_place_beyond_the_archive_is_a_data_error(client: Any, bucket: Bucket)
     bucket.put("x.zip", bytes(body))
     (found,) = listed(client, bucket).values()
     with pytest.raises(DataError, match="begins at byte 268435455"):
-        fetch_contents(client, bucket.name, found)
+        fetch_contents(at(client, bucket), found)
 
 
 @pytest.mark.parametrize("key", ["x.zip", *TARS])
@@ -251,7 +252,7 @@ def test_a_zip_of_many_files_is_listed_in_two_requests_and_each_is_read_by_one(
     assert len(found) == 6_000
     assert len(proxy.seen("GET", "/x.zip")) == 2
     items = [found[f"x.zip#{number}.csv"] for number in (0, 3_000, 5_999)]
-    assert [fetch_contents(client, bucket.name, item) for item in items] == [b"0", b"3000", b"5999"]
+    assert [fetch_contents(at(client, bucket), item) for item in items] == [b"0", b"3000", b"5999"]
     assert len(proxy.seen("GET", "/x.zip")) == 5
 
 
@@ -301,7 +302,7 @@ def test_a_compressed_tar_is_fetched_twice_however_many_files_of_it_are_read(
     bucket.put("x.tar.gz", tarred({f"{number}.csv": b"%d" % number for number in range(50)}, "w:gz"))
     found = listed(client, bucket)
     for number in reversed(range(50)):
-        assert fetch_contents(client, bucket.name, found[f"x.tar.gz#{number}.csv"]) == b"%d" % number
+        assert fetch_contents(at(client, bucket), found[f"x.tar.gz#{number}.csv"]) == b"%d" % number
     assert len(proxy.seen("GET", "/x.tar.gz")) == 2
 
 
@@ -311,7 +312,7 @@ def test_a_file_inside_of_an_archive_may_be_compressed_itself(client: Any, bucke
         bucket.put(key, body)
     for item in listed(client, bucket).values():
         for seeks in (False, True):
-            with open_contents(client, bucket.name, item, seeks=seeks) as file:
+            with open_contents(at(client, bucket), item, seeks=seeks) as file:
                 assert file.read() == FILES["folder/b.csv"]
 
 
@@ -321,7 +322,7 @@ def test_a_file_in_an_archive_is_read_again_where_the_connection_broke(
     bucket.put("x.zip", zipped(FILES, zipfile.ZIP_STORED))
     found = listed(client, bucket)
     proxy.rules.append(Rule("truncate", after=300_000, path="x.zip", times=1))
-    assert fetch_contents(client, bucket.name, found["x.zip#folder/b.csv"]) == FILES["folder/b.csv"]
+    assert fetch_contents(at(client, bucket), found["x.zip#folder/b.csv"]) == FILES["folder/b.csv"]
 
 
 ROWS = [{"id": number, "text": f"text {number}"} for number in range(1_000)]

@@ -31,7 +31,7 @@ from tests.conftest import Bucket
 from tests.peak import measured
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.commands import arguments, catalog, config, last_states, read, records, statuses
-from tests.source_s3.conftest import stored
+from tests.source_s3.conftest import at, stored
 from tests.source_s3.packed import COMPRESSED, by_arrow
 from vector_ingest.errors import ConfigError, DataError, TransientError
 
@@ -44,7 +44,7 @@ WAYS = pytest.mark.parametrize(
 
 def content(client: Any, bucket: Bucket, key: str, body: bytes, **way: Any) -> bytes:
     found = stored(client, bucket, key, body)
-    with open_contents(client, bucket.name, found, **way) as file:
+    with open_contents(at(client, bucket), found, **way) as file:
         return file.read()
 
 
@@ -80,7 +80,7 @@ def test_a_cut_object_is_a_data_error_and_never_the_end_of_the_file(
     body = COMPRESSED[key](TEXT)
     found = stored(client, bucket, key, body[: max(5, min(len(body) - 1, int(len(body) * part)))])
     got = b""
-    with open_contents(client, bucket.name, found) as file, pytest.raises(DataError, match="upload it again"):
+    with open_contents(at(client, bucket), found) as file, pytest.raises(DataError, match="upload it again"):
         while piece := file.read(1000):
             got += piece
     assert TEXT.startswith(got)
@@ -129,9 +129,9 @@ def test_bytes_are_what_was_stored_whatever_content_encoding_says(client: Any, b
     body = gzip.compress(TEXT)
     bucket.client.put_object(Bucket=bucket.name, Key="plain.csv", Body=body, ContentEncoding="gzip")
     bucket.client.put_object(Bucket=bucket.name, Key="named.csv.gz", Body=body, ContentEncoding="gzip")
-    named, plain = list_objects(client, bucket.name, Selection(["*"]))
-    assert fetch_contents(client, bucket.name, plain) == body
-    assert fetch_contents(client, bucket.name, named) == TEXT
+    named, plain = list_objects(at(client, bucket), Selection(["*"]))
+    assert fetch_contents(at(client, bucket), plain) == body
+    assert fetch_contents(at(client, bucket), named) == TEXT
 
 
 STEPS = st.one_of(
@@ -151,7 +151,7 @@ def test_a_compressed_object_is_read_and_sought_like_a_file_in_memory(
     bucket: Bucket, steps: list[tuple[str, int]], way: dict[str, Any], key: str
 ) -> None:
     found = stored(bucket.client, bucket, key, COMPRESSED[key](TEXT))
-    with io.BytesIO(TEXT) as expected, open_contents(bucket.client, bucket.name, found, **way) as file:
+    with io.BytesIO(TEXT) as expected, open_contents(at(bucket.client, bucket), found, **way) as file:
         for step, number in steps:
             if step == "read":
                 assert file.read(number) == expected.read(number)
@@ -169,7 +169,7 @@ def test_a_broken_connection_is_resumed_below_the_decoder(
 ) -> None:
     found = stored(client, bucket, "a.gz", gzip.compress(LONG, 1))
     proxy.rules.append(Rule(fault, after=300_000, path="a.gz", times=2))
-    with open_contents(client, bucket.name, found, **way) as file:
+    with open_contents(at(client, bucket), found, **way) as file:
         assert file.read() == LONG
     assert len(proxy.seen("GET", "/a.gz$")) == 3
 
@@ -182,7 +182,7 @@ def test_a_connection_that_always_breaks_is_a_transient_error_and_no_damage(
     proxy.rules += [Rule("truncate", after=300_000, path="a.gz"), Rule("truncate", after=0, path="a.gz", times=None)]
     with (
         pytest.raises(TransientError, match="end at byte 300000"),
-        open_contents(client, bucket.name, found, **way) as file,
+        open_contents(at(client, bucket), found, **way) as file,
     ):
         file.read()
 
@@ -201,7 +201,7 @@ def room_on_disk(size: int) -> Iterator[None]:
 def test_a_disk_that_is_full_is_a_config_error_that_names_the_folder(client: Any, bucket: Bucket) -> None:
     found = stored(client, bucket, "a.gz", gzip.compress(TEXT))
     with room_on_disk(1_200_000), pytest.raises(ConfigError, match=r"a\.gz on disk.*1200000 bytes.*TMPDIR"):
-        open_contents(client, bucket.name, found, seeks=True)
+        open_contents(at(client, bucket), found, seeks=True)
 
 
 BOMB = """
@@ -209,11 +209,13 @@ import sys
 from source_s3.contents import open_contents
 from source_s3.objects import list_objects
 from source_s3.plan import Selection
+from source_s3.s3_object import Bucket
 from vector_ingest.aws import IamUser, s3_client
 keys = IamUser(aws_access_key_id=sys.argv[4], aws_secret_access_key=sys.argv[5])
 client = s3_client(keys, "us-east-1", sys.argv[1])
-(found,) = list_objects(client, sys.argv[2], Selection(["bomb*"]))
-with open_contents(client, sys.argv[2], found, seeks=sys.argv[3] == "seeks") as file:
+bucket = Bucket(client, sys.argv[2])
+(found,) = list_objects(bucket, Selection(["bomb*"]))
+with open_contents(bucket, found, seeks=sys.argv[3] == "seeks") as file:
     size = 0
     while piece := file.read(1024 * 1024):
         size += len(piece)

@@ -19,6 +19,7 @@ from source_s3.plan import Selection
 from source_s3.s3_object import S3Object
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
+from tests.source_s3.conftest import at
 from vector_ingest.errors import ConfigError, DataError
 
 COLUMNS = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
@@ -27,7 +28,7 @@ Row = Mapping[str, Any]
 
 def listed(client: Any, bucket: Bucket, key: str, **selection: Any) -> list[S3Object]:
     chosen: dict[str, Any] = {"globs": ["**"], **selection}
-    return list(list_objects(client, bucket.name, Selection(**chosen, manifest=f"s3://{bucket.name}/{key}")))
+    return list(list_objects(at(client, bucket), Selection(**chosen, manifest=f"s3://{bucket.name}/{key}")))
 
 
 def names(client: Any, bucket: Bucket, key: str, **selection: Any) -> list[str]:
@@ -145,7 +146,7 @@ def test_a_manifest_that_is_not_there_is_a_config_error(client: Any, bucket: Buc
     with pytest.raises(ConfigError, match=r"`manifest` names s3://.*/none, which is not there. Check the address"):
         names(client, bucket, "none")
     with pytest.raises(ConfigError, match=r"The manifest none is no address of an object. Expected s3://bucket/key"):
-        list(list_objects(client, bucket.name, Selection(["**"], manifest="none")))
+        list(list_objects(at(client, bucket), Selection(["**"], manifest="none")))
 
 
 def row(bucket: Bucket, key: str, size: int | None = 1, **more: Any) -> Row:
@@ -246,7 +247,7 @@ def test_an_inventory_without_facts_has_them_asked_for_and_what_is_gone_is_left_
     manifest = put_inventory(bucket, [body], fileSchema="Bucket, Key")
     left: list[tuple[str, str]] = []
     selection = Selection(["**"], manifest=f"s3://{bucket.name}/{manifest}")
-    (found,) = list_objects(client, bucket.name, selection, lambda *what: left.append(what))
+    (found,) = list_objects(at(client, bucket), selection, lambda *what: left.append(what))
     assert (found.key, found.size, found.dated) == ("a", 3, False)
     assert left == [("gone", "stands in the inventory and is there no longer")]
 
@@ -269,12 +270,12 @@ def test_a_data_file_that_is_not_what_the_manifest_says_is_an_error_before_any_o
     bucket.put("inventory/data/0", as_csv([row(bucket, "b")]))
     selection = Selection(["**"], manifest=f"s3://{bucket.name}/{manifest}")
     with pytest.raises(DataError, match=r"inventory/data/0: expected the MD5 \w{32} of .*, found \w{32}"):
-        next(list_objects(client, bucket.name, selection))
+        next(list_objects(at(client, bucket), selection))
     bucket.client.delete_object(Bucket=bucket.name, Key="inventory/data/0")
     with pytest.raises(
         ConfigError, match=r"The inventory s3://.*manifest.json names s3://.*data/0, which is not there"
     ):
-        next(list_objects(client, bucket.name, selection))
+        next(list_objects(at(client, bucket), selection))
 
 
 @pytest.mark.parametrize(

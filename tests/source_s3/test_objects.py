@@ -19,9 +19,10 @@ from wcmatch import glob
 from source_s3.object_file import fetch_object
 from source_s3.objects import PAGES_AHEAD, list_objects
 from source_s3.plan import Selection
+from source_s3.s3_object import Bucket as Place
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
-from tests.source_s3.conftest import stored
+from tests.source_s3.conftest import at, stored
 from vector_ingest.aws import IamUser, s3_client
 from vector_ingest.errors import ConfigError, TransientError
 
@@ -39,7 +40,7 @@ KEYS = [
 
 
 def keys(client: Any, bucket: Bucket, selection: Selection) -> list[str]:
-    return sorted(found.key for found in list_objects(client, bucket.name, selection))
+    return sorted(found.key for found in list_objects(at(client, bucket), selection))
 
 
 def prefixes(proxy: FaultyS3) -> list[str]:
@@ -87,7 +88,7 @@ def test_globs_choose_the_same_keys_as_the_matcher_of_airbytes_cdk(
     for key in KEYS:
         bucket.put(key, "x")
     expected = [key for key in KEYS if matches_in_the_cdk(key, globs)]
-    listed = [found.key for found in list_objects(client, bucket.name, Selection(globs))]
+    listed = [found.key for found in list_objects(at(client, bucket), Selection(globs))]
     assert sorted(listed) == sorted(expected)
 
 
@@ -122,7 +123,7 @@ def test_more_keys_than_one_page_holds_are_all_listed_once(client: Any, bucket: 
     expected = [f"many/{number:05}" for number in range(1_003)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(bucket.put, expected, repeat("")))
-    assert [found.key for found in list_objects(client, bucket.name, Selection(["many/*"]))] == expected
+    assert [found.key for found in list_objects(at(client, bucket), Selection(["many/*"]))] == expected
     assert len(proxy.seen("GET", "list-type=2")) == 2
 
 
@@ -131,7 +132,7 @@ def test_a_listing_that_breaks_off_is_asked_for_again(client: Any, bucket: Bucke
     for key in ("a", "b", "c"):
         bucket.put(key, "x")
     proxy.rules.append(Rule(fault, after=300, path="list-type=2"))
-    assert [found.key for found in list_objects(client, bucket.name, Selection(["*"]))] == ["a", "b", "c"]
+    assert [found.key for found in list_objects(at(client, bucket), Selection(["*"]))] == ["a", "b", "c"]
     assert len(proxy.seen("GET", "list-type=2")) == 2
 
 
@@ -139,7 +140,7 @@ def test_an_object_is_listed_with_its_facts_and_markers_of_folders_are_not(clien
     bucket.put("folder/", "")
     bucket.put("folder/empty", "")
     bucket.put("folder/full", "four")
-    empty, full = list_objects(client, bucket.name, Selection(["**"]))
+    empty, full = list_objects(at(client, bucket), Selection(["**"]))
     assert (empty.key, empty.size) == ("folder/empty", 0)
     assert (full.key, full.size, full.etag) == ("folder/full", 4, "8cbad96aced40b3838dd9f07f6ef5772")
     assert full.last_modified.tzinfo is UTC
@@ -148,13 +149,13 @@ def test_an_object_is_listed_with_its_facts_and_markers_of_folders_are_not(clien
 def test_objects_older_than_the_start_are_left_out(client: Any, bucket: Bucket) -> None:
     found = stored(client, bucket, "a", b"x")
     second = timedelta(seconds=1)
-    assert list(list_objects(client, bucket.name, Selection(["*"], start=found.last_modified))) == [found]
-    assert list(list_objects(client, bucket.name, Selection(["*"], start=found.last_modified + second))) == []
+    assert list(list_objects(at(client, bucket), Selection(["*"], start=found.last_modified))) == [found]
+    assert list(list_objects(at(client, bucket), Selection(["*"], start=found.last_modified + second))) == []
 
 
 def test_a_bucket_that_does_not_exist_is_a_config_error(client: Any) -> None:
     with pytest.raises(ConfigError, match=r"list s3://no-such-bucket/.*NoSuchBucket.*Check the bucket's name"):
-        list(list_objects(client, "no-such-bucket", Selection(["*"])))
+        list(list_objects(Place(client, "no-such-bucket"), Selection(["*"])))
 
 
 def test_braces_stand_for_either_and_each_alternative_is_listed_by_its_own_prefix(
@@ -202,9 +203,9 @@ def test_keys_of_any_characters_are_listed_and_read(client: Any, bucket: Bucket)
     for key in ODD_KEYS:
         bucket.put(key, key)
     globs = ["**", "**/./*", "**/../*"]  # as in the peer, wildcards pass over parts that begin with a dot
-    found = {item.key: item for item in list_objects(client, bucket.name, Selection(globs))}
+    found = {item.key: item for item in list_objects(at(client, bucket), Selection(globs))}
     assert sorted(found) == sorted(ODD_KEYS)
-    assert {key: fetch_object(client, bucket.name, item).decode() for key, item in found.items()} == {
+    assert {key: fetch_object(at(client, bucket), item).decode() for key, item in found.items()} == {
         key: key for key in ODD_KEYS
     }
 
@@ -223,9 +224,9 @@ def test_a_key_with_line_breaks_is_listed_and_read(client: Any, bucket: Bucket, 
         Rule("answer", status=200, body=page("<Key>a%0Ab+c%2Bd%0D.csv</Key>"), path="list-type=2"),
         Rule("answer", status=200, body=b"x", path="/a%0Ab%20c%2Bd%0D.csv$"),
     ]
-    (found,) = list_objects(client, bucket.name, Selection(["a*.csv"]))
+    (found,) = list_objects(at(client, bucket), Selection(["a*.csv"]))
     assert found.key == "a\nb c+d\r.csv"
-    assert fetch_object(client, bucket.name, found) == b"x"
+    assert fetch_object(at(client, bucket), found) == b"x"
 
 
 def test_one_prefix_that_fails_ends_the_listing_of_all(client: Any, bucket: Bucket, proxy: FaultyS3) -> None:
@@ -233,7 +234,7 @@ def test_one_prefix_that_fails_ends_the_listing_of_all(client: Any, bucket: Buck
         bucket.put(f"{number:02}/a", "x")
     proxy.rules.append(Rule("answer", status=403, code="AccessDenied", path="prefix=13", times=None))
     with pytest.raises(ConfigError, match=r"list s3://[\w-]+/13/.*AccessDenied.*s3:ListBucket"):
-        list(list_objects(client, bucket.name, Selection([f"{number:02}/*" for number in range(20)])))
+        list(list_objects(at(client, bucket), Selection([f"{number:02}/*" for number in range(20)])))
     assert listers() == []
 
 
@@ -254,7 +255,7 @@ def test_a_consumer_that_stops_early_leaves_no_thread_and_asks_for_few_pages(
         Rule("answer", status=200, body=page(f"<Key>a{number}</Key>", more=more.format(number)), path="list-type=2")
         for number in range(40)
     ]
-    with closing(list_objects(client, bucket.name, Selection(["a*"]))) as listing:
+    with closing(list_objects(at(client, bucket), Selection(["a*"]))) as listing:
         assert next(listing).key == "a0"
         assert listers()
     assert listers() == []
@@ -271,7 +272,7 @@ def test_a_store_that_does_not_say_how_to_go_on_is_a_transient_error(
     more = "<IsTruncated>true</IsTruncated>"
     proxy.rules.append(Rule("answer", status=200, body=page("<Key>a</Key>", more=more), path="list-type=2"))
     with pytest.raises(TransientError, match="does not say how to go on"):
-        list(list_objects(client, bucket.name, Selection(["a*"])))
+        list(list_objects(at(client, bucket), Selection(["a*"])))
 
 
 @pytest.mark.parametrize("storage", ["GLACIER", "DEEP_ARCHIVE"])
@@ -283,11 +284,11 @@ def test_archived_objects_are_left_out_by_name_or_refused_and_restored_ones_are_
         bucket.client.put_object(Bucket=bucket.name, Key=key, Body=b"x", StorageClass=kind)
     bucket.client.restore_object(Bucket=bucket.name, Key="thawed", RestoreRequest={"Days": 1})
     left: list[tuple[str, str]] = []
-    found = list_objects(client, bucket.name, Selection(["*"]), lambda name, why: left.append((name, why)))
+    found = list_objects(at(client, bucket), Selection(["*"]), lambda name, why: left.append((name, why)))
     assert [item.key for item in found] == ["instant", "plain", "thawed"]
     assert left == [("cold", f"is in the archive class {storage} and not restored")]
     with pytest.raises(ConfigError, match=f"s3://.*/cold is in the archive class {storage} .*Restore it, exclude"):
-        list(list_objects(client, bucket.name, Selection(["*"], archived="Refuse")))
+        list(list_objects(at(client, bucket), Selection(["*"], archived="Refuse")))
     assert keys(client, bucket, Selection(["*"], excluded=["cold"], archived="Refuse")) == [
         "instant",
         "plain",
@@ -310,7 +311,7 @@ def test_aws_is_asked_in_the_listing_which_objects_are_restored_and_other_stores
     keys_of_user = IamUser.model_validate({"aws_access_key_id": "a", "aws_secret_access_key": "b"})
     with closing(s3_client(keys_of_user, "us-east-1", "http://s3.us-east-1.amazonaws.com")) as aws:
         proxy.rules.append(Rule("answer", status=200, body=answer, path="list-type=2"))
-        assert [item.key for item in list_objects(aws, "a-bucket", Selection(["*"]))] == ["thawed", "warm"]
+        assert [item.key for item in list_objects(Place(aws, "a-bucket"), Selection(["*"]))] == ["thawed", "warm"]
     (request,) = proxy.requests
     assert request.headers["x-amz-optional-object-attributes"] == "RestoreStatus"
     monkeypatch.undo()

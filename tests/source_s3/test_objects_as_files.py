@@ -14,7 +14,7 @@ from pyarrow import parquet
 from source_s3.object_file import SKIP_BYTES, ObjectFile, fetch_object, open_object
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
-from tests.source_s3.conftest import BODY, stored
+from tests.source_s3.conftest import BODY, at, stored
 from vector_ingest.errors import ConfigError, TransientError
 
 
@@ -25,7 +25,7 @@ def test_a_connection_that_breaks_in_mid_body_is_resumed_where_it_broke(
 ) -> None:
     found = stored(client, bucket)
     proxy.rules.append(Rule(fault, after=1_000_000, path="big", times=2))
-    with open_object(client, bucket.name, found, read_ahead=read_ahead) as file:
+    with open_object(at(client, bucket), found, read_ahead=read_ahead) as file:
         assert file.read() == BODY
     ranges = [request.range for request in proxy.seen("GET", "/big.bin$")]
     assert len(ranges) == 3
@@ -37,8 +37,8 @@ def test_a_connection_that_breaks_in_mid_body_is_resumed_where_it_broke(
 def test_a_small_object_is_fetched_whole_over_a_broken_connection(client: Any, bucket: Bucket, proxy: FaultyS3) -> None:
     found = stored(client, bucket, "small", b"0123456789")
     proxy.rules.append(Rule("truncate", after=4, path="small"))
-    assert fetch_object(client, bucket.name, found) == b"0123456789"
-    assert fetch_object(client, bucket.name, stored(client, bucket, "empty", b"")) == b""
+    assert fetch_object(at(client, bucket), found) == b"0123456789"
+    assert fetch_object(at(client, bucket), stored(client, bucket, "empty", b"")) == b""
 
 
 @pytest.mark.parametrize("read_ahead", [True, False])
@@ -49,7 +49,7 @@ def test_a_body_that_always_ends_short_is_a_transient_error_that_names_the_byte(
     proxy.rules += [Rule("truncate", after=1_234_567, path="big"), Rule("truncate", after=0, path="big", times=None)]
     message = f"s3://{bucket.name}/big.bin: its answers end at byte 1234567 of 3000000"
     with (
-        open_object(client, bucket.name, found, read_ahead=read_ahead) as file,
+        open_object(at(client, bucket), found, read_ahead=read_ahead) as file,
         pytest.raises(TransientError) as caught,
     ):
         file.read()
@@ -63,7 +63,7 @@ def test_an_object_overwritten_while_it_is_read_is_a_transient_error_and_never_a
     found = stored(client, bucket)
     proxy.rules.append(Rule("truncate", after=500_000, path="big"))
     bytes_read = b""
-    with open_object(client, bucket.name, found, read_ahead=read_ahead) as file:
+    with open_object(at(client, bucket), found, read_ahead=read_ahead) as file:
         if not read_ahead:  # else all that comes before the break may be here before the object is overwritten
             bytes_read = file.read(100_000)
         bucket.put("big.bin", b"N" * len(BODY))
@@ -86,14 +86,14 @@ def test_a_store_that_answers_with_other_bytes_than_asked_for_is_a_transient_err
         Rule("answer", status=status, body=BODY, headers=headers, path="/big"),
     ]
     with pytest.raises(TransientError, match=f"asked for bytes 500000-2999999/3000000, answered with {found}"):
-        fetch_object(client, bucket.name, listed)
+        fetch_object(at(client, bucket), listed)
 
 
 def test_an_object_that_was_removed_after_the_listing_is_a_transient_error(client: Any, bucket: Bucket) -> None:
     found = stored(client, bucket, "gone", b"x")
     bucket.client.delete_object(Bucket=bucket.name, Key="gone")
     with pytest.raises(TransientError, match="NoSuchKey"):
-        fetch_object(client, bucket.name, found)
+        fetch_object(at(client, bucket), found)
 
 
 def test_an_object_that_may_not_be_read_is_a_config_error_that_names_it(
@@ -102,13 +102,13 @@ def test_an_object_that_may_not_be_read_is_a_config_error_that_names_it(
     found = stored(client, bucket, "secret.csv", b"x")
     proxy.rules.append(Rule("answer", status=403, code="AccessDenied", path="secret", times=None))
     with pytest.raises(ConfigError, match=r"read s3://.*/secret\.csv at byte 0: .*AccessDenied.*s3:GetObject"):
-        fetch_object(client, bucket.name, found)
+        fetch_object(at(client, bucket), found)
 
 
 def test_a_store_that_is_busy_for_a_moment_is_asked_again(client: Any, bucket: Bucket, proxy: FaultyS3) -> None:
     found = stored(client, bucket, "a", b"body")
     proxy.rules += [Rule("answer", status=503, path="/a"), Rule("answer", status=500, code="InternalError", path="/a")]
-    assert fetch_object(client, bucket.name, found) == b"body"
+    assert fetch_object(at(client, bucket), found) == b"body"
     assert len(proxy.seen("GET", "/a$")) == 3
 
 
@@ -116,7 +116,7 @@ def test_a_short_way_forward_is_read_over_and_a_long_one_is_a_new_request(
     client: Any, bucket: Bucket, proxy: FaultyS3
 ) -> None:
     found = stored(client, bucket)
-    with ObjectFile(client, bucket.name, found) as file:
+    with ObjectFile(at(client, bucket), found) as file:
         assert file.read(10) == BODY[:10]
         file.seek(SKIP_BYTES, io.SEEK_CUR)
         file.seek(-1, io.SEEK_CUR)
@@ -140,7 +140,7 @@ def test_an_object_is_read_and_sought_like_a_file_in_memory(
 ) -> None:
     body = BODY[:1_000]
     found = stored(bucket.client, bucket, "small", body)
-    raw = ObjectFile(bucket.client, bucket.name, found)
+    raw = ObjectFile(at(bucket.client, bucket), found)
     with io.BytesIO(body) as expected, io.BufferedReader(raw, 100) if buffered else raw as file:
         for step, number in steps:
             if step == "read":
@@ -153,7 +153,7 @@ def test_an_object_is_read_and_sought_like_a_file_in_memory(
 
 def test_a_file_that_is_closed_early_leaves_no_thread_behind(client: Any, bucket: Bucket) -> None:
     found = stored(client, bucket)
-    with open_object(client, bucket.name, found, read_ahead=True) as file:
+    with open_object(at(client, bucket), found, read_ahead=True) as file:
         assert file.read(3) == BODY[:3]
         assert any(thread.name.startswith("read-ahead") for thread in threading.enumerate())
     assert not any(thread.name.startswith("read-ahead") for thread in threading.enumerate())
@@ -163,14 +163,14 @@ def test_a_file_that_is_closed_early_leaves_no_thread_behind(client: Any, bucket
 
 def test_a_file_read_ahead_has_lines_and_can_be_peeked(client: Any, bucket: Bucket) -> None:
     found = stored(client, bucket, "lines", b"one\ntwo\n")
-    with open_object(client, bucket.name, found, read_ahead=True) as file:
+    with open_object(at(client, bucket), found, read_ahead=True) as file:
         assert file.peek(3).startswith(b"one")
         assert list(file) == [b"one\n", b"two\n"]
 
 
 def test_a_file_read_ahead_goes_on_from_where_it_is_sought(client: Any, bucket: Bucket) -> None:
     body = random.Random(5).randbytes(3_000_000)
-    with open_object(client, bucket.name, stored(client, bucket, "sought", body), read_ahead=True) as file:
+    with open_object(at(client, bucket), stored(client, bucket, "sought", body), read_ahead=True) as file:
         for place in (0, 2_500_000, 10, 1_000_000):
             file.seek(place)
             assert file.tell() == place
@@ -182,6 +182,6 @@ def test_a_parquet_reader_asks_for_the_ranges_that_it_needs(client: Any, bucket:
     sink = io.BytesIO()
     parquet.write_table(pyarrow.table(columns), sink, use_dictionary=False)
     found = stored(client, bucket, "table.parquet", sink.getvalue())
-    with open_object(client, bucket.name, found, read_ahead=False) as file:
+    with open_object(at(client, bucket), found, read_ahead=False) as file:
         assert parquet.read_table(file, columns=["third"], pre_buffer=False).to_pydict() == {"third": columns["third"]}
     assert "bytes=0-" not in [request.range for request in proxy.seen("GET", "/table.parquet$")]

@@ -10,7 +10,7 @@ from source_s3.contents import fetch_contents, open_contents
 from source_s3.small_object import fetch_small
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
-from tests.source_s3.conftest import stored
+from tests.source_s3.conftest import at, stored
 from vector_ingest.aws import Anonymous, s3_client
 from vector_ingest.errors import ConfigError, TransientError
 
@@ -26,7 +26,7 @@ def test_any_key_is_fetched_by_one_signed_request_for_the_listed_version(
     (found,) = listed(client, bucket)
     proxy.requests.clear()
 
-    with open_contents(client, bucket.name, found) as file:
+    with open_contents(at(client, bucket), found) as file:
         assert file.read() == b"id\n1\n"
     (request,) = proxy.seen("GET")
     assert request.headers["if-match"] == f'"{found.etag}"'
@@ -40,15 +40,15 @@ def test_any_key_is_fetched_by_one_signed_request_for_the_listed_version(
 def test_keys_that_could_become_others_on_the_way_are_the_clients(client: Any, bucket: Bucket, key: str) -> None:
     bucket.put(key, b"id\n1\n")
     (found,) = listed(client, bucket)
-    assert fetch_small(client, bucket.name, found) is None
-    assert fetch_contents(client, bucket.name, found) == b"id\n1\n"
+    assert fetch_small(at(client, bucket), found) is None
+    assert fetch_contents(at(client, bucket), found) == b"id\n1\n"
 
 
 def listed(client: Any, bucket: Bucket) -> Any:
     from source_s3.objects import list_objects
     from source_s3.plan import Selection
 
-    return list(list_objects(client, bucket.name, Selection(["**"])))
+    return list(list_objects(at(client, bucket), Selection(["**"])))
 
 
 @pytest.mark.parametrize(
@@ -69,19 +69,19 @@ def test_what_is_not_the_whole_object_is_asked_for_again_by_the_client(
     fault.path = "/big.bin"
     proxy.rules.append(fault)
 
-    assert fetch_contents(client, bucket.name, found) == b"id\n1\n"
+    assert fetch_contents(at(client, bucket), found) == b"id\n1\n"
     assert len(proxy.seen("GET", "/big.bin")) == 2
-    assert fetch_small(client, bucket.name, found) == b"id\n1\n"
+    assert fetch_small(at(client, bucket), found) == b"id\n1\n"
 
 
 def test_an_object_that_was_changed_or_is_gone_is_an_error_of_its_own(client: Any, bucket: Bucket) -> None:
     found = stored(client, bucket, body=b"id\n1\n")
     bucket.put("big.bin", b"id\n2\n")
     with pytest.raises(TransientError, match="changed while it was read"):
-        fetch_contents(client, bucket.name, found)
+        fetch_contents(at(client, bucket), found)
     bucket.client.delete_object(Bucket=bucket.name, Key="big.bin")
     with pytest.raises(TransientError, match="not there"):
-        fetch_contents(client, bucket.name, found)
+        fetch_contents(at(client, bucket), found)
 
 
 def test_refusals_in_a_row_end_the_short_way_and_the_client_says_what_is_wrong(
@@ -91,10 +91,10 @@ def test_refusals_in_a_row_end_the_short_way_and_the_client_says_what_is_wrong(
     proxy.rules.append(Rule("answer", status=403, code="AccessDenied", path="/big.bin", times=6))
     for _ in range(3):
         with pytest.raises(ConfigError, match="AccessDenied"):
-            fetch_contents(client, bucket.name, found)
+            fetch_contents(at(client, bucket), found)
 
     proxy.requests.clear()
-    assert fetch_small(client, bucket.name, found) is None
+    assert fetch_small(at(client, bucket), found) is None
     assert proxy.seen("GET") == []
 
 
@@ -103,7 +103,7 @@ def test_an_anonymous_client_signs_nothing(bucket: Bucket, client: Any, proxy: F
     nobody = s3_client(Anonymous(), REGION, proxy.endpoint)
     proxy.requests.clear()
 
-    fetch_small(nobody, bucket.name, found)
+    fetch_small(at(nobody, bucket), found)
     (request,) = proxy.seen("GET")
     assert "authorization" not in request.headers
 
@@ -115,7 +115,7 @@ def test_what_the_client_adds_to_its_requests_is_in_these_too(client: Any, bucke
         params["RequestPayer"] = "requester"
 
     client.meta.events.register("provide-client-params.s3.GetObject", pay)
-    assert fetch_small(client, bucket.name, found) == b"id\n1\n"
+    assert fetch_small(at(client, bucket), found) == b"id\n1\n"
     assert proxy.seen("GET", "big.bin")[-1].headers["x-amz-request-payer"] == "requester"
 
 
@@ -123,7 +123,7 @@ def test_many_threads_fetch_through_one_client(client: Any, bucket: Bucket) -> N
     found = stored(client, bucket, body=b"id\n1\n")
     answers: list[bytes | None] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(fetch_small(client, bucket.name, found))) for _ in range(8)
+        threading.Thread(target=lambda: answers.append(fetch_small(at(client, bucket), found))) for _ in range(8)
     ]
     for thread in threads:
         thread.start()

@@ -26,6 +26,7 @@ from tests.source_s3.commands import catalog, config, read, records, statuses
 from tests.source_s3.packed import COMPRESSED
 from vector_ingest.spec import parse_config
 
+NOBODY: Any = None  # the client, which nothing asks for anything here
 Told = tuple[list[dict[str, Any]], int, int]  # the records, how many there are said to be, the number of the last row
 
 LINES = ["1,a\n", "2,b\n", '3,"c,d"\n', '"4","e ""f"""\n', "5,ü\n", "6,\r\n", "x,7\n", "8,last"]
@@ -82,7 +83,7 @@ def alone(job: Job, item: S3Object, body: bytes) -> Sequence[Piece]:
 
 def both_ways(plan: StreamPlan, bodies: Sequence[bytes]) -> list[bool]:
     """Which files were read together, after they have proved to give the same."""
-    job = Job(Place(None, "b"), plan, None, Progress("files"))
+    job = Job(Place(NOBODY, "b"), plan, None, Progress("files"))
     files = files_of(bodies)
     found = list(read_together(job, files))
     assert len(found) == len(files)

@@ -15,7 +15,7 @@ from source_s3.read import Batch, Reading, parquet, parquet_blocks
 from source_s3.read.options import ParquetFormat
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
-from tests.source_s3.conftest import stored
+from tests.source_s3.conftest import at, stored
 from tests.source_s3.read.test_parquet import chunks, written
 from vector_ingest.errors import TransientError
 
@@ -32,7 +32,7 @@ CONTENT = written(TABLE, row_group_size=20_000, compression="none", use_dictiona
 
 def batches(client: Any, bucket: Bucket, content: bytes, resume: Any = None, columns: Any = None) -> list[Batch]:
     found = stored(client, bucket, "big.parquet", content)
-    with open_object(client, bucket.name, found, read_ahead=False) as file:
+    with open_object(at(client, bucket), found, read_ahead=False) as file:
         return list(parquet.read(file, ParquetFormat(), Reading(resume, columns)))
 
 
@@ -103,7 +103,7 @@ def test_a_small_file_takes_one_request(client: Any, bucket: Bucket, proxy: Faul
 
 def test_the_schema_takes_the_tail_alone(client: Any, bucket: Bucket, proxy: FaultyS3) -> None:
     found = stored(client, bucket, "big.parquet", CONTENT)
-    with open_object(client, bucket.name, found, read_ahead=False) as file:
+    with open_object(at(client, bucket), found, read_ahead=False) as file:
         assert list(parquet.schema(file, ParquetFormat())) == TABLE.schema.names
     assert fetched(proxy, len(CONTENT)) == parquet.TAIL
 
@@ -136,7 +136,7 @@ def test_a_store_that_fails_for_good_is_a_transient_error_and_no_bad_row(
 
 def test_an_object_overwritten_while_it_is_read_is_a_transient_error(client: Any, bucket: Bucket) -> None:
     found = stored(client, bucket, "big.parquet", CONTENT)
-    with open_object(client, bucket.name, found, read_ahead=False) as file:
+    with open_object(at(client, bucket), found, read_ahead=False) as file:
         bucket.put("big.parquet", written(TABLE.slice(1)))
         with pytest.raises(TransientError, match="changed while it was read"):
             list(parquet.read(file, ParquetFormat(), Reading()))
