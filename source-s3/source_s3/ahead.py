@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from itertools import chain
 
-from source_s3.contents import SMALL, Fetched, fetch_whole
-from source_s3.decompress import compression_of
+from source_s3.content.contents import SMALL, Fetched, fetch_whole
+from source_s3.content.decompress import compression_of
 from source_s3.overlap import overlapped
 from source_s3.pieces import Job, Piece
 from source_s3.plan import StreamPlan

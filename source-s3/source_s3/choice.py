@@ -9,7 +9,7 @@ from source_s3.globs import matcher
 from source_s3.plan import Selection
 
 if TYPE_CHECKING:
-    from source_s3.decompress import Compression
+    from source_s3.content.decompress import Compression
 
 ZIP = ".zip"
 TARS: dict[str, "Compression | None"] = {

@@ -5,8 +5,8 @@ from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from source_s3.contents import Fetched, fetch_contents
-from source_s3.decompress import compression_of, plain_name
+from source_s3.content.contents import Fetched, fetch_contents
+from source_s3.content.decompress import compression_of, plain_name
 from source_s3.documents import Engine, Limits, Read
 from source_s3.documents.kinds import has_kind, kind_of
 from source_s3.documents.parsers import Parsers

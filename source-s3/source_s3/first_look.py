@@ -1,6 +1,6 @@
 """The head of one object: that it can be read, and the columns that it has."""
 
-from source_s3.contents import open_contents
+from source_s3.content.contents import open_contents
 from source_s3.partitions import partitions_of
 from source_s3.plan import StreamPlan
 from source_s3.raw_copy import read_head

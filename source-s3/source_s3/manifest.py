@@ -11,10 +11,10 @@ from itertools import islice
 from typing import BinaryIO
 
 from source_s3.choice import Choice, Leave
+from source_s3.content.object_file import open_object
 from source_s3.head import head, in_pool
 from source_s3.inventory import Inventory, inventory_mentions
 from source_s3.mentions import ADDRESS, Mention, mentions
-from source_s3.object_file import open_object
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.storage import ARCHIVES
 from vector_ingest.errors import ConfigError, DataError

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from source_s3.config import FileTransfer
-from source_s3.object_file import open_object
+from source_s3.content.object_file import open_object
 from source_s3.pieces import Piece, now, timestamp
 from source_s3.plan import StreamPlan
 from source_s3.s3_object import Bucket, S3Object

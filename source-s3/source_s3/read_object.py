@@ -3,8 +3,8 @@
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 
-from source_s3.contents import Fetched, open_contents
-from source_s3.decompress import plain_name
+from source_s3.content.contents import Fetched, open_contents
+from source_s3.content.decompress import plain_name
 from source_s3.faults import fault_of
 from source_s3.pieces import Job, Piece
 from source_s3.plan import StreamPlan

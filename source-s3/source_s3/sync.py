@@ -15,8 +15,8 @@ from source_s3.ahead import read_ahead_of
 from source_s3.bad_rows import BadRows, bad_rows_of
 from source_s3.checkpoint import INTERVAL, Checkpoint
 from source_s3.configured import Configured
-from source_s3.contents import Fetched
-from source_s3.decompress import compression_of
+from source_s3.content.contents import Fetched
+from source_s3.content.decompress import compression_of
 from source_s3.leaving import Leaving
 from source_s3.ledger import Entry
 from source_s3.pieces import Job, Lines, Piece, now, timestamp

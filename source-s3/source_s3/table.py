@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from source_s3.contents import SMALL
+from source_s3.content.contents import SMALL
 from source_s3.drift import Drift
 from source_s3.isolate import render_good
 from source_s3.overlap import overlapped

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from functools import partial
 from threading import Lock
 
-from source_s3.decompress import Compression, Decoded, decode
-from source_s3.object_file import ObjectFile, downloaded
-from source_s3.raw_file import RawFile, buffered
+from source_s3.content.decompress import Compression, Decoded, decode
+from source_s3.content.object_file import ObjectFile, downloaded
+from source_s3.content.raw_file import RawFile, buffered
+from source_s3.content.spool import Spool
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.spool import Spool
 from vector_ingest.errors import DataError
 
 BLOCK = 512

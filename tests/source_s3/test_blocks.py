@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_s3.blocks import Block, BlockFile
+from source_s3.content.blocks import Block, BlockFile
 
 BODY = random.Random(3).randbytes(10_000)
 Fill = Callable[[int, memoryview, threading.Event], None]

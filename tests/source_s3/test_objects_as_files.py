@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from source_s3.object_file import SKIP_BYTES, ObjectFile, fetch_object, open_object
+from source_s3.content.object_file import SKIP_BYTES, ObjectFile, fetch_object, open_object
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.conftest import BODY, at, stored

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from demo.s3_server import ACCESS_KEY, SECRET_KEY
-from source_s3.contents import SMALL
+from source_s3.content.contents import SMALL
 from tests.conftest import Bucket
 from tests.destination_commands import Ended, run
 from tests.servers.certificates import authority

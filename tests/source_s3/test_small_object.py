@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from demo.s3_server import REGION
-from source_s3.contents import fetch_contents, open_contents
-from source_s3.small_object import fetch_small
+from source_s3.content.contents import fetch_contents, open_contents
+from source_s3.content.small_object import fetch_small
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.conftest import at, stored

@@ -11,8 +11,8 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from source_s3.blocks import AHEAD, Block, BlockFile
-from source_s3.object_file import ObjectFile
+from source_s3.content.blocks import AHEAD, Block, BlockFile
+from source_s3.content.object_file import ObjectFile
 from source_s3.read import BadRow, Batch, Reading
 from source_s3.read.decimals import number_types, with_numbers
 from source_s3.read.options import ParquetFormat

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 
 import pyarrow.parquet as pq
 
-from source_s3.blocks import AHEAD, Block
+from source_s3.content.blocks import AHEAD, Block
 
 WHOLE = 16 * 1024 * 1024  # bytes: row groups up to here are fetched whole, larger ones in step with their reading
 BLOCK = 4 * 1024 * 1024  # bytes of one request at most, and at least:

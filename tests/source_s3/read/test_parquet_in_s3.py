@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from source_s3.object_file import open_object
+from source_s3.content.object_file import open_object
 from source_s3.read import Batch, Reading, parquet, parquet_blocks
 from source_s3.read.options import ParquetFormat
 from tests.conftest import Bucket

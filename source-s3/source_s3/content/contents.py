@@ -9,13 +9,13 @@ from concurrent.futures import Future
 from functools import partial
 from typing import BinaryIO
 
-from source_s3.decompress import Decoded, compression_of, decode
-from source_s3.object_file import ObjectFile, downloaded, fetch_object
-from source_s3.raw_file import RawFile, SeekableFile, buffered
-from source_s3.read_ahead import ReadAhead
+from source_s3.content.decompress import Decoded, compression_of, decode
+from source_s3.content.object_file import ObjectFile, downloaded, fetch_object
+from source_s3.content.raw_file import RawFile, SeekableFile, buffered
+from source_s3.content.read_ahead import ReadAhead
+from source_s3.content.small_object import fetch_small
+from source_s3.content.spool import Spool
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.small_object import fetch_small
-from source_s3.spool import Spool
 from vector_ingest.errors import DataError
 
 Fetched = Future[bytes | None]  # of `fetch_whole`, where that was begun ahead
