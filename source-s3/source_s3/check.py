@@ -7,11 +7,11 @@ from source_s3.bad_rows import prove_place
 from source_s3.client import bucket_of
 from source_s3.config import Config
 from source_s3.first_look import columns_unless_archived
+from source_s3.listing.samples import first_objects, nothing_to_read
+from source_s3.listing.storage import NOT_RESTORED
 from source_s3.plan import StreamPlan, plans
 from source_s3.read.options import UnstructuredFormat
 from source_s3.s3_object import Bucket
-from source_s3.samples import first_objects, nothing_to_read
-from source_s3.storage import NOT_RESTORED
 
 TRIED = 20  # archived files that are tried, where a listing does not tell of the archive
 

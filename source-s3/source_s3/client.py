@@ -2,7 +2,7 @@
 
 from source_s3.ahead import FETCHERS
 from source_s3.config import Config
-from source_s3.list_answers import parse_listings_fast
+from source_s3.listing.list_answers import parse_listings_fast
 from source_s3.s3_object import Bucket
 from vector_ingest.aws import s3_client
 

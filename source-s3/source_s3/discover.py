@@ -9,11 +9,11 @@ from typing import Any
 from source_s3.client import LISTED, bucket_of
 from source_s3.config import Config
 from source_s3.first_look import columns_unless_archived
+from source_s3.listing.samples import sampled_objects
 from source_s3.plan import StreamPlan, plans
 from source_s3.raw_copy import stream_of
 from source_s3.read.options import Format, UnstructuredFormat
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.samples import sampled_objects
 from source_s3.schema import (
     ADDITIONAL,
     DELETED_AT,

@@ -1,6 +1,7 @@
 """The head of one object: that it can be read, and the columns that it has."""
 
 from source_s3.content.contents import open_contents
+from source_s3.listing.storage import is_archived
 from source_s3.partitions import partitions_of
 from source_s3.plan import StreamPlan
 from source_s3.raw_copy import read_head
@@ -9,7 +10,6 @@ from source_s3.read.options import UnstructuredFormat
 from source_s3.read_object import named
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import TEXT, Properties
-from source_s3.storage import is_archived
 from vector_ingest.errors import ConfigError
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from source_s3.config import Config
-from source_s3.globs import exact_keys, listed_prefixes
-from source_s3.mentions import ADDRESS
+from source_s3.listing.globs import exact_keys, listed_prefixes
+from source_s3.listing.mentions import ADDRESS
 from source_s3.plan import Selection, StreamPlan, plans
 from source_s3.read.options import UnstructuredFormat
 from source_s3.stream_config import Quarantine

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from source_s3.content.contents import Fetched, open_contents
 from source_s3.content.decompress import plain_name
 from source_s3.faults import fault_of
+from source_s3.listing.storage import NOT_RESTORED, is_archived
 from source_s3.pieces import Job, Piece
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
@@ -13,7 +14,6 @@ from source_s3.raw_copy import copy_object
 from source_s3.read import SEEKING, BadRow
 from source_s3.read.options import UnstructuredFormat
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.storage import NOT_RESTORED, is_archived
 from source_s3.table import read_table
 from vector_ingest.errors import EXPLAINED, ConfigError, DataError
 

@@ -18,7 +18,7 @@ from source_s3.client import bucket_of
 from source_s3.config import Config
 from source_s3.configured import Configured, plans_of
 from source_s3.content.contents import open_contents
-from source_s3.objects import list_objects
+from source_s3.listing.objects import list_objects
 from source_s3.pieces import Job, Lines, Piece
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress

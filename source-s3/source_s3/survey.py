@@ -5,10 +5,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from source_s3.choice import Leave
 from source_s3.ledger import Entry, fingerprints
-from source_s3.manifest import current
-from source_s3.objects import list_objects, readable
+from source_s3.listing.choice import Leave
+from source_s3.listing.manifest import current
+from source_s3.listing.objects import list_objects, readable
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.s3_object import Bucket, S3Object

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
-from source_s3.objects import list_objects
+from source_s3.listing.objects import list_objects
 from source_s3.plan import Selection
 from source_s3.s3_object import Bucket as Place
 from source_s3.s3_object import S3Object

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from source_s3.content.contents import fetch_contents, open_contents
-from source_s3.objects import list_objects
+from source_s3.listing.objects import list_objects
 from source_s3.plan import Selection
 from source_s3.s3_object import S3Object
 from tests.conftest import Bucket

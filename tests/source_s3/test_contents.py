@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from demo.s3_server import ACCESS_KEY, SECRET_KEY
 from source_s3.content.contents import fetch_contents, open_contents
 from source_s3.content.decompress import PIECE
-from source_s3.objects import list_objects
+from source_s3.listing.objects import list_objects
 from source_s3.plan import Selection
 from tests.conftest import Bucket
 from tests.peak import measured
@@ -207,7 +207,7 @@ def test_a_disk_that_is_full_is_a_config_error_that_names_the_folder(client: Any
 BOMB = """
 import sys
 from source_s3.content.contents import open_contents
-from source_s3.objects import list_objects
+from source_s3.listing.objects import list_objects
 from source_s3.plan import Selection
 from source_s3.s3_object import Bucket
 from vector_ingest.aws import IamUser, s3_client

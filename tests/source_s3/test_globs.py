@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcmatch import glob
 
-from source_s3.globs import ALTERNATIVES, listed_prefixes, matcher
+from source_s3.listing.globs import ALTERNATIVES, listed_prefixes, matcher
 from vector_ingest.errors import ConfigError
 
 PARTS = st.sampled_from(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from source_s3.list_answers import parse_listings_fast
+from source_s3.listing.list_answers import parse_listings_fast
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 

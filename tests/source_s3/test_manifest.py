@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
-from source_s3.objects import list_objects
+from source_s3.listing.objects import list_objects
 from source_s3.plan import Selection
 from source_s3.s3_object import S3Object
 from tests.conftest import Bucket

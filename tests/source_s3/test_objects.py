@@ -17,7 +17,7 @@ import pytest
 from wcmatch import glob
 
 from source_s3.content.object_file import fetch_object
-from source_s3.objects import PAGES_AHEAD, list_objects
+from source_s3.listing.objects import PAGES_AHEAD, list_objects
 from source_s3.plan import Selection
 from source_s3.s3_object import Bucket as Place
 from tests.conftest import Bucket

@@ -45,7 +45,7 @@ def test_keys_that_could_become_others_on_the_way_are_the_clients(client: Any, b
 
 
 def listed(client: Any, bucket: Bucket) -> Any:
-    from source_s3.objects import list_objects
+    from source_s3.listing.objects import list_objects
     from source_s3.plan import Selection
 
     return list(list_objects(at(client, bucket), Selection(["**"])))

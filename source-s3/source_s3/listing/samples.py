@@ -5,9 +5,9 @@ from contextlib import closing
 from heapq import nlargest
 from itertools import islice
 
-from source_s3.choice import Leave, unheard
-from source_s3.manifest import current
-from source_s3.objects import list_objects, readable
+from source_s3.listing.choice import Leave, unheard
+from source_s3.listing.manifest import current
+from source_s3.listing.objects import list_objects, readable
 from source_s3.plan import StreamPlan
 from source_s3.s3_object import Bucket, S3Object
 from vector_ingest.errors import ConfigError

@@ -9,14 +9,14 @@ from queue import SimpleQueue
 from threading import Event, Semaphore
 from typing import Any
 
-from source_s3.archives import expanded
-from source_s3.choice import Choice, Leave, unheard
-from source_s3.globs import exact_keys, listed_prefixes
-from source_s3.head import named_objects
-from source_s3.manifest import objects_of_manifest
+from source_s3.listing.archives import expanded
+from source_s3.listing.choice import Choice, Leave, unheard
+from source_s3.listing.globs import exact_keys, listed_prefixes
+from source_s3.listing.head import named_objects
+from source_s3.listing.manifest import objects_of_manifest
+from source_s3.listing.storage import ARCHIVES, archive_of_entry, archive_of_head, knows_restores
 from source_s3.plan import Selection
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.storage import ARCHIVES, archive_of_entry, archive_of_head, knows_restores
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import ConfigError, TransientError
 

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
-from source_s3.choice import Choice
+from source_s3.listing.choice import Choice
+from source_s3.listing.storage import archive_of_head
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.storage import archive_of_head
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import ConfigError, TransientError
 from vector_ingest.in_order import in_order

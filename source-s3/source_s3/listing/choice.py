@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from source_s3.globs import matcher
+from source_s3.listing.globs import matcher
 from source_s3.plan import Selection
 
 if TYPE_CHECKING:

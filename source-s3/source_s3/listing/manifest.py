@@ -10,13 +10,13 @@ from functools import partial
 from itertools import islice
 from typing import BinaryIO
 
-from source_s3.choice import Choice, Leave
 from source_s3.content.object_file import open_object
-from source_s3.head import head, in_pool
-from source_s3.inventory import Inventory, inventory_mentions
-from source_s3.mentions import ADDRESS, Mention, mentions
+from source_s3.listing.choice import Choice, Leave
+from source_s3.listing.head import head, in_pool
+from source_s3.listing.inventory import Inventory, inventory_mentions
+from source_s3.listing.mentions import ADDRESS, Mention, mentions
+from source_s3.listing.storage import ARCHIVES
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.storage import ARCHIVES
 from vector_ingest.errors import ConfigError, DataError
 
 MENTIONS = 1000  # looked at together

@@ -8,11 +8,11 @@ from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 
-from source_s3.choice import TARS, ZIP, Choice, archive_kind
+from source_s3.listing.choice import TARS, ZIP, Choice, archive_kind
+from source_s3.listing.storage import is_archived
+from source_s3.listing.tar_members import Spools, tar_members
+from source_s3.listing.zip_members import zip_members
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.storage import is_archived
-from source_s3.tar_members import Spools, tar_members
-from source_s3.zip_members import zip_members
 from vector_ingest.errors import ConfigError, DataError
 
 THREADS = 8  # archives that are listed at once

@@ -12,7 +12,7 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote_plus
 
-from source_s3.mentions import ROWS, Mention, csv_rows, readable_rows
+from source_s3.listing.mentions import ROWS, Mention, csv_rows, readable_rows
 from vector_ingest.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
