@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from source_s3.json_text import EMPTY, TEXT, to_json
-from source_s3.render import CHANGES, RAW_VALUE
+from source_s3.render.json_text import EMPTY, TEXT, to_json
+from source_s3.render.lines import CHANGES, RAW_VALUE
 from source_s3.schema import ADDITIONAL, Declared, json_types
 from vector_ingest.errors import DataError
 

@@ -10,7 +10,7 @@ import orjson
 import pyarrow as pa
 
 from source_s3.conform import REASON, TAKERS, either, extra_column, with_changes, wrong_type
-from source_s3.json_text import TEXT
+from source_s3.render.json_text import TEXT
 from source_s3.schema import ADDITIONAL, Declared
 from vector_ingest.errors import DataError
 

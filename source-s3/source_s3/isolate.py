@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from source_s3.read import BadRow
-from source_s3.render import Template, render
+from source_s3.render.lines import Template, render
 from vector_ingest.errors import DataError
 
 

@@ -24,14 +24,14 @@ from source_s3.conform import (
     wrong_type,
 )
 from source_s3.conform_json import evolved_objects, misfit_in, misfits_of_objects
-from source_s3.json_text import EMPTY
 from source_s3.partitions import Partitions, with_partitions, without
 from source_s3.plan import StreamPlan
 from source_s3.progress import NAMED
 from source_s3.read import Batch
 from source_s3.read.options import CsvFormat
 from source_s3.read.typed import Masks, Typed, typed
-from source_s3.render import RAW_OBJECT
+from source_s3.render.json_text import EMPTY
+from source_s3.render.lines import RAW_OBJECT
 
 Fit = npt.NDArray[np.bool_]
 REMEDY = (

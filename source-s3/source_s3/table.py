@@ -16,7 +16,7 @@ from source_s3.pieces import Job, Piece, facts, now
 from source_s3.plan import StreamPlan
 from source_s3.read import Batch, Reading, table_reader
 from source_s3.read.options import UnstructuredFormat
-from source_s3.render import Template
+from source_s3.render.lines import Template
 from source_s3.s3_object import S3Object
 from source_s3.schema import ROW
 from source_s3.shape import Shaped, constants, shape

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from source_s3.read import Reading, table_reader
 from source_s3.read.options import ParquetFormat
-from source_s3.render import Template, render
+from source_s3.render.lines import Template, render
 from tests.benchmarks.connectors import installed
 
 ROWS = int(os.environ.get("READ_BENCH_ROWS", "1000000"))

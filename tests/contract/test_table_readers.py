@@ -14,7 +14,7 @@ import pytest
 
 from source_s3.read import Reading, Resume, TableFormat, table_reader
 from source_s3.read.options import CsvFormat, JsonFormat, JsonlFormat, ParquetFormat
-from source_s3.render import Template, render
+from source_s3.render.lines import Template, render
 from vector_ingest.errors import TransientError
 
 if TYPE_CHECKING:

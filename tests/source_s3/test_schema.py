@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from source_s3.render import Template, render
+from source_s3.render.lines import Template, render
 from source_s3.schema import declared, merge, properties_of, properties_of_rows, stream_schema
 from tests.source_s3.arrow_rows import table
 

@@ -16,7 +16,7 @@ import fastavro
 import numpy as np
 import pyarrow as pa
 
-from source_s3.render_time import render_timestamp
+from source_s3.render.times import render_timestamp
 from source_s3.schema import ORDER, Property
 
 Values = Sequence[Any]

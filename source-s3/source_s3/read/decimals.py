@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from source_s3.json_text import TEXT
-from source_s3.render import RAW_VALUE
+from source_s3.render.json_text import TEXT
+from source_s3.render.lines import RAW_VALUE
 
 
 def with_numbers(rows: pa.RecordBatch) -> pa.RecordBatch:

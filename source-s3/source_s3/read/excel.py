@@ -14,11 +14,11 @@ import pandas as pd
 import pyarrow as pa
 from python_calamine import CalamineError
 
-from source_s3.json_text import TEXT
 from source_s3.read import Batch, Reading
 from source_s3.read.options import ExcelFormat
-from source_s3.render import RAW_VALUE
-from source_s3.render_time import render_timestamp
+from source_s3.render.json_text import TEXT
+from source_s3.render.lines import RAW_VALUE
+from source_s3.render.times import render_timestamp
 from source_s3.schema import Properties, Property
 from vector_ingest.errors import DataError
 

@@ -17,7 +17,7 @@ import pytest
 from source_s3.read import Batch, Reading, avro
 from source_s3.read.avro_blocks import Block, number_bytes, read_blocks, read_header
 from source_s3.read.options import AvroFormat
-from source_s3.render import Template, render
+from source_s3.render.lines import Template, render
 from tests.conftest import Bucket
 from tests.destination_commands import run
 from tests.source_s3.commands import arguments, catalog, config, read, records

@@ -11,7 +11,7 @@ import pytest
 
 from source_s3.read import Batch, Reading, excel
 from source_s3.read.options import ExcelFormat
-from source_s3.render import Template, render
+from source_s3.render.lines import Template, render
 from tests.conftest import Bucket
 from tests.source_s3.commands import catalog, config, read, records
 from vector_ingest.errors import DataError

@@ -14,7 +14,7 @@ from pyarrow import orc as writer
 
 from source_s3.read import BadRow, Batch, Reading, orc
 from source_s3.read.options import OrcFormat
-from source_s3.render import Template, render
+from source_s3.render.lines import Template, render
 from tests.conftest import Bucket
 from tests.destination_commands import run
 from tests.source_s3.commands import arguments, catalog, config, read, records

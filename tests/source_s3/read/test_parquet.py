@@ -11,7 +11,7 @@ import pytest
 
 from source_s3.read import Batch, Reading, parquet
 from source_s3.read.options import ParquetFormat
-from source_s3.render import Template, render
+from source_s3.render.lines import Template, render
 from vector_ingest.errors import DataError
 
 TABLE = pa.table({"n": range(10_000), "text": [f"text {number % 50}" for number in range(10_000)]})

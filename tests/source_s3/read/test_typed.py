@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from source_s3.read.options import CsvFormat
 from source_s3.read.typed import typed
-from source_s3.render import Template, render
+from source_s3.render.lines import Template, render
 
 
 def values(texts: Sequence[str | None], kind: str, **options: Any) -> list[Any]:

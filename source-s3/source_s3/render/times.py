@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from source_s3.nested import raw
+from source_s3.render.nested import raw
 from vector_ingest.errors import ConfigError, DataError
 
 Ints = npt.NDArray[np.int64]

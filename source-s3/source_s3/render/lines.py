@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from source_s3.json_text import EMPTY, TEXT, bytes_of, inner_text, refuse_equal_names, to_json
-from source_s3.render_changes import render_changes
+from source_s3.render.changes import render_changes
+from source_s3.render.json_text import EMPTY, TEXT, bytes_of, inner_text, refuse_equal_names, to_json
 from vector_ingest.errors import DataError
 
 # Metadata of a column that holds JSON texts: one whole object a row, which a line end may follow, or one value.

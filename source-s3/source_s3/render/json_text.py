@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from source_s3.nested import Elements, children, elements, members, raw, run_of_each
-from source_s3.render_time import fixed_width, render_date, render_time, render_timestamp
+from source_s3.render.nested import Elements, children, elements, members, raw, run_of_each
+from source_s3.render.times import fixed_width, render_date, render_time, render_timestamp
 from vector_ingest.errors import ConfigError, DataError
 
 TEXT = pa.large_string()

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from source_s3.json_text import EMPTY, TEXT
-from source_s3.nested import Elements, children, elements, members, raw, run_of_each
+from source_s3.render.json_text import EMPTY, TEXT
+from source_s3.render.nested import Elements, children, elements, members, raw, run_of_each
 
 Lost = npt.NDArray[np.bool_]
 
