@@ -22,7 +22,7 @@ PRELOADED = (
     "source_s3.discover",
     "source_s3.read_all",
     "source_s3.leaving",
-    "source_s3.checkpoint",
+    "source_s3.state.checkpoint",
     "destination_pgvector.connector",
     "destination_s3vectors.connector",
     "vector_ingest.command_line",

@@ -6,13 +6,13 @@ A stream that fails does not take the others along: they are read, and the whole
 import logging
 from collections.abc import Callable, Generator, Sequence
 
-from source_s3.checkpoint import INTERVAL
 from source_s3.client import bucket_of
 from source_s3.config import Config
 from source_s3.configured import Configured, plans_of
 from source_s3.leaving import Leaving
 from source_s3.pieces import Lines
 from source_s3.progress import Progress
+from source_s3.state.checkpoint import INTERVAL
 from source_s3.sync import read_stream
 from vector_ingest.errors import EXPLAINED, ReportedError
 from vector_ingest.messages import status_line

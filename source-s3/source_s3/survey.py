@@ -5,15 +5,15 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from source_s3.ledger import Entry, fingerprints
 from source_s3.listing.choice import Leave
 from source_s3.listing.manifest import current
 from source_s3.listing.objects import list_objects, readable
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.settings import changed, changed_columns, settings_of
-from source_s3.stream_state import StreamState
+from source_s3.state.ledger import Entry, fingerprints
+from source_s3.state.settings import changed, changed_columns, settings_of
+from source_s3.state.stream_state import StreamState
 from vector_ingest.errors import ConfigError
 
 GUARDED = 20  # objects: of fewer, any share may be gone

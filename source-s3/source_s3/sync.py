@@ -13,12 +13,10 @@ from typing import Any
 
 from source_s3.ahead import read_ahead_of
 from source_s3.bad_rows import BadRows, bad_rows_of
-from source_s3.checkpoint import INTERVAL, Checkpoint
 from source_s3.configured import Configured
 from source_s3.content.contents import Fetched
 from source_s3.content.decompress import compression_of
 from source_s3.leaving import Leaving
-from source_s3.ledger import Entry
 from source_s3.pieces import Job, Lines, Piece, now, timestamp
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
@@ -27,8 +25,10 @@ from source_s3.read.options import UnstructuredFormat
 from source_s3.read_object import job_of, read_object
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL
-from source_s3.settings import settings_of
-from source_s3.stream_state import Resume, StreamState
+from source_s3.state.checkpoint import INTERVAL, Checkpoint
+from source_s3.state.ledger import Entry
+from source_s3.state.settings import settings_of
+from source_s3.state.stream_state import Resume, StreamState
 from source_s3.survey import Survey, survey, surveyed_again
 from source_s3.unreadable import Unreadable
 from source_s3.version_3 import state_of_version_3

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_s3.ledger import Entry, Ledger, fingerprints, mtime_fingerprint
-from source_s3.ledger_encoding import BLOCK, TOMBSTONE, Row, encode, from_text, to_text
+from source_s3.state.encoding import BLOCK, TOMBSTONE, Row, encode, from_text, to_text
+from source_s3.state.ledger import Entry, Ledger, fingerprints, mtime_fingerprint
 from vector_ingest.errors import ConfigError
 
 NOON = datetime(2024, 1, 2, 12, 0, 0, tzinfo=UTC)

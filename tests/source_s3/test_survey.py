@@ -13,7 +13,7 @@ import pytest
 from source_s3.config import Config
 from source_s3.plan import plans
 from source_s3.schema import LAST_MODIFIED
-from source_s3.settings import changed, changed_columns, settings_of
+from source_s3.state.settings import changed, changed_columns, settings_of
 from tests.conftest import Bucket
 from tests.destination_commands import Ended
 from tests.servers.faulty_s3 import FaultyS3, Rule

@@ -16,7 +16,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Literal
 
-from source_s3.ledger_encoding import TOMBSTONE, Kind, Row, Segment, encode, from_text, to_text
+from source_s3.state.encoding import TOMBSTONE, Kind, Row, Segment, encode, from_text, to_text
 from vector_ingest.errors import ConfigError
 
 VERSION = 1

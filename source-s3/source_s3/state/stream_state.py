@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from source_s3.ledger import PENDING, REMEDY, Entry, Ledger
 from source_s3.schema import LAST_MODIFIED
+from source_s3.state.ledger import PENDING, REMEDY, Entry, Ledger
 from vector_ingest.errors import ConfigError
 
 

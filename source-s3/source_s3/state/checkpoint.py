@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from time import monotonic
 
-from source_s3.stream_state import StreamState
+from source_s3.state.stream_state import StreamState
 from vector_ingest.messages import state_line
 
 INTERVAL = 60.0  # seconds: Airbyte asks for at most one state a minute
