@@ -3,13 +3,13 @@
 from contextlib import closing
 from itertools import islice
 
-from source_s3.bad_rows import prove_place
 from source_s3.client import bucket_of
 from source_s3.config import Config
 from source_s3.first_look import columns_unless_archived
 from source_s3.listing.samples import first_objects, nothing_to_read
 from source_s3.listing.storage import NOT_RESTORED
 from source_s3.plan import StreamPlan, plans
+from source_s3.policy.bad_rows import prove_place
 from source_s3.read.options import UnstructuredFormat
 from source_s3.s3_object import Bucket
 

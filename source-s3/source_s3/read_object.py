@@ -5,10 +5,10 @@ from contextlib import closing, contextmanager
 
 from source_s3.content.contents import Fetched, open_contents
 from source_s3.content.decompress import plain_name
-from source_s3.faults import fault_of
 from source_s3.listing.storage import NOT_RESTORED, is_archived
 from source_s3.pieces import Job, Piece
 from source_s3.plan import StreamPlan
+from source_s3.policy.faults import fault_of
 from source_s3.progress import Progress
 from source_s3.raw_copy import copy_object
 from source_s3.read import SEEKING, BadRow

@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from source_s3.bad_rows import quarantine_of
 from source_s3.client import bucket_of
 from source_s3.config import Config
 from source_s3.configured import Configured, plans_of
@@ -21,8 +20,9 @@ from source_s3.content.contents import open_contents
 from source_s3.listing.objects import list_objects
 from source_s3.pieces import Job, Lines, Piece
 from source_s3.plan import StreamPlan
+from source_s3.policy.bad_rows import quarantine_of
+from source_s3.policy.quarantine import Kept, Quarantine
 from source_s3.progress import Progress
-from source_s3.quarantine import Kept, Quarantine
 from source_s3.read import table_reader
 from source_s3.read.csv_detect import detected
 from source_s3.read.options import CsvFormat, JsonFormat, JsonlFormat, UnstructuredFormat, UserProvided

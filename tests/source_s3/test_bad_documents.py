@@ -4,8 +4,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from source_s3.quarantine import Quarantine
-from source_s3.quarantine_places import place_at
+from source_s3.policy.quarantine import Quarantine
+from source_s3.policy.quarantine_places import place_at
 from tests.conftest import Bucket
 from tests.source_s3.commands import catalog, last_states, read, records, statuses
 from tests.source_s3.documents.hostile_files import with_wrong_checksum

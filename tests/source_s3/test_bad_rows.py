@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from source_s3.config import Config
-from source_s3.quarantine import Kept, Quarantine
-from source_s3.quarantine_places import place_at
+from source_s3.policy.quarantine import Kept, Quarantine
+from source_s3.policy.quarantine_places import place_at
 from tests.conftest import Bucket
 from tests.destination_commands import Ended
 from tests.servers.faulty_s3 import FaultyS3, Rule

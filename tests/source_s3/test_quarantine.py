@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from source_s3.quarantine import Kept, Place, Quarantine
-from source_s3.quarantine_places import FolderPlace, place_at, prove_writable
+from source_s3.policy.quarantine import Kept, Place, Quarantine
+from source_s3.policy.quarantine_places import FolderPlace, place_at, prove_writable
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from vector_ingest.errors import ConfigError

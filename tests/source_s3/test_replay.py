@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from source_s3.quarantine import Kept, Place, Quarantine
-from source_s3.quarantine_places import place_at
+from source_s3.policy.quarantine import Kept, Place, Quarantine
+from source_s3.policy.quarantine_places import place_at
 from tests.conftest import Bucket
 from tests.destination_commands import Ended, run
 from tests.source_s3.commands import arguments, catalog, read, records

@@ -3,7 +3,7 @@
 None of them is ever taken as done. Used by one thread, that which puts out the lines.
 """
 
-from source_s3.faults import fault_of
+from source_s3.policy.faults import fault_of
 from source_s3.progress import Progress
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.stream_config import LeaveForLater, UnreadableObjects

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from source_s3.quarantine import Place
+from source_s3.policy.quarantine import Place
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import ConfigError
 

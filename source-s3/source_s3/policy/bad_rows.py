@@ -7,9 +7,9 @@ makes them durable before it does.
 from collections.abc import Sequence
 
 from source_s3.plan import StreamPlan
+from source_s3.policy.quarantine import Kept, Quarantine, kept
+from source_s3.policy.quarantine_places import place_at, prove_writable
 from source_s3.progress import Progress
-from source_s3.quarantine import Kept, Quarantine, kept
-from source_s3.quarantine_places import place_at, prove_writable
 from source_s3.read import BadRow
 from source_s3.read.options import UnstructuredFormat
 from source_s3.s3_object import Bucket, S3Object

@@ -1,0 +1,1 @@
+"""What becomes of rows, documents and objects that can't be read."""
