@@ -8,13 +8,13 @@ from itertools import chain
 
 from source_s3.content.contents import SMALL, Fetched, fetch_whole
 from source_s3.content.decompress import compression_of
-from source_s3.overlap import overlapped
-from source_s3.pieces import Job, Piece
 from source_s3.plan import StreamPlan
 from source_s3.read.csv_text import UTF8
 from source_s3.read.options import CsvFormat, FromCsv, UnstructuredFormat
+from source_s3.records.overlap import overlapped
+from source_s3.records.pieces import Job, Piece
+from source_s3.records.together import read_together
 from source_s3.s3_object import S3Object
-from source_s3.together import read_together
 
 FETCHERS = 64  # objects asked for at once: most of the time of a small one is its way there and back
 ASKED, ASKED_BYTES = 128, 16 * 1024 * 1024  # objects that are asked for and not read yet, and what they may hold

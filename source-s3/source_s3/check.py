@@ -41,6 +41,6 @@ def _check_stream(bucket: Bucket, plan: StreamPlan) -> None:
 
 def _prove_engine(plan: StreamPlan) -> None:
     if isinstance(plan.format, UnstructuredFormat) and not plan.transfer:
-        from source_s3.document_records import prove_engine
+        from source_s3.records.document_records import prove_engine
 
         prove_engine(plan.format)

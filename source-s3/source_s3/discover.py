@@ -11,8 +11,8 @@ from source_s3.config import Config
 from source_s3.first_look import columns_unless_archived
 from source_s3.listing.samples import sampled_objects
 from source_s3.plan import StreamPlan, plans
-from source_s3.raw_copy import stream_of
 from source_s3.read.options import Format, UnstructuredFormat
+from source_s3.records.raw_copy import stream_of
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import (
     ADDITIONAL,
@@ -80,8 +80,8 @@ def _stream(plan: StreamPlan, found: Sequence[Properties]) -> dict[str, Any]:
 
 
 def _document(options: Format) -> Properties:
-    from source_s3.document_records import COLUMNS, DETAILS, wanted_fields
-    from source_s3.object_fields import columns_of
+    from source_s3.records.document_records import COLUMNS, DETAILS, wanted_fields
+    from source_s3.records.object_fields import columns_of
 
     return {**COLUMNS, **DETAILS, **columns_of(wanted_fields(options))}
 

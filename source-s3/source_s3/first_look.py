@@ -2,12 +2,12 @@
 
 from source_s3.content.contents import open_contents
 from source_s3.listing.storage import is_archived
-from source_s3.partitions import partitions_of
 from source_s3.plan import StreamPlan
-from source_s3.raw_copy import read_head
 from source_s3.read import SEEKING, table_reader
 from source_s3.read.options import UnstructuredFormat
-from source_s3.read_object import named
+from source_s3.records.partitions import partitions_of
+from source_s3.records.raw_copy import read_head
+from source_s3.records.read_object import named
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import TEXT, Properties
 from vector_ingest.errors import ConfigError
@@ -40,7 +40,7 @@ def _columns(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
 
 def _prove_fields(bucket: Bucket, plan: StreamPlan, item: S3Object) -> None:
     """ConfigError: what is wanted besides the bytes may not be read."""
-    from source_s3.document_records import wanted_fields
-    from source_s3.object_fields import ObjectFields
+    from source_s3.records.document_records import wanted_fields
+    from source_s3.records.object_fields import ObjectFields
 
     ObjectFields(bucket, wanted_fields(plan.format)).of(item)

@@ -10,8 +10,8 @@ from source_s3.client import bucket_of
 from source_s3.config import Config
 from source_s3.configured import Configured, plans_of
 from source_s3.leaving import Leaving
-from source_s3.pieces import Lines
 from source_s3.progress import Progress
+from source_s3.records.pieces import Lines
 from source_s3.state.checkpoint import INTERVAL
 from source_s3.sync import read_stream
 from vector_ingest.errors import EXPLAINED, ReportedError

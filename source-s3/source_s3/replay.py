@@ -18,7 +18,6 @@ from source_s3.config import Config
 from source_s3.configured import Configured, plans_of
 from source_s3.content.contents import open_contents
 from source_s3.listing.objects import list_objects
-from source_s3.pieces import Job, Lines, Piece
 from source_s3.plan import StreamPlan
 from source_s3.policy.bad_rows import quarantine_of
 from source_s3.policy.quarantine import Kept, Quarantine
@@ -26,9 +25,10 @@ from source_s3.progress import Progress
 from source_s3.read import table_reader
 from source_s3.read.csv_detect import detected
 from source_s3.read.options import CsvFormat, JsonFormat, JsonlFormat, UnstructuredFormat, UserProvided
-from source_s3.read_object import job_of
+from source_s3.records.pieces import Job, Lines, Piece
+from source_s3.records.read_object import job_of
+from source_s3.records.table import read_table
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.table import read_table
 from vector_ingest.errors import ConfigError
 
 logger = logging.getLogger("airbyte")
@@ -118,7 +118,7 @@ def _read_again(job: Job, item: S3Object | None, row: Kept) -> tuple[Sequence[Pi
     if item is None or item.etag != row.etag:
         return [], CHANGED
     if isinstance(job.plan.format, UnstructuredFormat):
-        from source_s3.document_records import read_again
+        from source_s3.records.document_records import read_again
 
         piece, problem = read_again(job, item, row.where)
         return [piece] if piece is not None else [], problem

@@ -16,14 +16,14 @@ from source_s3.configured import Configured
 from source_s3.content.contents import Fetched
 from source_s3.content.decompress import compression_of
 from source_s3.leaving import Leaving
-from source_s3.pieces import Job, Lines, Piece, now, timestamp
 from source_s3.plan import StreamPlan
 from source_s3.policy.bad_rows import BadRows, bad_rows_of
 from source_s3.policy.unreadable import Unreadable
 from source_s3.progress import Progress
-from source_s3.raw_copy import require_names_differ
 from source_s3.read.options import UnstructuredFormat
-from source_s3.read_object import job_of, read_object
+from source_s3.records.pieces import Job, Lines, Piece, now, timestamp
+from source_s3.records.raw_copy import require_names_differ
+from source_s3.records.read_object import job_of, read_object
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL
 from source_s3.state.checkpoint import INTERVAL, Checkpoint

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from source_s3.config import Config
 from source_s3.plan import StreamPlan, plans
 from source_s3.read import Batch
+from source_s3.records.shape import shape
 from source_s3.render.lines import Template, render
-from source_s3.shape import shape
 from tests.conftest import Bucket
 from tests.source_s3.commands import last_states, statuses
 from tests.source_s3.declared import changes, read, rows, settings

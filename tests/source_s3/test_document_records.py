@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from source_s3.document_records import COLUMNS, DETAILS
-from source_s3.object_fields import columns_of
+from source_s3.records.document_records import COLUMNS, DETAILS
+from source_s3.records.object_fields import columns_of
 from tests.conftest import Bucket
 from tests.contract.document_files import docx_file, pdf_of_pages
 from tests.destination_commands import Ended, run

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_s3.isolate import Rendered, render_good
+from source_s3.records.isolate import Rendered, render_good
 from source_s3.render.lines import Template
 
 TEMPLATE = Template("files", None, 1, {"url": '"u"'}, row_number="row")

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from source_s3.overlap import overlapped
+from source_s3.records.overlap import overlapped
 
 
 def numbers(count: int, closed: list[bool] | None = None, fails_at: int | None = None) -> Generator[int, None, None]:

@@ -10,7 +10,7 @@ import pytest
 
 from source_s3.config import Config
 from source_s3.discover import discover
-from source_s3.partitions import partitions_of
+from source_s3.records.partitions import partitions_of
 from source_s3.s3_object import S3Object
 from tests.conftest import Bucket
 from tests.source_s3.declared import read, rows, settings

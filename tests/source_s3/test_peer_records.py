@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from source_s3.document_records import DETAILS
+from source_s3.records.document_records import DETAILS
 from tests.conftest import Bucket
 
 FILES = Path(__file__).parents[1] / "files" / "peer_source_s3"

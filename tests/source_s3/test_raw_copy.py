@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from source_s3.config import FileTransfer
-from source_s3.raw_copy import relative_path
+from source_s3.records.raw_copy import relative_path
 from tests.conftest import Bucket
 from tests.destination_commands import Ended, run
 from tests.servers.faulty_s3 import FaultyS3, Rule

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from source_s3.config import Config
-from source_s3.pieces import Job, Piece
 from source_s3.plan import StreamPlan, plans
 from source_s3.progress import Progress
-from source_s3.read_object import read_object
+from source_s3.records.pieces import Job, Piece
+from source_s3.records.read_object import read_object
+from source_s3.records.together import read_together
 from source_s3.s3_object import Bucket as Place
 from source_s3.s3_object import S3Object
 from source_s3.schema import declared
-from source_s3.together import read_together
 from tests.conftest import Bucket
 from tests.source_s3.commands import catalog, config, read, records, statuses
 from tests.source_s3.packed import COMPRESSED

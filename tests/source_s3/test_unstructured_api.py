@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from source_s3.document_records import prove_engine
 from source_s3.read.options import UnstructuredFormat
+from source_s3.records.document_records import prove_engine
 from tests.conftest import Bucket
 from tests.contract.document_files import pdf_of_pages
 from tests.destination_commands import run

@@ -6,15 +6,15 @@ from contextlib import closing, contextmanager
 from source_s3.content.contents import Fetched, open_contents
 from source_s3.content.decompress import plain_name
 from source_s3.listing.storage import NOT_RESTORED, is_archived
-from source_s3.pieces import Job, Piece
 from source_s3.plan import StreamPlan
 from source_s3.policy.faults import fault_of
 from source_s3.progress import Progress
-from source_s3.raw_copy import copy_object
 from source_s3.read import SEEKING, BadRow
 from source_s3.read.options import UnstructuredFormat
+from source_s3.records.pieces import Job, Piece
+from source_s3.records.raw_copy import copy_object
+from source_s3.records.table import read_table
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.table import read_table
 from vector_ingest.errors import EXPLAINED, ConfigError, DataError
 
 
@@ -24,7 +24,7 @@ def job_of(bucket: Bucket, plan: StreamPlan, namespace: str | None, progress: Pr
     if plan.transfer is not None or not isinstance(plan.format, UnstructuredFormat):
         yield Job(bucket, plan, namespace, progress)
         return
-    from source_s3.document_records import engine_of, fields_of
+    from source_s3.records.document_records import engine_of, fields_of
 
     with closing(engine_of(plan.format)) as engine:
         yield Job(bucket, plan, namespace, progress, engine, fields_of(bucket, plan))
@@ -59,7 +59,7 @@ def _read(
         return
     if isinstance(job.plan.format, UnstructuredFormat):
         with named(job.bucket, item):
-            from source_s3.document_records import read_document
+            from source_s3.records.document_records import read_document
 
             yield read_document(job, item, fetched)
         return

@@ -12,7 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from source_s3.conform import (
+from source_s3.plan import StreamPlan
+from source_s3.progress import NAMED
+from source_s3.read import Batch
+from source_s3.read.options import CsvFormat
+from source_s3.read.typed import Masks, Typed, typed
+from source_s3.records.conform import (
     change_of,
     conforming,
     either,
@@ -23,13 +28,8 @@ from source_s3.conform import (
     with_changes,
     wrong_type,
 )
-from source_s3.conform_json import evolved_objects, misfit_in, misfits_of_objects
-from source_s3.partitions import Partitions, with_partitions, without
-from source_s3.plan import StreamPlan
-from source_s3.progress import NAMED
-from source_s3.read import Batch
-from source_s3.read.options import CsvFormat
-from source_s3.read.typed import Masks, Typed, typed
+from source_s3.records.conform_json import evolved_objects, misfit_in, misfits_of_objects
+from source_s3.records.partitions import Partitions, with_partitions, without
 from source_s3.render.json_text import EMPTY
 from source_s3.render.lines import RAW_OBJECT
 

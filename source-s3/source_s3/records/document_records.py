@@ -10,12 +10,12 @@ from source_s3.content.decompress import compression_of, plain_name
 from source_s3.documents import Engine, Limits, Read
 from source_s3.documents.kinds import has_kind, kind_of
 from source_s3.documents.parsers import Parsers
-from source_s3.object_fields import COLUMNS_OF, Field, ObjectFields
-from source_s3.pieces import Job, Piece, facts, now
 from source_s3.plan import StreamPlan
 from source_s3.read import BadRow
 from source_s3.read.document_options import ApiProcessing
 from source_s3.read.options import Format, UnstructuredFormat
+from source_s3.records.object_fields import COLUMNS_OF, Field, ObjectFields
+from source_s3.records.pieces import Job, Piece, facts, now
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import TEXT, Properties
 from source_s3.stream_config import Stop

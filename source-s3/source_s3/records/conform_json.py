@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 import pyarrow as pa
 
-from source_s3.conform import REASON, TAKERS, either, extra_column, with_changes, wrong_type
+from source_s3.records.conform import REASON, TAKERS, either, extra_column, with_changes, wrong_type
 from source_s3.render.json_text import TEXT
 from source_s3.schema import ADDITIONAL, Declared
 from vector_ingest.errors import DataError

@@ -13,15 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from source_s3.drift import Drift
-from source_s3.pieces import Job, Piece, facts, now
 from source_s3.read import Batch, Reading, table_reader
 from source_s3.read.options import CsvFormat
+from source_s3.records.drift import Drift
+from source_s3.records.pieces import Job, Piece, facts, now
+from source_s3.records.shape import Shaped, shape
 from source_s3.render.json_text import TEXT
 from source_s3.render.lines import CHANGES, RAW_VALUE, Template, render
 from source_s3.s3_object import S3Object
 from source_s3.schema import ROW
-from source_s3.shape import Shaped, shape
 from vector_ingest.errors import DataError
 
 File = tuple[S3Object, bytes]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from source_s3.plan import StreamPlan
 from source_s3.progress import Progress
+from source_s3.records.shape import Shaped, Unfit
 from source_s3.schema import ADDITIONAL
-from source_s3.shape import Shaped, Unfit
 
 
 class Drift:

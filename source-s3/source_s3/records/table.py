@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from source_s3.content.contents import SMALL
-from source_s3.drift import Drift
-from source_s3.isolate import render_good
-from source_s3.overlap import overlapped
-from source_s3.partitions import partitions_of
-from source_s3.pieces import Job, Piece, facts, now
 from source_s3.plan import StreamPlan
 from source_s3.read import Batch, Reading, table_reader
 from source_s3.read.options import UnstructuredFormat
+from source_s3.records.drift import Drift
+from source_s3.records.isolate import render_good
+from source_s3.records.overlap import overlapped
+from source_s3.records.partitions import partitions_of
+from source_s3.records.pieces import Job, Piece, facts, now
+from source_s3.records.shape import Shaped, constants, shape
 from source_s3.render.lines import Template
 from source_s3.s3_object import S3Object
 from source_s3.schema import ROW
-from source_s3.shape import Shaped, constants, shape
 
 IN_FLIGHT = 48 * 1024 * 1024  # bytes of batches and their lines
 WEIGHT = 4  # a batch and its lines weigh so many times the batch's columns

@@ -16,8 +16,8 @@ from typing import Any
 
 from source_s3.config import FileTransfer
 from source_s3.content.object_file import open_object
-from source_s3.pieces import Piece, now, timestamp
 from source_s3.plan import StreamPlan
+from source_s3.records.pieces import Piece, now, timestamp
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import Properties
 from vector_ingest.errors import ConfigError, TransientError

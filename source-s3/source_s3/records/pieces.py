@@ -14,7 +14,7 @@ from source_s3.schema import LAST_MODIFIED, URL
 
 if TYPE_CHECKING:
     from source_s3.documents import Engine
-    from source_s3.object_fields import ObjectFields
+    from source_s3.records.object_fields import ObjectFields
 
 Lines = bytes | memoryview
 

@@ -1,0 +1,1 @@
+"""One object to RECORD lines: a table, a document, or a copy."""
