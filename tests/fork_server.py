@@ -20,8 +20,8 @@ from typing import Any
 PRELOADED = (
     "source_s3.check",
     "source_s3.discover",
-    "source_s3.read_all",
-    "source_s3.leaving",
+    "source_s3.sync.read_all",
+    "source_s3.sync.leaving",
     "source_s3.state.checkpoint",
     "destination_pgvector.connector",
     "destination_s3vectors.connector",

@@ -1,9 +1,9 @@
 """The client that a configuration leads to."""
 
-from source_s3.ahead import FETCHERS
 from source_s3.config import Config
 from source_s3.listing.list_answers import parse_listings_fast
 from source_s3.s3_object import Bucket
+from source_s3.sync.objects_ahead import FETCHERS
 from vector_ingest.aws import s3_client
 
 LISTED = 4  # streams that are listed at once, by who discovers them

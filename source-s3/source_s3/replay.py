@@ -15,7 +15,6 @@ from typing import Any
 
 from source_s3.client import bucket_of
 from source_s3.config import Config
-from source_s3.configured import Configured, plans_of
 from source_s3.content.contents import open_contents
 from source_s3.listing.objects import list_objects
 from source_s3.plan import StreamPlan
@@ -29,6 +28,7 @@ from source_s3.records.pieces import Job, Lines, Piece
 from source_s3.records.read_object import job_of
 from source_s3.records.table import read_table
 from source_s3.s3_object import Bucket, S3Object
+from source_s3.sync.configured import Configured, plans_of
 from vector_ingest.errors import ConfigError
 
 logger = logging.getLogger("airbyte")

@@ -139,8 +139,8 @@ def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Ou
         case "read":
             _read(arguments, parsed, config, output)
         case "replay":
-            from source_s3.configured import configured_streams
             from source_s3.replay import replay, require_no_overwrite
+            from source_s3.sync.configured import configured_streams
 
             catalog = read_object(arguments.catalog, "catalog")
             configured = configured_streams(catalog, [])
@@ -152,10 +152,10 @@ def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Ou
 
 def _read(arguments: argparse.Namespace, parsed: "Config", config: dict[str, Any], output: "Output") -> None:
     """`config`: `parsed` as it was given, whose secrets must not stand in an error."""
-    from source_s3.configured import configured_streams
-    from source_s3.leaving import Leaving
-    from source_s3.read_all import read_all
     from source_s3.state.checkpoint import INTERVAL
+    from source_s3.sync.configured import configured_streams
+    from source_s3.sync.leaving import Leaving
+    from source_s3.sync.read_all import read_all
     from vector_ingest.command_line import error_message, read_json, read_object
     from vector_ingest.redact import redactor
 

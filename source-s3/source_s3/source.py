@@ -21,9 +21,9 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException, FailureTy
 
 from source_s3.check import check
 from source_s3.config import Config
-from source_s3.configured import configured_streams
 from source_s3.discover import discover
-from source_s3.read_all import read_all
+from source_s3.sync.configured import configured_streams
+from source_s3.sync.read_all import read_all
 from vector_ingest.errors import EXPLAINED, failure_type
 from vector_ingest.spec import parse_config
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from source_s3.check import check
 from source_s3.config import Config
-from source_s3.configured import configured_streams
 from source_s3.discover import discover
-from source_s3.read_all import read_all
+from source_s3.sync.configured import configured_streams
+from source_s3.sync.read_all import read_all
 from tests.peer.bucket import Server
 from tests.peer.case import (
     Case,

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from source_s3.config import Config
-from source_s3.configured import configured_streams
 from source_s3.plan import plans
-from source_s3.read_all import read_all
+from source_s3.sync.configured import configured_streams
+from source_s3.sync.read_all import read_all
 from tests.conftest import Bucket
 from tests.destination_commands import Ended
 from tests.source_s3.commands import catalog

@@ -13,12 +13,12 @@ import pytest
 
 from source_s3.client import bucket_of
 from source_s3.config import Config
-from source_s3.configured import configured_streams
 from source_s3.plan import plans
 from source_s3.progress import Progress
-from source_s3.read_all import read_all
 from source_s3.schema import LAST_MODIFIED
-from source_s3.sync import read_stream
+from source_s3.sync.configured import configured_streams
+from source_s3.sync.read_all import read_all
+from source_s3.sync.stream import read_stream
 from tests.conftest import Bucket
 from tests.destination_commands import Ended
 from tests.servers.faulty_s3 import FaultyS3, Rule

@@ -8,12 +8,12 @@ from collections.abc import Callable, Generator, Sequence
 
 from source_s3.client import bucket_of
 from source_s3.config import Config
-from source_s3.configured import Configured, plans_of
-from source_s3.leaving import Leaving
 from source_s3.progress import Progress
 from source_s3.records.pieces import Lines
 from source_s3.state.checkpoint import INTERVAL
-from source_s3.sync import read_stream
+from source_s3.sync.configured import Configured, plans_of
+from source_s3.sync.leaving import Leaving
+from source_s3.sync.stream import read_stream
 from vector_ingest.errors import EXPLAINED, ReportedError
 from vector_ingest.messages import status_line
 

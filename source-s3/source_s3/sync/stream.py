@@ -11,11 +11,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from source_s3.ahead import read_ahead_of
-from source_s3.configured import Configured
 from source_s3.content.contents import Fetched
 from source_s3.content.decompress import compression_of
-from source_s3.leaving import Leaving
 from source_s3.plan import StreamPlan
 from source_s3.policy.bad_rows import BadRows, bad_rows_of
 from source_s3.policy.unreadable import Unreadable
@@ -30,7 +27,10 @@ from source_s3.state.checkpoint import INTERVAL, Checkpoint
 from source_s3.state.ledger import Entry
 from source_s3.state.settings import settings_of
 from source_s3.state.stream_state import Resume, StreamState
-from source_s3.survey import Survey, survey, surveyed_again
+from source_s3.sync.configured import Configured
+from source_s3.sync.leaving import Leaving
+from source_s3.sync.objects_ahead import read_ahead_of
+from source_s3.sync.survey import Survey, survey, surveyed_again
 from source_s3.version_3 import state_of_version_3
 from vector_ingest.errors import EXPLAINED, ConfigError
 from vector_ingest.messages import estimate_line, log_line, record_line, status_line

@@ -1,0 +1,1 @@
+"""A read: the streams of the catalog, what each has to do, and its lines in their order."""
