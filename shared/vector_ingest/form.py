@@ -1,5 +1,7 @@
 """The base of all models that are a form, or a part of one."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -7,3 +9,12 @@ class Form(BaseModel):
     """Built when it is first used: a command uses one form, and pays for no other."""
 
     model_config = ConfigDict(defer_build=True)
+
+
+def shown(order: int | None = None, group: str | None = None, **more: Any) -> dict[str, Any]:
+    """For `json_schema_extra`: where a property stands in the form, and what else Airbyte is told of it."""
+    return {
+        **({"order": order} if order is not None else {}),
+        **({"group": group} if group is not None else {}),
+        **more,
+    }

@@ -11,9 +11,9 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from source_s3.older_forms import newest_form, warn_of_unknown
 from source_s3.read.options import UnstructuredFormat
-from source_s3.stream_config import StreamConfig, form
+from source_s3.stream_config import StreamConfig
 from vector_ingest.aws import AddressingStyle, Connection, Credentials, certificates
-from vector_ingest.form import Form
+from vector_ingest.form import Form, shown
 
 GROUPS = {"access": "Access to the bucket", "files": "Files", "advanced": "Advanced"}
 FileType = Literal["csv", "tsv", "jsonl", "json", "parquet", "avro", "orc", "excel", "documents"]
@@ -47,53 +47,53 @@ class Config(Form):
     credentials: Credentials = Field(
         title="Authentication",
         description="How to sign in at AWS, or at the server under Endpoint.",
-        json_schema_extra=form(0, "access"),
+        json_schema_extra=shown(0, "access"),
     )
     region_name: str | None = Field(
         None,
         title="AWS Region",
         description="The region of the bucket.",
         examples=["eu-central-1"],
-        json_schema_extra=form(1, "access", always_show=True),
+        json_schema_extra=shown(1, "access", always_show=True),
     )
     bucket: str = Field(
         min_length=1,
         title="Bucket",
         description="The name of the bucket, without s3:// and without a path.",
-        json_schema_extra=form(2, "access"),
+        json_schema_extra=shown(2, "access"),
     )
     endpoint: str = Field(
         "",
         title="Endpoint",
         description="The address of a server that speaks S3, such as MinIO. Leave it empty for AWS.",
         examples=["https://minio.example.com:9000"],
-        json_schema_extra=form(3, "access"),
+        json_schema_extra=shown(3, "access"),
     )
     addressing_style: AddressingStyle = Field(
         "auto",
         title="Addressing style",
         description="Where a request names the bucket: in the path (`https://host/bucket/key`) or in the host's name "
         "(`https://bucket.host/key`, virtual). Auto: in the host's name at AWS, in the path at an endpoint.",
-        json_schema_extra=form(4, "access"),
+        json_schema_extra=shown(4, "access"),
     )
     verify_tls: bool = Field(
         True,
         title="Verify TLS certificates",
         description="Whether the endpoint must prove who it is. Without that, whoever is in between can read along.",
-        json_schema_extra=form(5, "access"),
+        json_schema_extra=shown(5, "access"),
     )
     ca_bundle: str | None = Field(
         None,
         title="CA bundle",
         description="For an endpoint whose certificate is of an own authority: that authority's certificates, as PEM. "
         "They count in place of the usual ones.",
-        json_schema_extra=form(6, "access", multiline=True),
+        json_schema_extra=shown(6, "access", multiline=True),
     )
     requester_pays: bool = Field(
         False,
         title="Requester pays",
         description="For a bucket whose requester pays: say with each request that you do.",
-        json_schema_extra=form(7, "access"),
+        json_schema_extra=shown(7, "access"),
     )
     path: str | None = Field(
         None,
@@ -101,33 +101,33 @@ class Config(Form):
         description="Which objects to read: a folder (`reports/2026/`), an object's key, or a glob "
         "(`reports/**/*.csv`). With the file type it makes one stream.",
         examples=["reports/2026/", "reports/**/*.csv"],
-        json_schema_extra=form(4, "files", always_show=True),
+        json_schema_extra=shown(4, "files", always_show=True),
     )
     file_type: FileType | None = Field(
         None,
         title="File type",
         description="What the objects under the path are. Documents are Markdown, text, HTML, PDF and DOCX.",
-        json_schema_extra=form(5, "files", always_show=True),
+        json_schema_extra=shown(5, "files", always_show=True),
     )
     stream_name: str | None = Field(
         None,
         min_length=1,
         title="Stream name",
         description="The name of the one stream. Without it, the last folder of the path, or the bucket.",
-        json_schema_extra=form(6, "files"),
+        json_schema_extra=shown(6, "files"),
     )
     streams: list[StreamConfig] = Field(
         default=[],
         title="Streams",
         description="For more than one stream, or for settings of the format: instead of path and file type.",
-        json_schema_extra=form(7, "files"),
+        json_schema_extra=shown(7, "files"),
     )
     sync_deletions: bool = Field(
         False,
         title="Sync deletions",
         description="Send a record with `_ab_cdc_deleted_at` for each document, or row of a table, that is no longer "
         "in the bucket. Rows of tables without a primary key get one: the object and the number of the row.",
-        json_schema_extra=form(8, "files", always_show=True),
+        json_schema_extra=shown(8, "files", always_show=True),
     )
     most_deleted_percent: int = Field(
         50,
@@ -137,7 +137,7 @@ class Config(Form):
         description="With Sync deletions: where more of a stream's objects than this are no longer listed, the stream "
         "ends with an error and deletes nothing, since a wrong prefix or a lost right looks the same. From 20 objects "
         "on. Set it to 100 for one sync to allow a deletion of any size.",
-        json_schema_extra=form(11, "files"),
+        json_schema_extra=shown(11, "files"),
     )
     start_date: str | None = Field(
         None,
@@ -145,7 +145,7 @@ class Config(Form):
         description="Objects last changed before this time (UTC) are left out.",
         examples=["2026-01-01T00:00:00.000000Z"],
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?)?$",
-        json_schema_extra=form(
+        json_schema_extra=shown(
             9, "files", format="date-time", pattern_descriptor="YYYY-MM-DD or YYYY-MM-DDTHH:mm:ss.SSSSSSZ"
         ),
     )
@@ -153,7 +153,7 @@ class Config(Form):
         default=RecordsTransfer(),
         title="Delivery Method",
         description="What is sent.",
-        json_schema_extra=form(10, "advanced", display_type="radio"),
+        json_schema_extra=shown(10, "advanced", display_type="radio"),
     )
 
     @model_validator(mode="before")

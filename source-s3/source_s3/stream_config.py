@@ -7,15 +7,11 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from source_s3.older_forms import warn_of_unknown
 from source_s3.read.options import Format
-from vector_ingest.form import Form
+from vector_ingest.form import Form, shown
 
 JSON_TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 SAMPLED = 10  # files that a schema is taken from where the user sets no number, as in Airbyte's source-s3
 ValidationPolicy = Literal["Emit Record", "Skip Record", "Wait for Discover", "Evolve"]
-
-
-def form(order: int, group: str | None = None, **more: Any) -> dict[str, Any]:
-    return {"order": order, **({"group": group} if group else {}), **more}
 
 
 class Stop(Form):
@@ -35,7 +31,7 @@ class Skip(Form):
         ge=1,
         title="At most",
         description="More bad rows than this in one sync of the stream stop it.",
-        json_schema_extra=form(1),
+        json_schema_extra=shown(1),
     )
 
 
@@ -50,14 +46,14 @@ class Quarantine(Form):
         description="Where they are kept: a folder of a bucket, such as `s3://my-bucket/quarantine/`, in which the "
         "credentials may put, get and delete objects; or the absolute path of a folder that outlives the process.",
         examples=["s3://my-bucket/quarantine/"],
-        json_schema_extra=form(1),
+        json_schema_extra=shown(1),
     )
     most: int = Field(
         1000,
         ge=1,
         title="At most",
         description="More bad rows than this in one sync of the stream stop it.",
-        json_schema_extra=form(2),
+        json_schema_extra=shown(2),
     )
 
 
@@ -81,14 +77,14 @@ class LeaveForLater(Form):
         ge=1,
         title="At most",
         description="More unreadable objects than this in one sync of the stream stop it.",
-        json_schema_extra=form(1),
+        json_schema_extra=shown(1),
     )
     accept_missing: bool = Field(
         False,
         title="Accept Missing Objects",
         description="A refresh that replaces what was stored ends as incomplete while an object is unread, since the "
         "destination would drop the object's old records. Turn this on to let it end as complete without them.",
-        json_schema_extra=form(2),
+        json_schema_extra=shown(2),
     )
 
 
@@ -97,7 +93,7 @@ UnreadableObjects = Annotated[StopAtObject | LeaveForLater, Field(discriminator=
 
 class StreamConfig(Form):
     model_config = ConfigDict(title="Stream")
-    name: str = Field(min_length=1, title="Name", description="The name of the stream.", json_schema_extra=form(0))
+    name: str = Field(min_length=1, title="Name", description="The name of the stream.", json_schema_extra=shown(0))
     globs: list[str] = Field(
         default=["**"],
         min_length=1,
@@ -105,89 +101,89 @@ class StreamConfig(Form):
         description="Which objects belong to the stream, such as `reports/**/*.csv`. `**` stands for any folders, "
         "`{a,b}` for either. The fixed beginning of a glob is all that is listed. A file inside of a zip counts as "
         "`archive.zip#file`; so does one of a tar, which is opened only where a glob means it, such as `*.tar.gz`.",
-        json_schema_extra=form(1),
+        json_schema_extra=shown(1),
     )
-    format: Format = Field(title="Format", description="What the files hold.", json_schema_extra=form(2))
+    format: Format = Field(title="Format", description="What the files hold.", json_schema_extra=shown(2))
     primary_key: str | None = Field(
         None,
         title="Primary Key",
         description="The field whose value tells the records apart; several between commas.",
-        json_schema_extra=form(3),
+        json_schema_extra=shown(3),
     )
-    legacy_prefix: str | None = Field(None, title="Legacy Prefix", json_schema_extra=form(4, airbyte_hidden=True))
+    legacy_prefix: str | None = Field(None, title="Legacy Prefix", json_schema_extra=shown(4, airbyte_hidden=True))
     validation_policy: ValidationPolicy = Field(
         "Emit Record",
         title="Validation Policy",
         description="What becomes of rows that do not fit the connection's schema. Emit: they are emitted as they are. "
         "Skip: they are left out and counted. Wait: the stream ends with an error at the first one, until the schema "
         "is refreshed. Evolve: what does not fit is moved into the field `_ab_additional_properties`.",
-        json_schema_extra=form(5),
+        json_schema_extra=shown(5),
     )
     input_schema: str | None = Field(
         None,
         title="Input Schema",
         description='The columns and their types, as JSON: {"id": "integer", "name": "string"}. Values of CSV files '
         "are turned into these types where they can be; a value that can't stays text.",
-        json_schema_extra=form(11),
+        json_schema_extra=shown(11),
     )
     days_to_sync_if_history_is_full: int = Field(
         3,
         title="Days To Sync If History Is Full",
         description="Has no effect: the history is never full. Accepted for configurations of Airbyte's source-s3.",
-        json_schema_extra=form(6, airbyte_hidden=True),
+        json_schema_extra=shown(6, airbyte_hidden=True),
     )
     schemaless: bool = Field(
         False,
         title="Schemaless",
         description="Put each record as one object into the field `data`, whatever its columns.",
-        json_schema_extra=form(7),
+        json_schema_extra=shown(7),
     )
     recent_n_files_to_read_for_schema_discovery: int | None = Field(
         None,
         gt=0,
         title="Files To Read For Schema Discover",
         description=f"How many of the newest files the schema is taken from ({SAMPLED} where nothing is set).",
-        json_schema_extra=form(8),
+        json_schema_extra=shown(8),
     )
     use_first_found_file_for_schema_discovery: bool = Field(
         False,
         title="Use First Found File For Schema Discover",
         description="Take the schema from the first file that is listed, without listing the others.",
-        json_schema_extra=form(9),
+        json_schema_extra=shown(9),
     )
     skip_full_check_for_parquet: bool = Field(
         False,
         title="Skip Full Check for Parquet",
         description="Accepted for configurations of Airbyte's source-s3; the check reads a footer at most.",
-        json_schema_extra=form(10, airbyte_hidden=True),
+        json_schema_extra=shown(10, airbyte_hidden=True),
     )
 
     exclude_globs: list[str] = Field(
         default=[],
         title="Excluded Globs",
         description="Objects that match one of these are left out, whatever the globs say.",
-        json_schema_extra=form(12),
+        json_schema_extra=shown(12),
     )
     min_file_size: int | None = Field(
         None,
         ge=0,
         title="Smallest File",
         description="Objects of fewer bytes are left out.",
-        json_schema_extra=form(13),
+        json_schema_extra=shown(13),
     )
     max_file_size: int | None = Field(
         None,
         ge=0,
         title="Largest File",
         description="Objects of more bytes are left out.",
-        json_schema_extra=form(14),
+        json_schema_extra=shown(14),
     )
     archived_objects: Literal["Skip", "Refuse"] = Field(
         "Skip",
         title="Archived Objects",
         description="What to do about objects in an archive storage class (Glacier and the like) that were not "
         "restored: leave them out with a count and a warning, or end the stream. Restored ones are read.",
-        json_schema_extra=form(15),
+        json_schema_extra=shown(15),
     )
     manifest: str | None = Field(
         None,
@@ -196,13 +192,13 @@ class StreamConfig(Form):
         "manifest.json of an S3 Inventory, or a CSV or Parquet file whose first column (or column `uri`) holds "
         "s3:// addresses, also of other buckets, or keys. The globs apply to the keys.",
         examples=["s3://my-bucket/inventory/2026-11-01T00-00Z/manifest.json"],
-        json_schema_extra=form(16),
+        json_schema_extra=shown(16),
     )
     hive_partitions: Literal["Parquet Only", "All Formats", "None"] = Field(
         "Parquet Only",
         title="Hive Partitions",
         description="For which files the folders `name=value` of a key become columns of text.",
-        json_schema_extra=form(17),
+        json_schema_extra=shown(17),
     )
     bad_rows: BadRows = Field(
         default=Stop(),
@@ -210,14 +206,14 @@ class StreamConfig(Form):
         description="What becomes of rows that can't be read: too many or too few values, broken quoting, text in "
         "another encoding, a line that is no JSON, a damaged block; and of documents that can't be read, unless it is "
         "to stop: that `skip_unprocessable_files` of the format decides.",
-        json_schema_extra=form(18),
+        json_schema_extra=shown(18),
     )
     unreadable_objects: UnreadableObjects = Field(
         default=StopAtObject(),
         title="Unreadable Objects",
         description="What becomes of objects that are listed and can't be read: access denied, an answer that stays "
         "broken, a document that no reader understands.",
-        json_schema_extra=form(19),
+        json_schema_extra=shown(19),
     )
 
     @model_validator(mode="before")

@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from source_s3.read.described import described
-from vector_ingest.form import Form
+from vector_ingest.form import Form, shown
 
 
 class LocalProcessing(Form):
@@ -18,9 +17,11 @@ class LocalProcessing(Form):
 class ApiParameter(Form):
     name: str = Field(
         min_length=1,
-        **described("Parameter name", "As the API calls it.", examples=["languages", "pdf_infer_table_structure"]),
+        title="Parameter name",
+        description="As the API calls it.",
+        examples=["languages", "pdf_infer_table_structure"],
     )
-    value: str = Field(**described("Value", "Its value; for several values, give the parameter several times."))
+    value: str = Field(title="Value", description="Its value; for several values, give the parameter several times.")
 
 
 class ApiProcessing(Form):
@@ -30,17 +31,23 @@ class ApiProcessing(Form):
     mode: Literal["api"] = Field(title="Mode")
     api_key: SecretStr = Field(
         default=SecretStr(""),
-        **described("API Key", "The key of the API; empty where it asks for none.", always_show=True),
+        title="API Key",
+        description="The key of the API; empty where it asks for none.",
+        json_schema_extra=shown(always_show=True),
     )
     api_url: str = Field(
         "https://api.unstructured.io",
         pattern=r"^\s*https?://[^\s/@]+(/[^\s@]*)?$",
-        **described(
-            "API URL", "Where the API is, as https://host.", always_show=True, examples=["https://api.unstructured.com"]
-        ),
+        title="API URL",
+        description="Where the API is, as https://host.",
+        examples=["https://api.unstructured.com"],
+        json_schema_extra=shown(always_show=True),
     )
     parameters: list[ApiParameter] = Field(
-        default=[], **described("Additional URL Parameters", "Sent with each document.", always_show=True)
+        default=[],
+        title="Additional URL Parameters",
+        description="Sent with each document.",
+        json_schema_extra=shown(always_show=True),
     )
 
 
@@ -51,10 +58,18 @@ class DocumentLimits(Form):
     """A document that needs more is one that can't be read."""
 
     model_config = ConfigDict(title="Limits")
-    seconds: int = Field(120, ge=1, **described("Seconds", "To read one document.", order=0))
-    megabytes: int = Field(2048, ge=256, **described("Megabytes", "Of memory for each process that reads.", order=1))
-    pages: int = Field(10_000, ge=1, **described("Pages", "Or slides, or sheets.", order=2))
-    characters: int = Field(10_000_000, ge=1, **described("Characters", "Of text, as Markdown.", order=3))
+    seconds: int = Field(120, ge=1, title="Seconds", description="To read one document.", json_schema_extra=shown(0))
+    megabytes: int = Field(
+        2048,
+        ge=256,
+        title="Megabytes",
+        description="Of memory for each process that reads.",
+        json_schema_extra=shown(1),
+    )
+    pages: int = Field(10_000, ge=1, title="Pages", description="Or slides, or sheets.", json_schema_extra=shown(2))
+    characters: int = Field(
+        10_000_000, ge=1, title="Characters", description="Of text, as Markdown.", json_schema_extra=shown(3)
+    )
 
 
 class UnstructuredFormat(Form):
@@ -64,54 +79,47 @@ class UnstructuredFormat(Form):
     filetype: Literal["unstructured"] = Field("unstructured", title="Filetype")
     skip_unprocessable_files: bool = Field(
         True,
-        **described(
-            "Skip Unprocessable Files",
-            "A document that can't be read becomes a record with the reason in `_ab_source_file_parse_error` and no "
-            "content. Otherwise it ends the stream, if `bad_rows` neither passes over it nor keeps it aside.",
-            always_show=True,
-            order=1,
-        ),
+        title="Skip Unprocessable Files",
+        description="A document that can't be read becomes a record with the reason in `_ab_source_file_parse_error` "
+        "and no "
+        "content. Otherwise it ends the stream, if `bad_rows` neither passes over it nor keeps it aside.",
+        json_schema_extra=shown(1, always_show=True),
     )
-    processing: Processing = Field(default=LocalProcessing(), title="Processing", json_schema_extra={"order": 2})
+    processing: Processing = Field(default=LocalProcessing(), title="Processing", json_schema_extra=shown(2))
     strategy: Literal["auto", "fast", "ocr_only", "hi_res"] = Field(
         "auto",
-        **described(
-            "Parsing Strategy",
-            "Of an API. Without one, `auto` and `fast` both take the text that is in the document; there is no OCR.",
-            order=0,
-        ),
+        title="Parsing Strategy",
+        description="Of an API. Without one, `auto` and `fast` both take the text that is in the document; there is "
+        "no OCR.",
+        json_schema_extra=shown(0),
     )
     text_extensions: list[str] = Field(
         default=[],
-        **described(
-            "Read as Text",
-            "Extensions of files that are read as plain text, too, such as csv, json, xml, log.",
-            order=3,
-            uniqueItems=True,
-        ),
+        title="Read as Text",
+        description="Extensions of files that are read as plain text, too, such as csv, json, xml, log.",
+        json_schema_extra=shown(3, uniqueItems=True),
     )
     limits: DocumentLimits = Field(
-        default=DocumentLimits(), **described("Limits", "How much one document may take.", order=4)
+        default=DocumentLimits(),
+        title="Limits",
+        description="How much one document may take.",
+        json_schema_extra=shown(4),
     )
     object_fields: list[Literal["user_metadata", "tags", "permissions"]] = Field(
         default=[],
-        **described(
-            "Fields of the Object",
-            "What S3 knows of each object, as fields of its records: the user's metadata, the tags, and the "
-            "permissions (owner, ACL). Each costs requests for each object; `source-s3 iam-policy` names the rights. "
-            "Refresh the schema to get them.",
-            order=6,
-            uniqueItems=True,
-        ),
+        title="Fields of the Object",
+        description="What S3 knows of each object, as fields of its records: the user's metadata, the tags, and the "
+        "permissions (owner, ACL). Each costs requests for each object; `source-s3 iam-policy` names the rights. "
+        "Refresh the schema to get them.",
+        json_schema_extra=shown(6, uniqueItems=True),
     )
     reparse_on_change: bool = Field(
         False,
-        **described(
-            "Parse Again on Change",
-            "Read all documents again when a new version of the connector makes other text of them, and once when this "
-            "is turned on.",
-            order=5,
-        ),
+        title="Parse Again on Change",
+        description="Read all documents again when a new version of the connector makes other text of them, and once "
+        "when this "
+        "is turned on.",
+        json_schema_extra=shown(5),
     )
 
     @field_validator("strategy")
