@@ -85,8 +85,8 @@ def incremental(folder: Path, endpoint: str, count: int) -> list[str]:
     catalog.write_text(catalog.read_text().replace("full_refresh", "incremental"))
     (plan,) = plans(parse_config(Config, settings))
     mark, done = fingerprints(plan.options), Ledger()
-    objects = map(Made, range(count))
-    done.put_many((each.key, Entry(mark(each.etag.strip('"'), len(each.body), each.modified), 5)) for each in objects)
+    for each in map(Made, range(count)):
+        done.put(each.key, Entry(mark(each.etag.strip('"'), len(each.body), each.modified), 5))
     stream = {"stream_descriptor": {"name": "rows"}, "stream_state": {"done": done.to_state()}}
     (folder / "state.json").write_text(json.dumps([{"type": "STREAM", "stream": stream}]))
     return [*arguments, "--state", str(folder / "state.json")]

@@ -35,7 +35,8 @@ def through_json(ledger: Ledger) -> Ledger:
 
 def filled(contents: dict[str, Entry]) -> Ledger:
     ledger = Ledger()
-    ledger.put_many(contents.items())
+    for key, entry in contents.items():
+        ledger.put(key, entry)
     return ledger
 
 
@@ -160,7 +161,8 @@ def test_small_checkpoints_leave_the_large_segment_as_it_is_and_few_segments() -
 def test_segments_are_merged_once_the_newer_have_outgrown_a_share_of_the_older() -> None:
     ledger = filled({f"old/{number}": Entry(1) for number in range(100)})
     ledger.to_state()
-    ledger.put_many((f"new/{number}", Entry(1)) for number in range(30))
+    for number in range(30):
+        ledger.put(f"new/{number}", Entry(1))
 
     assert [segment["entries"] for segment in ledger.to_state()["segments"]] == [130]
 

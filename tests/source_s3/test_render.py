@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from source_s3.render.lines import RAW_OBJECT, RAW_VALUE, Template, render
+from source_s3.render.lines import Template, render
+from source_s3.render.marks import RAW_OBJECT, RAW_VALUE
 from tests.source_s3.arrow_rows import PLAIN, expected, holds_non_finite, table
 from vector_ingest.errors import ConfigError, DataError
 

@@ -53,6 +53,11 @@ class Batch:
     left_out: Sequence[str] = ()
 
 
+def without_columns(count: int) -> pa.RecordBatch:
+    """So many rows of which no column is wanted."""
+    return pa.RecordBatch.from_struct_array(pa.array([{}] * count, pa.struct([])))
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What `read` is asked for. `columns`: those wanted, where a format can leave others out; None: all."""

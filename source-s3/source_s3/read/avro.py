@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from source_s3.read import BadRow, Batch, Reading
+from source_s3.read import BadRow, Batch, Reading, without_columns
 from source_s3.read.avro_blocks import Block, Container, read_blocks, read_header
 from source_s3.read.avro_columns import Avro, bare, column, parsed, property_of
 from source_s3.read.options import AvroFormat
@@ -55,7 +55,7 @@ def read(file: BinaryIO, options: AvroFormat, reading: Reading) -> Iterator[Batc
                 row += count
                 refused.clear()
     if refused:
-        yield Batch(pa.RecordBatch.from_arrays([], names=[]), row, None, tuple(refused))
+        yield Batch(without_columns(0), row, None, tuple(refused))
 
 
 def _avro(schema: Any, options: AvroFormat) -> Avro:
@@ -112,7 +112,7 @@ def _one(block: Block, container: Container, avro: Avro, columns: frozenset[str]
 def _batch(rows: Sequence[Any], avro: Avro, columns: frozenset[str] | None) -> pa.RecordBatch:
     fields = [field for field in avro.fields if columns is None or field["name"] in columns]
     if not fields:
-        return pa.RecordBatch.from_struct_array(pa.array([{}] * len(rows), pa.struct([])))
+        return without_columns(len(rows))
     names = [field["name"] for field in fields]
     arrays = [column(field["type"], [row[field["name"]] for row in rows], avro) for field in fields]
     return pa.RecordBatch.from_arrays(arrays, names=names)

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from source_s3.render.json_text import TEXT
-from source_s3.render.lines import RAW_VALUE
+from source_s3.render.marks import RAW_VALUE
 
 
 def with_numbers(rows: pa.RecordBatch) -> pa.RecordBatch:

@@ -14,10 +14,10 @@ import pandas as pd
 import pyarrow as pa
 from python_calamine import CalamineError
 
-from source_s3.read import Batch, Reading
+from source_s3.read import Batch, Reading, without_columns
 from source_s3.read.options import ExcelFormat
 from source_s3.render.json_text import TEXT
-from source_s3.render.lines import RAW_VALUE
+from source_s3.render.marks import RAW_VALUE
 from source_s3.render.times import render_timestamp
 from source_s3.schema import Properties, Property
 from vector_ingest.errors import DataError
@@ -46,11 +46,7 @@ def read(file: BinaryIO, options: ExcelFormat, reading: Reading) -> Iterator[Bat
             pa.field(names[place], each.type, metadata=raw) for place, (each, raw) in zip(wanted, found, strict=True)
         ]
         rows = pa.RecordBatch.from_arrays([each for each, _ in found], schema=pa.schema(fields))
-        yield Batch(rows if wanted else _without_columns(len(part)), row, {"row": row + len(part)})
-
-
-def _without_columns(rows: int) -> pa.RecordBatch:
-    return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
+        yield Batch(rows if wanted else without_columns(len(part)), row, {"row": row + len(part)})
 
 
 def _sheet(file: BinaryIO) -> pd.DataFrame:

@@ -1,38 +1,25 @@
 """JSON files: an array of objects, one object, or objects one after another. Each one becomes a line of its text."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
-import orjson
 import pyarrow as pa
 
 from source_s3.read import BadRow, Batch, Reading
-from source_s3.read.json_objects import batch_of, objects_of, problem_of, reason_of
+from source_s3.read.json_objects import batch_of, objects_of, problem_of, reason_of, schema_of
 from source_s3.read.json_split import Cut, split
 from source_s3.read.options import JsonFormat
-from source_s3.schema import Properties, properties_of_rows
-from vector_ingest.errors import DataError
+from source_s3.schema import Properties
 
 BLOCK = 1024 * 1024  # bytes read at once
-SAMPLE = 1024 * 1024  # bytes that the schema is taken from
-BOM = b"\xef\xbb\xbf"
 LINE_BREAK = re.compile(rb"[\r\n][ \t\r\n]*")  # with the indentation after it
 
 
 def schema(file: BinaryIO, options: JsonFormat) -> Properties:
-    """DataError: there is something at the head of the file, and no object."""
-    texts: list[str] = []
-    refused: list[BadRow] = []
-    for batch in read(file, options, Reading()):
-        texts += batch.rows.column(0).to_pylist()
-        refused += batch.refused
-        if file.tell() >= SAMPLE and texts:
-            break
-    if refused and not texts:
-        raise DataError(refused[0].where, refused[0].reason)
-    return properties_of_rows(orjson.loads(text) for text in texts)
+    return schema_of(read(file, options, Reading()), file)
 
 
 def read(file: BinaryIO, options: JsonFormat, reading: Reading) -> Iterator[Batch]:  # noqa: ARG001
@@ -41,7 +28,7 @@ def read(file: BinaryIO, options: JsonFormat, reading: Reading) -> Iterator[Batc
     byte, row = resume["byte"], resume["row"]
     file.seek(byte)
     if byte == 0:
-        byte = len(BOM) if file.read(len(BOM)) == BOM else 0
+        byte = len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
         file.seek(byte)
     for cut in split(iter(partial(file.read, BLOCK), b""), byte, inside=bool(resume["inside"])):
         objects, refused = _checked(cut)

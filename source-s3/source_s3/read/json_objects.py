@@ -4,7 +4,8 @@ What counts as JSON is what orjson takes. Most blocks are checked by msgspec, wh
 things that it takes and orjson does not are looked for first, and the lines that may have them given to orjson.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
@@ -12,7 +13,13 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-RAW = pa.field("json", pa.large_string(), nullable=False, metadata={"raw": "object"})
+from source_s3.read import BadRow, Batch
+from source_s3.render.marks import RAW_OBJECT
+from source_s3.schema import Properties, properties_of_rows
+from vector_ingest.errors import DataError
+
+RAW = pa.field("json", pa.large_string(), nullable=False, metadata=RAW_OBJECT)
+SAMPLE = 1024 * 1024  # bytes that the schema is taken from, as Airbyte's source-s3 does of lines
 SPACE = b" \t\r\n"  # what JSON takes for blank
 DEPTH = 1000  # brackets in one line; orjson takes 1024 levels
 CHECKER = msgspec.json.Decoder(msgspec.Raw)  # values stay text
@@ -25,6 +32,20 @@ Positions = npt.NDArray[np.int64]
 def batch_of(objects: pa.Array | Sequence[bytes]) -> pa.RecordBatch:
     texts = objects if isinstance(objects, pa.Array) else pa.array(objects, pa.large_binary()).cast(RAW.type)
     return pa.RecordBatch.from_arrays([texts], schema=pa.schema([RAW]))
+
+
+def schema_of(batches: Iterable[Batch], file: BinaryIO) -> Properties:
+    """From the objects at the head of the file. DataError: there is something, and no object."""
+    texts: list[str] = []
+    refused: list[BadRow] = []
+    for batch in batches:
+        texts += batch.rows.column(0).to_pylist()
+        refused += batch.refused
+        if file.tell() >= SAMPLE and texts:
+            break
+    if refused and not texts:
+        raise DataError(refused[0].where, refused[0].reason)
+    return properties_of_rows(orjson.loads(text) for text in texts)
 
 
 def problem_of(text: bytes) -> orjson.JSONDecodeError | str | None:

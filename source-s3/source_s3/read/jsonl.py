@@ -2,6 +2,7 @@
 
 import logging
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -11,33 +12,20 @@ import orjson
 import pyarrow as pa
 
 from source_s3.read import BadRow, Batch, Reading
-from source_s3.read.json_objects import SPACE, batch_of, objects_of, problem_of, reason_of
+from source_s3.read.json_objects import SAMPLE, SPACE, batch_of, objects_of, problem_of, reason_of, schema_of
 from source_s3.read.options import JsonlFormat
-from source_s3.schema import Properties, properties_of_rows
-from vector_ingest.errors import DataError
+from source_s3.schema import Properties
 
 BLOCK = 1024 * 1024  # bytes read at once
 LINE = 64 * 1024 * 1024  # bytes: a longer line is no record that any destination takes
 OBJECT = 4 * 1024 * 1024  # bytes: the longest object over several lines
 SHOWN = 64 * 1024  # bytes handed over of a line that is too long
-BOM = b"\xef\xbb\xbf"
-SAMPLE = 1024 * 1024  # bytes of lines that the schema is taken from, as Airbyte's source-s3 does
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 logger = logging.getLogger("airbyte")
 
 
 def schema(file: BinaryIO, options: JsonlFormat) -> Properties:  # noqa: ARG001  every reader has the same signature
-    """DataError: there are lines at the head of the file, and none of them is an object."""
-    texts: list[str] = []
-    refused: list[BadRow] = []
-    for batch in _batches(file, Reading(), SAMPLE):
-        texts += batch.rows.column(0).to_pylist()
-        refused += batch.refused
-        if file.tell() >= SAMPLE and texts:
-            break
-    if refused and not texts:
-        raise DataError(refused[0].where, refused[0].reason)
-    return properties_of_rows(orjson.loads(text) for text in texts)
+    return schema_of(_batches(file, Reading(), SAMPLE), file)
 
 
 def read(file: BinaryIO, options: JsonlFormat, reading: Reading) -> Iterator[Batch]:  # noqa: ARG001
@@ -51,7 +39,7 @@ def _batches(file: BinaryIO, reading: Reading, size: int) -> Iterator[Batch]:
     rest, has_warned = b"", False
     for block in _blocks(file, size):
         text = rest + block.lines if rest else block.lines
-        begin = len(BOM) if byte == 0 and text.startswith(BOM) else 0
+        begin = len(BOM_UTF8) if byte == 0 and text.startswith(BOM_UTF8) else 0
         lines = text[begin:] if begin else text
         objects = objects_of(lines)
         found = _Found(objects) if objects is not None else _line_by_line(lines, line, at_end=block.is_last)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow import orc
 
-from source_s3.read import BadRow, Batch, Reading
+from source_s3.read import BadRow, Batch, Reading, without_columns
 from source_s3.read.decimals import number_types, with_numbers
 from source_s3.read.options import OrcFormat
 from source_s3.schema import Properties, properties_of
@@ -102,7 +102,7 @@ def read(file: BinaryIO, options: OrcFormat, reading: Reading) -> Iterator[Batch
         row += rows.num_rows
         refused.clear()
     if refused:
-        yield Batch(pa.RecordBatch.from_arrays([], names=[]), row, None, tuple(refused))
+        yield Batch(without_columns(0), row, None, tuple(refused))
 
 
 def _open(windows: Windows) -> Any:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from source_s3.read.options import CsvFormat
-from source_s3.render.lines import RAW_VALUE
+from source_s3.render.marks import RAW_VALUE
 
 TEXT = pa.large_string()
 # Texts that are the JSON of the number that Python reads from them.

@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from source_s3.render.changes import change_entry
 from source_s3.render.json_text import EMPTY, TEXT, to_json
-from source_s3.render.lines import CHANGES, RAW_VALUE
+from source_s3.render.marks import CHANGES, RAW_VALUE
 from source_s3.schema import ADDITIONAL, Declared, json_types
 from vector_ingest.errors import DataError
 
@@ -36,7 +37,6 @@ TEXTS = {
     "array": r"(?s:\[.*)",
     "object": r"(?s:\{.*)",
 }
-REASON = "SOURCE_SERIALIZATION_ERROR"  # of those that the protocol knows, the one for a value that has no place
 LONGEST = 80  # characters of a value that a message shows
 
 
@@ -125,7 +125,7 @@ def evolved(rows: pa.RecordBatch, misfits: Misfits) -> pa.RecordBatch:
         if field.name in misfits.extra:
             continue
         if mask is not None:
-            changes.append(pc.if_else(mask, change_of(field.name), EMPTY))
+            changes.append(pc.if_else(mask, pa.scalar(change_entry(field.name), TEXT), EMPTY))
             column = pc.if_else(mask, pa.scalar(None, column.type), column)  # noqa: PLW2901
         kept.append(column)
         fields.append(field)
@@ -147,11 +147,6 @@ def _members(field: pa.Field, column: pa.Array, mask: pa.BooleanArray) -> pa.Arr
         column = to_json(column)
     name = pa.scalar(f",{json.dumps(field.name)}:", TEXT)
     return pc.if_else(mask, pc.binary_join_element_wise(name, column.fill_null("null"), EMPTY), EMPTY)
-
-
-def change_of(name: str) -> pa.Scalar:
-    """The entry of `meta.changes` for a value that became null."""
-    return pa.scalar("," + json.dumps({"field": name, "change": "NULLED", "reason": REASON}), TEXT)
 
 
 def with_changes(rows: pa.RecordBatch, entries: pa.Array) -> pa.RecordBatch:

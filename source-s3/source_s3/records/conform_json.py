@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import orjson
 import pyarrow as pa
 
-from source_s3.records.conform import REASON, TAKERS, either, extra_column, with_changes, wrong_type
+from source_s3.records.conform import TAKERS, either, extra_column, with_changes, wrong_type
+from source_s3.render.changes import change_entry
 from source_s3.render.json_text import TEXT
 from source_s3.schema import ADDITIONAL, Declared
 from vector_ingest.errors import DataError
@@ -65,7 +66,7 @@ def evolved_objects(rows: pa.RecordBatch, declared: Declared, misfits: Sequence[
     made = [_evolved(line, declared, bad) if bad else line for line, bad in zip(lines, misfits, strict=True)]
     objects = pa.array(made, pa.large_binary()).cast(TEXT)
     changes = pa.array(
-        ["".join(_change(name) for name in bad if name in declared) for bad in misfits],
+        ["".join(change_entry(name) for name in bad if name in declared) for bad in misfits],
         TEXT,
     )
     return with_changes(pa.RecordBatch.from_arrays([objects], schema=rows.schema), changes)
@@ -81,10 +82,6 @@ def _evolved(line: bytes, declared: Declared, misfits: Sequence[str]) -> bytes:
 
 def _object(members: Mapping[str, str]) -> str:
     return "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{value}" for name, value in members.items()) + "}"
-
-
-def _change(name: str) -> str:
-    return "," + json.dumps({"field": name, "change": "NULLED", "reason": REASON})
 
 
 def _members(line: bytes) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from source_s3.render.lines import RAW_OBJECT
+from source_s3.render.marks import RAW_OBJECT
 from source_s3.s3_object import S3Object
 
 NULL = "__HIVE_DEFAULT_PARTITION__"  # what Hive and Spark write for a null

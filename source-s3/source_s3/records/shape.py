@@ -18,7 +18,6 @@ from source_s3.read import Batch
 from source_s3.read.options import CsvFormat
 from source_s3.read.typed import Masks, Typed, typed
 from source_s3.records.conform import (
-    change_of,
     conforming,
     either,
     evolved,
@@ -30,8 +29,9 @@ from source_s3.records.conform import (
 )
 from source_s3.records.conform_json import evolved_objects, misfit_in, misfits_of_objects
 from source_s3.records.partitions import Partitions, with_partitions, without
-from source_s3.render.json_text import EMPTY
-from source_s3.render.lines import RAW_OBJECT
+from source_s3.render.changes import change_entry
+from source_s3.render.json_text import EMPTY, TEXT
+from source_s3.render.marks import RAW_OBJECT
 
 Fit = npt.NDArray[np.bool_]
 REMEDY = (
@@ -155,5 +155,5 @@ def _unfit(rows: pa.RecordBatch, name: str, mask: pa.BooleanArray, first_row: in
 def _with_nulled(rows: pa.RecordBatch, nulled: Masks) -> pa.RecordBatch:
     if not nulled:
         return rows
-    changes = [pc.if_else(mask, change_of(name), EMPTY) for name, mask in nulled.items()]
+    changes = [pc.if_else(mask, pa.scalar(change_entry(name), TEXT), EMPTY) for name, mask in nulled.items()]
     return with_changes(rows, pc.binary_join_element_wise(*changes, EMPTY))

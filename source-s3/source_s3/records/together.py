@@ -19,7 +19,8 @@ from source_s3.records.drift import Drift
 from source_s3.records.pieces import Job, Piece, facts, now
 from source_s3.records.shape import Shaped, shape
 from source_s3.render.json_text import TEXT
-from source_s3.render.lines import CHANGES, RAW_VALUE, Template, render
+from source_s3.render.lines import Template, render
+from source_s3.render.marks import CHANGES, RAW_VALUE
 from source_s3.s3_object import S3Object
 from source_s3.schema import ROW
 from vector_ingest.errors import DataError

@@ -12,6 +12,12 @@ from source_s3.render.json_text import EMPTY, TEXT
 from source_s3.render.nested import Elements, children, elements, members, raw, run_of_each
 
 Lost = npt.NDArray[np.bool_]
+REASON = "SOURCE_SERIALIZATION_ERROR"  # of those that the protocol knows, the one for a value that has no place
+
+
+def change_entry(name: str) -> str:
+    """Of a field whose value became null, with a comma before it."""
+    return "," + json.dumps({"field": name, "change": "NULLED", "reason": REASON})
 
 
 def render_changes(rows: pa.RecordBatch, given: Sequence[pa.Array] = ()) -> pa.Array | None:
@@ -23,8 +29,7 @@ def render_changes(rows: pa.RecordBatch, given: Sequence[pa.Array] = ()) -> pa.A
     for name, column in zip(rows.schema.names, rows.columns, strict=True):
         lost = _lost(column)
         if lost is not None and lost.any():
-            change = {"field": name, "change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR"}
-            entries.append(pc.if_else(pa.array(lost), pa.scalar("," + json.dumps(change), TEXT), EMPTY))
+            entries.append(pc.if_else(pa.array(lost), pa.scalar(change_entry(name), TEXT), EMPTY))
     if not entries:
         return None
     listed = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*entries, EMPTY), 1)

@@ -14,12 +14,9 @@ import pyarrow.compute as pc
 
 from source_s3.render.changes import render_changes
 from source_s3.render.json_text import EMPTY, TEXT, bytes_of, inner_text, refuse_equal_names, to_json
+from source_s3.render.marks import CHANGES, RAW_OBJECT, RAW_VALUE
 from vector_ingest.errors import DataError
 
-# Metadata of a column that holds JSON texts: one whole object a row, which a line end may follow, or one value.
-RAW_OBJECT, RAW_VALUE = {b"raw": b"object"}, {b"raw": b"value"}
-# Metadata of a last column that is no field: entries for `meta.changes` as JSON texts, a comma before each.
-CHANGES = {b"raw": b"changes"}
 LINE_END = b"}\n"  # of an object that is a line
 
 

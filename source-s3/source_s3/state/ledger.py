@@ -104,9 +104,6 @@ class Ledger:
     def put(self, key: str, entry: Entry) -> None:
         self._overlay[key] = entry
 
-    def put_many(self, entries: Iterable[tuple[str, Entry]]) -> None:
-        self._overlay.update(entries)
-
     def remove(self, key: str) -> None:
         """A key that is not there may be removed too."""
         self._overlay[key] = None

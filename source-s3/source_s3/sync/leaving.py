@@ -14,10 +14,6 @@ GRACE_SECONDS = 5.0  # a container is killed 10 to 30 seconds after the signal
 END = object()
 
 
-def no_words() -> bytes:
-    return b""
-
-
 class Leaving:
     """`leave` is given the last words, and ends the process. Without it nothing ever stops."""
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from source_s3.read import Batch, Reading, jsonl
-from source_s3.read.json_objects import DEPTH, objects_of
+from source_s3.read.json_objects import DEPTH, SAMPLE, objects_of
 from source_s3.read.options import JsonlFormat
 from vector_ingest.errors import DataError
 
@@ -221,6 +221,6 @@ def test_the_schema_has_the_types_of_all_rows(rows: list[Any], kinds: list[str])
 
 
 def test_the_schema_is_taken_from_the_head_of_the_file() -> None:
-    file = io.BytesIO(b'{"a":1}\n' * (jsonl.SAMPLE // 4))
+    file = io.BytesIO(b'{"a":1}\n' * (SAMPLE // 4))
     jsonl.schema(file, OPTIONS)
-    assert file.tell() <= jsonl.SAMPLE + 100
+    assert file.tell() <= SAMPLE + 100
