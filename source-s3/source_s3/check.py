@@ -10,7 +10,6 @@ from source_s3.listing.samples import first_objects, nothing_to_read
 from source_s3.listing.storage import NOT_RESTORED
 from source_s3.plan import StreamPlan, plans
 from source_s3.policy.bad_rows import prove_place
-from source_s3.read.options import UnstructuredFormat
 from source_s3.s3_object import Bucket
 
 TRIED = 20  # archived files that are tried, where a listing does not tell of the archive
@@ -40,7 +39,7 @@ def _check_stream(bucket: Bucket, plan: StreamPlan) -> None:
 
 
 def _prove_engine(plan: StreamPlan) -> None:
-    if isinstance(plan.format, UnstructuredFormat) and not plan.transfer:
+    if plan.documents is not None:
         from source_s3.records.document_records import prove_engine
 
-        prove_engine(plan.format)
+        prove_engine(plan.documents)

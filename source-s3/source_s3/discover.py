@@ -11,19 +11,21 @@ from source_s3.config import Config
 from source_s3.first_look import columns_unless_archived
 from source_s3.listing.samples import sampled_objects
 from source_s3.plan import StreamPlan, plans
-from source_s3.read.options import Format, UnstructuredFormat
-from source_s3.records.raw_copy import stream_of
+from source_s3.records.object_fields import columns_of
+from source_s3.records.raw_copy import FILE_FACTS
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import (
     ADDITIONAL,
     DELETED_AT,
+    DOCUMENT_KEY,
     LAST_MODIFIED,
     ROW,
-    TEXT,
+    STRING,
     UPDATED_AT,
     URL,
     Properties,
     merge,
+    object_schema,
     stream_schema,
 )
 
@@ -49,46 +51,40 @@ def discover(config: Config) -> list[dict[str, Any]]:
 
 
 def _sample(bucket: Bucket, plan: StreamPlan) -> Sequence[S3Object]:
-    if plan.transfer or isinstance(plan.format, UnstructuredFormat) or plan.types or plan.schemaless:
+    if plan.transfer or plan.documents or plan.types or plan.schemaless:
         return []  # the schema is known
     return sampled_objects(bucket, plan)
 
 
 def _stream(plan: StreamPlan, found: Sequence[Properties]) -> dict[str, Any]:
     """`found`: of the newest file first. It decides the order of the columns."""
-    if plan.transfer:
-        return stream_of(plan)
-    documents = isinstance(plan.format, UnstructuredFormat)
-    columns = _document(plan.format) if documents and not plan.schemaless else _columns(plan, found)
-    keys = (
-        ["document_key"]
-        if documents and (plan.deletions or not plan.keys)
-        else [URL, ROW]
-        if plan.rows_are_numbered
-        else plan.keys
-    )
+    schema = object_schema(FILE_FACTS) if plan.transfer else stream_schema(_columns(plan, found), _added(plan))
+    keys = _keys(plan)
     return {
         "name": plan.name,
-        "json_schema": stream_schema(columns, _added(plan)),
+        "json_schema": schema,
         "supported_sync_modes": ["full_refresh", "incremental"],
         "source_defined_cursor": True,
         "default_cursor_field": [LAST_MODIFIED],
         "is_resumable": True,
-        "is_file_based": False,
+        "is_file_based": plan.transfer is not None,
         **({"source_defined_primary_key": [[key] for key in keys]} if keys else {}),
     }
 
 
-def _document(options: Format) -> Properties:
-    from source_s3.records.document_records import COLUMNS, DETAILS, wanted_fields
-    from source_s3.records.object_fields import columns_of
-
-    return {**COLUMNS, **DETAILS, **columns_of(wanted_fields(options))}
+def _keys(plan: StreamPlan) -> Sequence[str]:
+    if plan.rows_are_numbered:
+        return [URL, ROW]
+    return [DOCUMENT_KEY] if plan.documents is not None and (plan.deletions or not plan.keys) else plan.keys
 
 
 def _columns(plan: StreamPlan, found: Sequence[Properties]) -> Properties:
     if plan.schemaless:
         return WHOLE
+    if plan.documents is not None:
+        from source_s3.records.document_records import COLUMNS, DETAILS
+
+        return {**COLUMNS, **DETAILS, **columns_of(plan.documents.object_fields)}
     if plan.types:
         return {name: {"type": ["null", kind]} for name, kind in plan.types.items()}
     if not found:
@@ -105,9 +101,9 @@ def _added(plan: StreamPlan) -> Properties:
     moment = {"type": ["null", "string"], "format": "date-time"}
     added: Properties = {DELETED_AT: moment, UPDATED_AT: moment} if plan.deletions else {}
     added |= {ROW: {"type": ["null", "integer"]}} if plan.rows_are_numbered else {}
-    added |= {"document_key": TEXT} if plan.deletions and isinstance(plan.format, UnstructuredFormat) else {}
+    added |= {DOCUMENT_KEY: STRING} if plan.deletions and plan.documents else {}
     return added | ({ADDITIONAL: {"type": ["null", "object"]}} if _evolves(plan) else {})
 
 
 def _evolves(plan: StreamPlan) -> bool:
-    return plan.validation == "Evolve" and not plan.schemaless and not isinstance(plan.format, UnstructuredFormat)
+    return plan.validation == "Evolve" and not plan.schemaless and plan.documents is None

@@ -5,11 +5,12 @@ from source_s3.listing.storage import is_archived
 from source_s3.plan import StreamPlan
 from source_s3.read import SEEKING, table_reader
 from source_s3.read.options import UnstructuredFormat
+from source_s3.records.object_fields import ObjectFields
 from source_s3.records.partitions import partitions_of
 from source_s3.records.raw_copy import read_head
 from source_s3.records.read_object import named
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.schema import TEXT, Properties
+from source_s3.schema import STRING, Properties
 from vector_ingest.errors import ConfigError
 
 
@@ -32,15 +33,7 @@ def _columns(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
     with named(bucket, item), open_contents(bucket, item, seeks=seeks, read_ahead=False) as file:
         if isinstance(plan.format, UnstructuredFormat):
             file.read(1)
-            _prove_fields(bucket, plan, item)
+            ObjectFields(bucket, plan.format.object_fields).of(item)  # which may need more rights
             return {}
         columns = table_reader(plan.format).schema(file, plan.format)
-        return {**columns, **{name: TEXT for name in partitions_of(item) if plan.hive}}
-
-
-def _prove_fields(bucket: Bucket, plan: StreamPlan, item: S3Object) -> None:
-    """ConfigError: what is wanted besides the bytes may not be read."""
-    from source_s3.records.document_records import wanted_fields
-    from source_s3.records.object_fields import ObjectFields
-
-    ObjectFields(bucket, wanted_fields(plan.format)).of(item)
+        return {**columns, **{name: STRING for name in partitions_of(item) if plan.hive}}

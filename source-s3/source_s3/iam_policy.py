@@ -15,7 +15,7 @@ from source_s3.config import Config
 from source_s3.listing.globs import exact_keys, listed_prefixes
 from source_s3.listing.mentions import ADDRESS
 from source_s3.plan import Selection, StreamPlan, plans
-from source_s3.read.options import UnstructuredFormat
+from source_s3.policy.quarantine_places import folder_of_bucket
 from source_s3.stream_config import Quarantine
 from vector_ingest.aws import Anonymous, IamRole
 from vector_ingest.command_line import read_object
@@ -78,7 +78,7 @@ def _permissions(
     found.append(_statement("ReadTheObjects", ["s3:GetObject"], [_arn(partition, pattern) for pattern in patterns]))
     found += _fields_of_objects(config, planned, buckets, partition)
     places = dict.fromkeys(plan.bad_rows.place for plan in planned if isinstance(plan.bad_rows, Quarantine))
-    folders = [found_at for place in places if (found_at := _folder(place)) is not None]
+    folders = [found_at for place in places if (found_at := folder_of_bucket(place)) is not None]
     for number, (bucket, folder) in enumerate(folders, 1):
         last = str(number) if len(folders) > 1 else ""
         found += [
@@ -108,9 +108,7 @@ def _fields_of_objects(
 
 
 def _wanted(plan: StreamPlan) -> Sequence[str]:
-    if plan.transfer is not None or not isinstance(plan.format, UnstructuredFormat):
-        return []
-    return plan.format.object_fields
+    return plan.documents.object_fields if plan.documents is not None else []
 
 
 def _listed(selection: Selection) -> Sequence[str]:
@@ -168,14 +166,6 @@ def _arn(partition: str, path: str) -> str:
     return f"arn:{partition}:s3:::{path}"
 
 
-def _folder(place: str) -> tuple[str, str] | None:
-    """Bucket and prefix, where a quarantine lies in a bucket."""
-    if not place.startswith("s3://"):
-        return None
-    bucket, _, folder = place.removeprefix("s3://").partition("/")
-    return bucket, f"{folder.rstrip('/')}/" if folder.strip("/") else ""
-
-
 def _trust(role: IamRole, partition: str) -> Statement:
     external_id = role.external_id or os.environ.get(EXTERNAL_ID_VARIABLE) or EXTERNAL_ID
     return {
@@ -208,7 +198,7 @@ def _remarks(config: Config, planned: Sequence[StreamPlan], buckets: Sequence[st
             yield "Requests are not signed: the bucket's own policy must allow this to everybody (Principal *)."
         case _:
             yield "permissions_policy is of the user, or the role of the machine, that the credentials belong to."
-    keeps = any(isinstance(plan.bad_rows, Quarantine) and _folder(plan.bad_rows.place) for plan in planned)
+    keeps = any(isinstance(plan.bad_rows, Quarantine) and folder_of_bucket(plan.bad_rows.place) for plan in planned)
     yield (
         f"Where objects are encrypted by a KMS key of yours, allow kms:Decrypt on {KEY.format(partition=partition)}"
         f"{', and kms:GenerateDataKey on that of the quarantine' if keeps else ''}."

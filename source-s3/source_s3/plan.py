@@ -80,6 +80,11 @@ class StreamPlan:
     most_deleted: int = 50  # percent of the objects known that one sync may delete
 
     @property
+    def documents(self) -> UnstructuredFormat | None:
+        """How they are read, where the records are documents: neither rows of tables nor copies of files."""
+        return self.format if isinstance(self.format, UnstructuredFormat) and self.transfer is None else None
+
+    @property
     def rows_are_numbered(self) -> bool:
         """Whether the rows of a table carry their number, to have a key that a deletion can name."""
         return (
@@ -87,7 +92,7 @@ class StreamPlan:
         )
 
     @property
-    def options(self) -> str:
+    def reading(self) -> str:
         """What changes the records of an unchanged file: part of the ledger's fingerprints.
 
         A changed catalog does not: as with Airbyte's source-s3, what was read stays read until it is refreshed.
@@ -102,15 +107,12 @@ class StreamPlan:
     @property
     def parser(self) -> int | None:
         """Its version, where a new one means to read all documents again."""
-        asked = isinstance(self.format, UnstructuredFormat) and self.format.reparse_on_change
-        return VERSION if asked and not self.transfer else None
+        return VERSION if self.documents is not None and self.documents.reparse_on_change else None
 
     @property
     def are_counted(self) -> bool:
         """Whether an object's records are told by their numbers, for their deletes."""
-        return self.rows_are_numbered or (
-            self.deletions and not self.transfer and isinstance(self.format, UnstructuredFormat)
-        )
+        return self.rows_are_numbered or (self.deletions and self.documents is not None)
 
     @property
     def changes_rows(self) -> bool:

@@ -23,7 +23,7 @@ from source_s3.policy.quarantine import Kept, Quarantine
 from source_s3.progress import Progress
 from source_s3.read import table_reader
 from source_s3.read.csv_detect import detected
-from source_s3.read.options import CsvFormat, JsonFormat, JsonlFormat, UnstructuredFormat, UserProvided
+from source_s3.read.options import CsvFormat, JsonFormat, JsonlFormat, UserProvided
 from source_s3.records.pieces import Job, Lines, Piece
 from source_s3.records.read_object import job_of
 from source_s3.records.table import read_table
@@ -117,7 +117,7 @@ def _read_again(job: Job, item: S3Object | None, row: Kept) -> tuple[Sequence[Pi
     """The row's lines, or why there are none."""
     if item is None or item.etag != row.etag:
         return [], CHANGED
-    if isinstance(job.plan.format, UnstructuredFormat):
+    if job.plan.documents is not None:
         from source_s3.records.document_records import read_again
 
         piece, problem = read_again(job, item, row.where)

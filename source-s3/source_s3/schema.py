@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from vector_ingest.errors import ConfigError
 
+DOCUMENT_KEY = "document_key"
 LAST_MODIFIED = "_ab_source_file_last_modified"
 URL = "_ab_source_file_url"
 ROW = "_ab_source_file_row"
@@ -25,7 +26,7 @@ ADDED = frozenset({LAST_MODIFIED, URL, ROW, DELETED_AT, UPDATED_AT, ADDITIONAL})
 Property = dict[str, Any]
 Properties = dict[str, Property]
 Declared = Mapping[str, frozenset[str]]  # JSON types by column, without null; none: any
-TEXT: Property = {"type": ["null", "string"]}
+STRING: Property = {"type": ["null", "string"]}
 ORDER = ("null", "boolean", "integer", "number", "string", "array", "object")
 ATOMS = ("boolean", "integer", "number", "string")  # from the narrowest to the widest
 
@@ -80,14 +81,18 @@ def stream_schema(properties: Properties, extra: Properties) -> dict[str, Any]:
     """The whole schema; `extra` are fields that the connector adds, such as the row number or the time of deletion."""
     facts: Properties = {
         LAST_MODIFIED: {"type": ["null", "string"], "format": "date-time"},
-        URL: {"type": ["null", "string"]},
+        URL: STRING,
     }
-    known = {name: value if _kinds(value) != {"null"} else TEXT for name, value in properties.items()}
+    known = {name: value if _kinds(value) != {"null"} else STRING for name, value in properties.items()}
+    return object_schema({**known, **extra, **facts})
+
+
+def object_schema(properties: Properties) -> dict[str, Any]:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",
         "additionalProperties": True,
-        "properties": {**known, **extra, **facts},
+        "properties": properties,
     }
 
 

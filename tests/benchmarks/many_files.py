@@ -84,7 +84,7 @@ def incremental(folder: Path, endpoint: str, count: int) -> list[str]:
     config.write_text(json.dumps(settings))
     catalog.write_text(catalog.read_text().replace("full_refresh", "incremental"))
     (plan,) = plans(parse_config(Config, settings))
-    mark, done = fingerprints(plan.options), Ledger()
+    mark, done = fingerprints(plan.reading), Ledger()
     for each in map(Made, range(count)):
         done.put(each.key, Entry(mark(each.etag.strip('"'), len(each.body), each.modified), 5))
     stream = {"stream_descriptor": {"name": "rows"}, "stream_state": {"done": done.to_state()}}

@@ -207,7 +207,7 @@ def plan_of(**settings: Any) -> Any:
 )
 def test_each_setting_that_makes_other_fingerprints_has_a_name(settings: dict[str, Any], name: str) -> None:
     before, after = plan_of(), plan_of(**settings)
-    assert before.options != after.options
+    assert before.reading != after.reading
     assert f"`{name}` was" in changed(settings_of(before), settings_of(after), "reading")
 
 
@@ -215,7 +215,7 @@ def test_the_order_of_an_input_schema_changes_nothing() -> None:
     one, other = (
         plan_of(input_schema=text) for text in ('{"a": "integer", "b": "string"}', '{"b":"string","a":"integer"}')
     )
-    assert one.options == other.options
+    assert one.reading == other.reading
     assert settings_of(one) == settings_of(other)
 
 

@@ -11,7 +11,6 @@ from source_s3.policy.quarantine import Kept, Quarantine, kept
 from source_s3.policy.quarantine_places import place_at, prove_writable
 from source_s3.progress import Progress
 from source_s3.read import BadRow
-from source_s3.read.options import UnstructuredFormat
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.stream_config import BadRows as Policy
 from source_s3.stream_config import Quarantine as Keep
@@ -98,6 +97,6 @@ def quarantine_of(bucket: Bucket, plan: StreamPlan) -> Quarantine | None:
 
 def bad_rows_of(bucket: Bucket, plan: StreamPlan, progress: Progress) -> BadRows:
     quarantine = quarantine_of(bucket, plan)
-    progress.row = "document" if isinstance(plan.format, UnstructuredFormat) else "row"
+    progress.row = "document" if plan.documents is not None else "row"
     progress.kept_at = quarantine.address if quarantine is not None else None
     return BadRows(plan.bad_rows, quarantine, bucket, progress)

@@ -19,14 +19,21 @@ PROBE = ".source-s3-check"
 
 def place_at(address: str, client: "S3Client") -> Place:
     """ConfigError: neither s3://bucket/folder/ nor an absolute path."""
-    if address.startswith("s3://"):
-        bucket, _, folder = address.removeprefix("s3://").partition("/")
-        return BucketPlace(client, bucket, f"{folder.rstrip('/')}/" if folder.strip("/") else "")
+    if (found := folder_of_bucket(address)) is not None:
+        return BucketPlace(client, *found)
     if not Path(address).is_absolute():
         raise ConfigError(
             f"The place {address!r} for bad rows can't be used: expected s3://bucket/folder/ or an absolute path"
         )
     return FolderPlace(Path(address))
+
+
+def folder_of_bucket(address: str) -> tuple[str, str] | None:
+    """Bucket and prefix, of a place in a bucket. The prefix is empty, or ends with a slash."""
+    if not address.startswith("s3://"):
+        return None
+    bucket, _, folder = address.removeprefix("s3://").partition("/")
+    return bucket, f"{folder.rstrip('/')}/" if folder.strip("/") else ""
 
 
 def prove_writable(place: Place) -> None:

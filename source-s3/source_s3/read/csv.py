@@ -13,7 +13,7 @@ from source_s3.read.csv_infer import SAMPLE, infer
 from source_s3.read.csv_rows import BLOCK, Dialect, whole_rows
 from source_s3.read.csv_text import chunks
 from source_s3.read.options import CsvFormat
-from source_s3.schema import Properties
+from source_s3.schema import STRING, Properties
 
 logger = logging.getLogger("airbyte")
 
@@ -23,7 +23,7 @@ def schema(file: BinaryIO, options: CsvFormat) -> Properties:
     options = detected(file, options)
     head = read_head(file, options, dialect_of(options))
     if options.inference_type == "None":
-        return {name: {"type": ["null", "string"]} for name in head.names}
+        return dict.fromkeys(head.names, STRING)
     every = options.model_copy(update={"null_values": []})
     batches = (batch.rows for batch in _batches(file, every, Reading(), SAMPLE))
     return infer(head.names, batches, options)

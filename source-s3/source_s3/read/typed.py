@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from source_s3.read.options import CsvFormat
+from source_s3.render.json_text import TEXT
 from source_s3.render.marks import RAW_VALUE
 
-TEXT = pa.large_string()
 # Texts that are the JSON of the number that Python reads from them.
 PLAIN = {"integer": r"^-?(0|[1-9][0-9]{0,999})$", "number": r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?$"}
 Masks = Mapping[str, pa.BooleanArray]

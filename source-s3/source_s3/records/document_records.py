@@ -13,11 +13,11 @@ from source_s3.documents.parsers import Parsers
 from source_s3.plan import StreamPlan
 from source_s3.read import BadRow
 from source_s3.read.document_options import ApiProcessing
-from source_s3.read.options import Format, UnstructuredFormat
-from source_s3.records.object_fields import COLUMNS_OF, Field, ObjectFields
-from source_s3.records.pieces import Job, Piece, facts, now
+from source_s3.read.options import UnstructuredFormat
+from source_s3.records.object_fields import COLUMNS_OF, ObjectFields
+from source_s3.records.pieces import Job, Piece, document_key, facts, now
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.schema import TEXT, Properties
+from source_s3.schema import DOCUMENT_KEY, STRING, Properties
 from source_s3.stream_config import Stop
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import ConfigError, DataError
@@ -27,8 +27,8 @@ from vector_ingest.sign_in import in_cloud
 if TYPE_CHECKING:
     from source_s3.documents.unstructured_api import UnstructuredApi
 
-KEY, CONTENT, PROBLEM = "document_key", "content", "_ab_source_file_parse_error"
-COLUMNS: Properties = {KEY: TEXT, CONTENT: TEXT, PROBLEM: TEXT}  # of every record
+CONTENT, PROBLEM = "content", "_ab_source_file_parse_error"
+COLUMNS: Properties = {DOCUMENT_KEY: STRING, CONTENT: STRING, PROBLEM: STRING}  # of every record
 INTEGER = {"type": ["null", "integer"]}
 SECTION: Properties = {
     "start": INTEGER,
@@ -38,15 +38,15 @@ SECTION: Properties = {
 }
 # Of a record whose stream's catalog has them: a connection made before they were there goes on as it is.
 DETAILS: Properties = {
-    "title": TEXT,
-    "author": TEXT,
-    "language": TEXT,
-    "mime_type": TEXT,
+    "title": STRING,
+    "author": STRING,
+    "language": STRING,
+    "mime_type": STRING,
     "size": INTEGER,
     "page_count": INTEGER,
-    "created": TEXT,
-    "modified": TEXT,
-    "etag": TEXT,
+    "created": STRING,
+    "modified": STRING,
+    "etag": STRING,
     "sections": {"type": ["null", "array"], "items": {"type": "object", "properties": SECTION}},
 }
 
@@ -76,23 +76,15 @@ def _api_of(options: UnstructuredFormat, by: ApiProcessing, own: Engine, limits:
     return UnstructuredApi(Api(url, by.api_key.get_secret_value().strip(), fields), own, limits)
 
 
-def wanted_fields(options: Format) -> list[Field]:
-    return list(options.object_fields) if isinstance(options, UnstructuredFormat) else []
-
-
 def fields_of(bucket: Bucket, plan: StreamPlan) -> ObjectFields | None:
     """For all documents of a stream. None: it wants none, or its catalog has none of them."""
+    assert plan.documents is not None
     wanted = [
         field
-        for field in wanted_fields(plan.format)
+        for field in plan.documents.object_fields
         if plan.schemaless or any(name in plan.columns for name in COLUMNS_OF[field])
     ]
     return ObjectFields(bucket, wanted) if wanted else None
-
-
-def document_key(name: str, number: int) -> str:
-    """`number`: 1 for the object itself, then 2, 3, … for what is attached to it, so that a deletion can name it."""
-    return name if number == 1 else f"{name}#{number - 1}"
 
 
 def read_document(job: Job, item: S3Object, fetched: Fetched | None) -> Piece:
@@ -100,8 +92,8 @@ def read_document(job: Job, item: S3Object, fetched: Fetched | None) -> Piece:
 
     DataError: it, or what is attached to it, can't be read, and is to be neither.
     """
-    assert isinstance(job.plan.format, UnstructuredFormat)
-    told, counts = job.plan.format.skip_unprocessable_files, not isinstance(job.plan.bad_rows, Stop)
+    assert job.plan.documents is not None
+    told, counts = job.plan.documents.skip_unprocessable_files, not isinstance(job.plan.bad_rows, Stop)
     size, reads = _reads(job, item, fetched)
     of_object = _of_object(job, item)
     lines, refused, missing = [], [], []
@@ -141,13 +133,13 @@ def read_again(job: Job, item: S3Object, where: str) -> tuple[Piece | None, str 
 
 def _reads(job: Job, item: S3Object, fetched: Fetched | None) -> tuple[int, list[Read]]:
     """The size of the content, and what is in it."""
-    assert isinstance(job.plan.format, UnstructuredFormat)
+    assert job.plan.documents is not None
     assert job.engine is not None
     name = plain_name(item.name)
     try:
         content = fetch_contents(job.bucket, item, fetched)
         declared = _content_type(job.bucket, item, name, content)
-        return len(content), job.engine.read(name, content, declared, job.plan.format.text_extensions)
+        return len(content), job.engine.read(name, content, declared, job.plan.documents.text_extensions)
     except DataError as error:
         return 0, [Read(None, error.reason)]
 
@@ -165,8 +157,8 @@ def _line(job: Job, item: S3Object, number: int, read: Read, whole: int, of_obje
 
 
 def _record(job: Job, item: S3Object, key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    found = {KEY: key, **fields}
-    named = {KEY: key} if job.plan.deletions else {}  # by which a deletion names it
+    found = {DOCUMENT_KEY: key, **fields}
+    named = {DOCUMENT_KEY: key} if job.plan.deletions else {}  # by which a deletion names it
     return {**({"data": found, **named} if job.plan.schemaless else found), **facts(item)}
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import ClientError
 
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.schema import TEXT, Properties
+from source_s3.schema import STRING, Properties
 from vector_ingest.aws import aws_errors
 from vector_ingest.errors import ConfigError
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 Field = Literal["user_metadata", "tags", "permissions"]
 TEXTS = {"type": ["null", "array"], "items": {"type": "string"}}
 TEXT_BY_NAME = {"type": ["null", "object"]}
-GRANT: Properties = {"grantee": TEXT, "permission": TEXT}
+GRANT: Properties = {"grantee": STRING, "permission": STRING}
 COLUMNS_OF: Mapping[Field, Properties] = {
     "user_metadata": {"user_metadata": TEXT_BY_NAME},
     "tags": {"tags": TEXT_BY_NAME},
     "permissions": {
-        "owner": TEXT,
+        "owner": STRING,
         "readers": TEXTS,
         "grants": {"type": ["null", "array"], "items": {"type": "object", "properties": GRANT}},
         "bucket_owner_enforced": {"type": ["null", "boolean"]},

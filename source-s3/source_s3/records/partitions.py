@@ -10,6 +10,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from source_s3.render.json_text import EMPTY, TEXT
+from source_s3.render.lines import without_end
 from source_s3.render.marks import RAW_OBJECT
 from source_s3.s3_object import S3Object
 
@@ -33,8 +35,8 @@ def with_partitions(rows: pa.RecordBatch, partitions: Partitions) -> pa.RecordBa
         objects = _with_members(rows.column(0), json.dumps(partitions)[1:])
         return pa.RecordBatch.from_arrays([objects], schema=rows.schema)
     kept = without(rows, partitions)
-    columns = [pa.repeat(pa.scalar(value, pa.large_string()), rows.num_rows) for value in partitions.values()]
-    fields = [pa.field(name, pa.large_string()) for name in partitions]
+    columns = [pa.repeat(pa.scalar(value, TEXT), rows.num_rows) for value in partitions.values()]
+    fields = [pa.field(name, TEXT) for name in partitions]
     return pa.RecordBatch.from_arrays([*kept.columns, *columns], schema=pa.schema([*kept.schema, *fields]))
 
 
@@ -47,8 +49,6 @@ def without(rows: pa.RecordBatch, names: Mapping[str, object]) -> pa.RecordBatch
 
 def _with_members(objects: pa.Array, members: str) -> pa.Array:
     """`members`: JSON members up to and with the closing brace."""
-    opened = pc.binary_slice(pc.ascii_rtrim_whitespace(objects).cast(pa.large_binary()), 0, -1).cast(pa.large_string())
-    bare = pc.ascii_rtrim_whitespace(opened)
-    comma = pc.if_else(pc.equal(bare, "{"), "", ",").cast(pa.large_string())
-    end = pa.scalar(members, pa.large_string())
-    return pc.binary_join_element_wise(bare, comma, end, pa.scalar("", pa.large_string()))
+    bare = without_end(objects)
+    comma = pc.if_else(pc.equal(bare, "{"), EMPTY, pa.scalar(",", TEXT))
+    return pc.binary_join_element_wise(bare, comma, pa.scalar(members, TEXT), EMPTY)

@@ -59,6 +59,11 @@ def facts(item: S3Object) -> dict[str, str]:
     return {LAST_MODIFIED: timestamp(item.last_modified), URL: item.name}
 
 
+def document_key(name: str, number: int) -> str:
+    """`number`: 1 for the object itself, then 2, 3, … for what is attached to it, so that a deletion can name it."""
+    return name if number == 1 else f"{name}#{number - 1}"
+
+
 def timestamp(moment: datetime) -> str:
     """Of a time in UTC."""
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -19,7 +19,7 @@ from source_s3.content.object_file import open_object
 from source_s3.plan import StreamPlan
 from source_s3.records.pieces import Piece, now, timestamp
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.schema import Properties
+from source_s3.schema import STRING, Properties
 from vector_ingest.errors import ConfigError, TransientError
 from vector_ingest.messages import dumps
 
@@ -28,31 +28,11 @@ COPY_BYTES = 1024 * 1024
 NAME_BYTES, PATH_BYTES = 255, 3000  # what file systems take for one name, and a safe part of what they take for a path
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DOTS = {".": "%2E", "..": "%2E%2E"}
-TEXT, OPTIONAL = {"type": "string"}, {"type": ["null", "string"]}
-PROPERTIES: Properties = {
-    **dict.fromkeys(("folder", "file_name", "source_uri"), TEXT),
+FILE_FACTS: Properties = {
+    **{name: {"type": "string"} for name in ("folder", "file_name", "source_uri")},
     "bytes": {"type": "integer"},
-    **dict.fromkeys(("id", "created_at", "updated_at", "mime_type"), OPTIONAL),
+    **dict.fromkeys(("id", "created_at", "updated_at", "mime_type"), STRING),
 }
-
-
-def stream_of(plan: StreamPlan) -> dict[str, Any]:
-    """The stream in the catalog."""
-    return {
-        "name": plan.name,
-        "json_schema": {
-            "$schema": "http://json-schema.org/draft-07/schema#",
-            "type": "object",
-            "additionalProperties": True,
-            "properties": PROPERTIES,
-        },
-        "supported_sync_modes": ["full_refresh", "incremental"],
-        "source_defined_cursor": True,
-        "default_cursor_field": ["_ab_source_file_last_modified"],
-        "is_resumable": True,
-        "is_file_based": True,
-        **({"source_defined_primary_key": [[key] for key in plan.keys]} if plan.keys else {}),
-    }
 
 
 def require_names_differ(plan: StreamPlan, items: Sequence[S3Object]) -> None:

@@ -10,7 +10,6 @@ from source_s3.plan import StreamPlan
 from source_s3.policy.faults import fault_of
 from source_s3.progress import Progress
 from source_s3.read import SEEKING, BadRow
-from source_s3.read.options import UnstructuredFormat
 from source_s3.records.pieces import Job, Piece
 from source_s3.records.raw_copy import copy_object
 from source_s3.records.table import read_table
@@ -21,12 +20,12 @@ from vector_ingest.errors import EXPLAINED, ConfigError, DataError
 @contextmanager
 def job_of(bucket: Bucket, plan: StreamPlan, namespace: str | None, progress: Progress) -> Iterator[Job]:
     """Documents are read by an engine, which ends with it."""
-    if plan.transfer is not None or not isinstance(plan.format, UnstructuredFormat):
+    if plan.documents is None:
         yield Job(bucket, plan, namespace, progress)
         return
     from source_s3.records.document_records import engine_of, fields_of
 
-    with closing(engine_of(plan.format)) as engine:
+    with closing(engine_of(plan.documents)) as engine:
         yield Job(bucket, plan, namespace, progress, engine, fields_of(bucket, plan))
 
 
@@ -57,7 +56,7 @@ def _read(
     if job.plan.transfer is not None:
         yield copy_object(job.bucket, job.plan, job.namespace, item)
         return
-    if isinstance(job.plan.format, UnstructuredFormat):
+    if job.plan.documents is not None:
         with named(job.bucket, item):
             from source_s3.records.document_records import read_document
 

@@ -127,17 +127,21 @@ def _replaced_ends(objects: pa.Array, template: Template) -> memoryview | None:
     return lines[len(end) : -len(head)] if replaced == len(objects) + 1 else None
 
 
+def without_end(objects: pa.Array) -> pa.Array:
+    """JSON objects without their last brace and what blanks stand before it: members can follow."""
+    opened = pc.binary_slice(pc.ascii_rtrim_whitespace(objects).cast(pa.large_binary()), 0, -1).cast(TEXT)
+    return pc.ascii_rtrim_whitespace(opened)
+
+
 def _render_objects(objects: pa.Array, first_row: int, template: Template, given: Sequence[pa.Array]) -> memoryview:
     """Lines from texts that are JSON objects already: the constants go in before the last brace."""
     if not given and (lines := _replaced_ends(objects, template)) is not None:
         return lines
-    objects = pc.ascii_rtrim_whitespace(objects)  # of line ends
     if template.wrapped:
-        parts = [pa.scalar(template.head() + '"data":', TEXT), objects]
+        parts = [pa.scalar(template.head() + '"data":', TEXT), pc.ascii_rtrim_whitespace(objects)]  # of line ends
         comma, tail = ",", template.tail()
     else:
-        opened = pc.binary_slice(objects.cast(pa.large_binary()), 0, -1).cast(TEXT)
-        bare = pc.ascii_rtrim_whitespace(opened)
+        bare = without_end(objects)
         parts = [pa.scalar(template.head().removesuffix("{"), TEXT), bare]
         more = "," if template.constants or template.row_number is not None else ""
         parts.append(pc.if_else(pc.equal(bare, "{"), EMPTY, pa.scalar(more, TEXT)))

@@ -20,7 +20,7 @@ Settings = Mapping[str, Any]
 
 
 def settings_of(plan: StreamPlan) -> Settings:
-    """What the state keeps. `reading` is what `StreamPlan.options` is made of."""
+    """What the state keeps. `reading` is what `StreamPlan.reading` is made of."""
     return {"reading": _short(_reading(plan)), "selection": _short(_selection(plan)), "columns": _columns(plan)}
 
 

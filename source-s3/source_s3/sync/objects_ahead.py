@@ -10,7 +10,7 @@ from source_s3.content.contents import SMALL, Fetched, fetch_whole
 from source_s3.content.decompress import compression_of
 from source_s3.plan import StreamPlan
 from source_s3.read.csv_text import UTF8
-from source_s3.read.options import CsvFormat, FromCsv, UnstructuredFormat
+from source_s3.read.options import CsvFormat, FromCsv
 from source_s3.records.overlap import overlapped
 from source_s3.records.pieces import Job, Piece
 from source_s3.records.together import read_together
@@ -181,4 +181,4 @@ def _first(pieces: Iterator[Piece]) -> list[Piece]:
 
 def _is_small(plan: StreamPlan, item: S3Object) -> bool:
     """Raw copies too: they lie on the disk, and what is not yet handed over is bounded."""
-    return plan.transfer is not None or isinstance(plan.format, UnstructuredFormat) or item.size <= SMALL
+    return plan.transfer is not None or plan.documents is not None or item.size <= SMALL

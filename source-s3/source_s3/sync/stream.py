@@ -17,12 +17,11 @@ from source_s3.plan import StreamPlan
 from source_s3.policy.bad_rows import BadRows, bad_rows_of
 from source_s3.policy.unreadable import Unreadable
 from source_s3.progress import Progress
-from source_s3.read.options import UnstructuredFormat
-from source_s3.records.pieces import Job, Lines, Piece, now, timestamp
+from source_s3.records.pieces import Job, Lines, Piece, document_key, now, timestamp
 from source_s3.records.raw_copy import require_names_differ
 from source_s3.records.read_object import job_of, read_object
 from source_s3.s3_object import Bucket, S3Object
-from source_s3.schema import DELETED_AT, ROW, UPDATED_AT, URL
+from source_s3.schema import DELETED_AT, DOCUMENT_KEY, ROW, UPDATED_AT, URL
 from source_s3.state.checkpoint import INTERVAL, Checkpoint
 from source_s3.state.ledger import Entry
 from source_s3.state.settings import settings_of
@@ -146,7 +145,7 @@ def _deliver_objects(stream: Stream, found: Survey) -> Iterator[Lines]:
 
 def _most_rows(plan: StreamPlan, item: S3Object) -> int:
     """A line of text has at least two bytes; a Parquet file may have many rows in one, and so may compressed text."""
-    if isinstance(plan.format, UnstructuredFormat):
+    if plan.documents is not None:
         return 1
     dense = plan.format.filetype == "parquet" or compression_of(item.name)
     return RESERVED if dense else min(RESERVED, item.size // 2 + 1)
@@ -216,7 +215,7 @@ def _is_given_up(stream: Stream, item: S3Object, piece: Piece) -> bool:
 
 def _delete_object(stream: Stream, key: str) -> Iterator[Lines]:
     if stream.plan.deletions:
-        least = 1 if isinstance(stream.plan.format, UnstructuredFormat) else 0  # older states do not count documents
+        least = 1 if stream.plan.documents is not None else 0  # older states do not count documents
         most = max(least, stream.state.rows_before(key), stream.state.rows_reserved(key))
         yield from _delete_rows(stream, key, 1, most)
         stream.progress.deleted += 1
@@ -232,8 +231,8 @@ def _delete_rows(stream: Stream, key: str, first: int, last: int) -> Iterator[Li
 
 def _key_of(plan: StreamPlan, name: str, number: int) -> Mapping[str, Any]:
     """Of a record of an object."""
-    if isinstance(plan.format, UnstructuredFormat):
-        return {"document_key": name if number == 1 else f"{name}#{number - 1}", URL: name}
+    if plan.documents is not None:
+        return {DOCUMENT_KEY: document_key(name, number), URL: name}
     return {URL: name, ROW: number}
 
 

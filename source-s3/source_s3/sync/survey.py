@@ -135,7 +135,7 @@ def _current(
 
 
 def _marks(plan: StreamPlan) -> Callable[[S3Object], int]:
-    of = fingerprints(plan.options)
+    of = fingerprints(plan.reading)
     return lambda item: of(item.etag, item.size, item.last_modified)
 
 
