@@ -41,39 +41,39 @@ class Progress:
     lock: Lock = field(default_factory=Lock)
 
     def warn(self, message: str) -> None:
-        logger.warning("%s", message)
+        logger.warning("Stream %s: %s", self.stream, message)
 
     def leave_out(self, name: str, why: str) -> None:
         self.left_out += 1
         if self.left_out <= NAMED:
-            logger.warning("Stream %s: %s %s: it is left out", self.stream, name, why)
+            self.warn(f"{name} {why}: it is left out")
 
     def refuse(self, key: str, reason: str) -> None:
         """Called from the threads that parse."""
         with self.lock:
             self.refused += 1
         if self.refused <= NAMED:
-            logger.warning("Stream %s: %s can't be read as a document: %s", self.stream, key, reason)
+            self.warn(f"{key} can't be read as a document: {reason}")
 
     def leave_unread(self, error: Exception) -> None:
         self.unread += 1
         if self.unread <= NAMED:
-            logger.warning("Stream %s: an object is left for the next sync: %s", self.stream, error)
+            self.warn(f"an object is left for the next sync: {error}")
 
     def miss_object(self, address: str) -> None:
         self.vanished += 1
         if self.vanished <= NAMED:
-            logger.info("Stream %s: %s was removed after it was listed: it is passed over", self.stream, address)
+            self._inform(f"{address} was removed after it was listed: it is passed over")
 
     def refuse_row(self, message: str) -> None:
         self.bad_rows += 1
         if self.bad_rows <= NAMED:
-            logger.warning("Stream %s: bad %s: %s", self.stream, self.row, message)
+            self.warn(f"bad {self.row}: {message}")
 
     def skip(self, count: int, named: Sequence[str]) -> None:
         """Rows that do not conform to the catalog. `named`: the first of them."""
         for message in named[: max(0, NAMED - self.skipped)]:
-            logger.warning("Stream %s: row left out: %s", self.stream, message)
+            self.warn(f"row left out: {message}")
         self.skipped += count
 
     def meet(self, columns: Collection[str], fate: str) -> None:
@@ -82,12 +82,10 @@ class Progress:
             new = [name for name in columns if name not in self.strange]
             self.strange.update(new)
         if new:
-            logger.warning(
-                "Stream %s: the files have columns that the catalog lacks, and that %s: %s. Refresh the connection's "
-                "schema to have them as columns.",
-                self.stream,
-                fate,
-                ", ".join(f"`{name}`" for name in new),
+            names = ", ".join(f"`{name}`" for name in new)
+            self.warn(
+                f"the files have columns that the catalog lacks, and that {fate}: {names}. Refresh the connection's "
+                "schema to have them as columns."
             )
 
     def miss(self, key: str, count: int, described: str) -> None:
@@ -96,7 +94,7 @@ class Progress:
             self.unfit += count
             self.files_with_unfit += 1
         if self.files_with_unfit <= NAMED:
-            logger.warning("Stream %s: %s: %s", self.stream, key, described)
+            self.warn(f"{key}: {described}")
 
     def tell(self, place: int) -> None:
         """At most one line in ten seconds. `place`: bytes read of the present object; readers are a little ahead."""
@@ -108,52 +106,31 @@ class Progress:
         done = min(self.read_bytes + place, self.wanted_bytes)
         rate = done / seconds
         left = f", {(self.wanted_bytes - done) / rate:,.0f} s left" if rate else ""
-        logger.info(
-            "Stream %s: %s of %s objects, %s records, %.1f of %.1f MB, %.1f MB/s%s",
-            self.stream,
-            f"{self.read:,}",
-            f"{self.wanted:,}",
-            f"{self.records:,}",
-            done / 1e6,
-            self.wanted_bytes / 1e6,
-            rate / 1e6,
-            left,
+        self._inform(
+            f"{self.read:,} of {self.wanted:,} objects, {self.records:,} records, {done / 1e6:.1f} of "
+            f"{self.wanted_bytes / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s{left}"
         )
 
     def summary(self) -> None:
-        logger.info(
-            "Stream %s: %s objects listed, %s unchanged, %s read (%.1f MB), %s records; %s objects gone, %s records "
-            "deleted; %s objects could not be read; %.1f s",
-            self.stream,
-            f"{self.listed:,}",
-            f"{self.unchanged:,}",
-            f"{self.read:,}",
-            self.read_bytes / 1e6,
-            f"{self.records:,}",
-            f"{self.deleted:,}",
-            f"{self.delete_records:,}",
-            f"{self.refused:,}",
-            monotonic() - self.began,
+        self._inform(
+            f"{self.listed:,} objects listed, {self.unchanged:,} unchanged, {self.read:,} read "
+            f"({self.read_bytes / 1e6:.1f} MB), {self.records:,} records; {self.deleted:,} objects gone, "
+            f"{self.delete_records:,} records deleted; {self.refused:,} objects could not be read; "
+            f"{monotonic() - self.began:.1f} s"
         )
         if self.skipped:
-            logger.warning("Stream %s: %s rows left out by the validation policy", self.stream, f"{self.skipped:,}")
+            self.warn(f"{self.skipped:,} rows left out by the validation policy")
         if self.unfit:
-            logger.warning(
-                "Stream %s: %s values in %s files are not of their columns' types",
-                self.stream,
-                f"{self.unfit:,}",
-                f"{self.files_with_unfit:,}",
-            )
+            self.warn(f"{self.unfit:,} values in {self.files_with_unfit:,} files are not of their columns' types")
         if self.left_out:
-            logger.warning("Stream %s: %s objects were left out", self.stream, f"{self.left_out:,}")
+            self.warn(f"{self.left_out:,} objects were left out")
         if self.vanished:
-            logger.info("Stream %s: %s objects went before they were read", self.stream, f"{self.vanished:,}")
+            self._inform(f"{self.vanished:,} objects went before they were read")
         if self.unread:
-            logger.warning(
-                "Stream %s: %s objects could not be read and are left for the next sync",
-                self.stream,
-                f"{self.unread:,}",
-            )
+            self.warn(f"{self.unread:,} objects could not be read and are left for the next sync")
         if self.bad_rows:
             kept = f", kept in {self.kept_at}: `source-s3 replay` reads them again" if self.kept_at else ""
-            logger.warning("Stream %s: %s bad %ss%s", self.stream, f"{self.bad_rows:,}", self.row, kept)
+            self.warn(f"{self.bad_rows:,} bad {self.row}s{kept}")
+
+    def _inform(self, message: str) -> None:
+        logger.info("Stream %s: %s", self.stream, message)

@@ -81,7 +81,7 @@ def read_stream(
     with leaving.waiting(partial(last_words, plan.name, configured.namespace)):
         found = survey(bucket, plan, state, progress, None if configured.full_refresh else read_before)
     require_names_differ(plan, found.todo)
-    checkpoint = Checkpoint(plan.name, configured.namespace, progress.warn, interval)
+    checkpoint = Checkpoint(plan.name, configured.namespace, interval)
     bad_rows, unreadable = bad_rows_of(bucket, plan, progress), Unreadable(plan.unreadable, bucket, progress)
     stream = Stream(
         bucket, plan, configured.namespace, state, checkpoint, progress, bad_rows, unreadable, leaving, state.resume

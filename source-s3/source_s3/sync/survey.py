@@ -168,23 +168,22 @@ def _tell_of_settings(plan: StreamPlan, state: StreamState, progress: Progress, 
     if state.settings is None:
         state.settings = None if found.known else after
         return
-    start = f"Stream {plan.name}: since the last sync"
     if found.changed and (settings := changed(state.settings, after, "reading")):
         progress.warn(
-            f"{start} settings that change records have changed: {settings}. So {found.changed:,} of {found.known:,} "
-            "objects are read again."
+            f"since the last sync settings that change records have changed: {settings}. So "
+            f"{found.changed:,} of {found.known:,} objects are read again."
         )
     if found.gone and (selection := changed(state.settings, after, "selection")):
         fate = "are deleted" if plan.deletions else "are forgotten; their records stay"
         progress.warn(
-            f"{start} the selection has changed: {selection}. Of the {found.known:,} objects known, "
+            f"since the last sync the selection has changed: {selection}. Of the {found.known:,} objects known, "
             f"{len(found.gone):,} are no longer in it, or gone: they {fate}."
         )
     kept = found.known - len(found.gone) - found.changed
     if kept and (columns := changed_columns(state.settings, after)):
         progress.warn(
-            f"{start} the catalog's columns have changed ({columns}). {kept:,} objects that were read stay as they "
-            "were read: to have them read again, refresh the stream (clear its data)."
+            f"since the last sync the catalog's columns have changed ({columns}). {kept:,} objects that were read "
+            "stay as they were read: to have them read again, refresh the stream (clear its data)."
         )
 
 
@@ -194,4 +193,4 @@ def _note(progress: Progress, listed: int, todo: Sequence[S3Object]) -> None:
     progress.wanted = len(todo)
     progress.wanted_bytes = sum(item.size for item in todo)
     if not listed:
-        progress.warn(f"Stream {progress.stream}: no object matches that could be read")
+        progress.warn("no object matches that could be read")
