@@ -16,6 +16,7 @@ import cramjam
 import fastavro
 
 from source_s3.read import BadRow
+from source_s3.varint import encoded
 from vector_ingest.errors import DataError
 
 MARKER = 16  # bytes
@@ -109,15 +110,6 @@ def _number(file: BinaryIO) -> int:
     raise _DamageError("expected a number of at most ten bytes, found a longer one")
 
 
-def number_bytes(value: int) -> bytes:
-    """Of a number that is not negative."""
-    rest, out = value << 1, bytearray()
-    while rest > 0x7F:
-        out.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    return bytes([*out, rest])
-
-
 def _next_block(file: BinaryIO, header: Header, after: int) -> int:
     """Where the next marker ends; the end of the file if there is none."""
     file.seek(after)
@@ -166,7 +158,8 @@ class Container:
 
     def rows(self, data: bytes, count: int) -> Iterator[dict[str, Any]]:
         """As fastavro gives them; a value of a union with several named types is a pair of name and value."""
-        parts = (self._head, number_bytes(count), number_bytes(len(data)), data, self._head[-MARKER:])
+        # Avro's numbers have their sign in the last bit.
+        parts = (self._head, encoded(count << 1), encoded(len(data) << 1), data, self._head[-MARKER:])
         return fastavro.reader(  # type: ignore[return-value]
             io.BytesIO(b"".join(parts)), return_named_type=True, return_named_type_override=True
         )

@@ -19,6 +19,7 @@ from source_s3.read import BadRow, Batch, Reading, without_columns
 from source_s3.read.decimals import number_types, with_numbers
 from source_s3.read.options import OrcFormat
 from source_s3.schema import Properties, properties_of
+from source_s3.varint import decoded
 from vector_ingest.errors import DataError
 
 ROWS = 16_384  # a batch
@@ -176,24 +177,14 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Numbers and values; fields of fixed width are passed over, there are none of use here."""
     position = 0
     while position < len(message):
-        key, position = _varint(message, position)
+        key, position = decoded(message, position)
         match key & 7:
             case 0:
-                value, position = _varint(message, position)
+                value, position = decoded(message, position)
                 yield key >> 3, value
             case 2:
-                size, position = _varint(message, position)
+                size, position = decoded(message, position)
                 yield key >> 3, message[position : position + size]
                 position += size
             case kind:
                 position += 8 if kind == 1 else 4
-
-
-def _varint(message: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[position]
-        value |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 0x80:
-            return value, position

@@ -14,6 +14,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Literal, NamedTuple
 
+from source_s3.varint import decoded, encoded
+
 BLOCK = 4096
 FINGERPRINT_BYTES = 5
 TOMBSTONE = (1 << 8 * FINGERPRINT_BYTES) - 1
@@ -59,7 +61,7 @@ def encode(kind: Kind, rows: Iterable[Row]) -> Segment:
 
 
 def to_text(segment: Segment) -> str:
-    data = b"".join(_varint(len(block)) + block for block in segment.blocks)
+    data = b"".join(encoded(len(block)) + block for block in segment.blocks)
     return base64.b64encode(data).decode("ascii")
 
 
@@ -90,7 +92,7 @@ def encode_block(rows: list[Row]) -> bytes:
         suffixes.append(key[shared:])
         previous = key
     columns = [
-        _varint(len(rows)),
+        encoded(len(rows)),
         _varints(prefixes),
         _varints([len(suffix) for suffix in suffixes]),
         b"".join(suffixes),
@@ -159,16 +161,7 @@ def _split(data: bytes) -> Iterator[bytes]:
 def _varints(values: list[int]) -> bytes:
     if max(values) < 0x80:
         return bytes(values)
-    return b"".join(map(_varint, values))
-
-
-def _varint(value: int) -> bytes:
-    low = bytearray()
-    while value >= 0x80:
-        low.append(value & 0x7F | 0x80)
-        value >>= 7
-    low.append(value)
-    return bytes(low)
+    return b"".join(map(encoded, values))
 
 
 def _read_varints(data: bytes, at: int, count: int) -> tuple[list[int], int]:
@@ -178,11 +171,6 @@ def _read_varints(data: bytes, at: int, count: int) -> tuple[list[int], int]:
         return list(column), at + count
     values = []
     for _ in range(count):
-        value = shift = 0
-        while data[at] & 0x80:
-            value |= (data[at] & 0x7F) << shift
-            shift += 7
-            at += 1
-        values.append(value | data[at] << shift)
-        at += 1
+        value, at = decoded(data, at)
+        values.append(value)
     return values, at

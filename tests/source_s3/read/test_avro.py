@@ -15,9 +15,10 @@ import fastavro
 import pytest
 
 from source_s3.read import Batch, Reading, avro
-from source_s3.read.avro_blocks import Block, number_bytes, read_blocks, read_header
+from source_s3.read.avro_blocks import Block, read_blocks, read_header
 from source_s3.read.options import AvroFormat
 from source_s3.render.lines import Template, render
+from source_s3.varint import encoded
 from tests.conftest import Bucket
 from tests.destination_commands import run
 from tests.source_s3.commands import arguments, catalog, config, read, records
@@ -202,7 +203,7 @@ def zstandard(rows: list[Any]) -> bytes:
     for block in read_blocks(io.BytesIO(plain), header, header.end):
         assert isinstance(block, Block)
         body = bytes(cramjam.zstd.compress(block.data))
-        parts += [number_bytes(block.rows), number_bytes(len(body)), body, header.marker]
+        parts += [encoded(block.rows << 1), encoded(len(body) << 1), body, header.marker]
     return b"".join(parts)
 
 
