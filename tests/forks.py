@@ -4,8 +4,8 @@ A fork is a process like any other: it runs the installed program's file with it
 and pipes, has its own exit code, and can be killed. Most tests ask what a command does with its input, and start it
 so. These start the real program, since a fork would not show it:
 - what is imported, and when: tests/source_s3/test_start.py, the tests of `spec`, `--help` and wrong arguments;
-- signals and broken pipes: tests/source_s3/test_leaving.py, `test_run.py` of each connector;
-- memory (a fork begins with its server's): tests/source_s3/test_contents.py, tests/end_to_end/test_demo.py;
+- signals and broken pipes: tests/source_s3/sync/test_leaving.py, `test_run.py` of each connector;
+- memory (a fork begins with its server's): tests/source_s3/content/test_contents.py, tests/end_to_end/test_demo.py;
 - whole ways: the first of each kind of `check`, `discover`, `read`, `write`, `search` and `replay` in `test_run.py` of
   each connector (`run_program`), tests/end_to_end/test_pyairbyte.py, the demo, the acceptance tests, the benchmarks.
 """

@@ -142,7 +142,7 @@ def test_a_stream_that_the_configuration_does_not_make_is_a_config_error(bucket:
 
 @pytest.mark.parametrize("states", ["{", "text", [{"type": "STREAM"}]], ids=str)
 def test_a_bad_state_is_a_config_error(bucket: Bucket, tmp_path: Path, states: Any) -> None:
-    """More of them in test_sync.py."""
+    """More of them in sync/test_stream.py."""
     ended = run_program(arguments(tmp_path, "read", config(bucket), catalog(), states))
     assert (ended.code, ended.error()["failure_type"]) == (1, "config_error"), ended.error()
     assert "state" in ended.error()["message"]

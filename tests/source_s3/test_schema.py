@@ -8,7 +8,7 @@ import pytest
 
 from source_s3.render.lines import Template, render
 from source_s3.schema import declared, merge, properties_of, properties_of_rows, stream_schema
-from tests.source_s3.arrow_rows import table
+from tests.source_s3.render.arrow_rows import table
 
 TEXT: dict[str, Any] = {"type": ["null", "string"]}
 

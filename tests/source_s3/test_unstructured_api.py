@@ -13,7 +13,7 @@ from tests.contract.document_files import pdf_of_pages
 from tests.destination_commands import run
 from tests.servers.unstructured_server import BROKEN, KEY, UnstructuredServer
 from tests.source_s3.commands import arguments, catalog, last_states, read, records, statuses
-from tests.source_s3.test_document_records import ALL
+from tests.source_s3.records.test_document_records import ALL
 from vector_ingest.errors import ConfigError
 
 PNG = b"\x89PNG\r\n\x1a\n and its dots"

@@ -32,7 +32,7 @@ from tests.peak import measured
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.commands import arguments, catalog, config, last_states, read, records, statuses
 from tests.source_s3.conftest import at, stored
-from tests.source_s3.packed import COMPRESSED, by_arrow
+from tests.source_s3.content.packed import COMPRESSED, by_arrow
 from vector_ingest.errors import ConfigError, DataError, TransientError
 
 TEXT = "".join(f"{number},{random.Random(number).random()}\n" for number in range(60_000)).encode()  # 1.5 MB

@@ -22,7 +22,7 @@ from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.commands import catalog, config, last_states, read, records, statuses
 from tests.source_s3.conftest import at
-from tests.source_s3.packed import by_arrow, tarred, zipped
+from tests.source_s3.content.packed import by_arrow, tarred, zipped
 from vector_ingest.errors import DataError
 
 FILES = {

@@ -10,7 +10,7 @@ from tests.destination_commands import Ended, run
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3 import commands
 from tests.source_s3.commands import arguments, catalog, last_states, records, statuses
-from tests.source_s3.test_manifest import as_csv, put_inventory, row
+from tests.source_s3.listing.test_manifest import as_csv, put_inventory, row
 
 URL, DELETED_AT = "_ab_source_file_url", "_ab_cdc_deleted_at"
 

@@ -21,7 +21,7 @@ from demo.s3_server import sign_in
 from tests.forks import Command
 from tests.servers.timed_s3 import TimedS3
 from tests.source_s3.commands import arguments
-from tests.source_s3.history import DELETED_AT, FILE_TYPES, KEYS, MODIFIED, URL, Destination, Version, World
+from tests.source_s3.sync.history import DELETED_AT, FILE_TYPES, KEYS, MODIFIED, URL, Destination, Version, World
 
 FIRST, SEQUENCES = int(os.environ.get("HISTORY_FIRST", "0")), int(os.environ.get("HISTORY_SEQUENCES", "30"))
 CHANGES = 2  # between two syncs at most

@@ -23,7 +23,7 @@ from source_s3.s3_object import S3Object
 from source_s3.schema import declared
 from tests.conftest import Bucket
 from tests.source_s3.commands import catalog, config, read, records, statuses
-from tests.source_s3.packed import COMPRESSED
+from tests.source_s3.content.packed import COMPRESSED
 from vector_ingest.spec import parse_config
 
 NOBODY: Any = None  # the client, which nothing asks for anything here
