@@ -126,7 +126,7 @@ def _read_again(job: Job, item: S3Object | None, row: Kept) -> tuple[Sequence[Pi
         return [], "it has no text of its own to read again: mend the object and upload it"
     file = io.BytesIO(row.raw + b"\n")
     text = replace(job, plan=_plan_for_text(job.bucket, job.plan, item))
-    with closing(read_table(file, text, replace(item, size=0), None, 0)) as read:
+    with closing(read_table(file, text, replace(item, size=0))) as read:
         pieces = list(read)
     bad = [refused.reason for piece in pieces for refused in piece.refused]
     bad += [reason for piece in pieces for reason in piece.named]

@@ -110,7 +110,9 @@ def read_document(job: Job, item: S3Object, fetched: Fetched | None) -> Piece:
             lines.append(_line(job, item, number, read, size, of_object))
         else:
             missing.append(number)  # an older version of it may have been delivered
-    return Piece(b"".join(lines), len(lines), len(reads), None, item.size, refused=refused, missing=missing)
+    return Piece(
+        rows=len(reads), lines=b"".join(lines), records=len(lines), place=item.size, refused=refused, missing=missing
+    )
 
 
 def read_again(job: Job, item: S3Object, where: str) -> tuple[Piece | None, str | None]:
@@ -128,7 +130,7 @@ def read_again(job: Job, item: S3Object, where: str) -> tuple[Piece | None, str 
     of_object = _of_object(job, item)
     chosen = numbered if number == 1 else [found]
     lines = [_line(job, item, *each, size, of_object) for each in chosen if each[1].problem is None]
-    return Piece(b"".join(lines), len(lines), len(lines), None, 0), None
+    return Piece(rows=len(lines), lines=b"".join(lines), records=len(lines)), None
 
 
 def _reads(job: Job, item: S3Object, fetched: Fetched | None) -> tuple[int, list[Read]]:

@@ -32,8 +32,21 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Where the reading of an object begins: `position` is the reader's, `rows` are those delivered before it."""
+
+    position: Mapping[str, int] | None = None
+    rows: int = 0
+
+
+BEGIN = Start()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """`rows` and `place` (bytes): where in the object it ends. `position`: what the reader takes to go on after it.
+    """`lines` of so many `records`. `rows` and `place` (bytes): where in the object it ends.
+
+    `position`: what the reader takes to go on after it.
 
     `refused`: bad rows that stood in it, or before it. `skipped`: rows that the validation policy left out of it, the
     first of them described in `named`. Neither counts in `rows`. `missing`: the numbers of rows that can't be rendered;
@@ -41,11 +54,11 @@ class Piece:
     is left to a later sync. `failure`: why it can't be read on, which concerns this object alone.
     """
 
-    lines: Lines
-    records: int
     rows: int
-    position: Mapping[str, int] | None
-    place: int
+    lines: Lines = b""
+    records: int = 0
+    position: Mapping[str, int] | None = None
+    place: int = 0
     refused: Sequence[BadRow] = ()
     skipped: int = 0
     named: Sequence[str] = ()

@@ -17,7 +17,7 @@ from typing import Any
 from source_s3.config import FileTransfer
 from source_s3.content.object_file import open_object
 from source_s3.plan import StreamPlan
-from source_s3.records.pieces import Piece, now, timestamp
+from source_s3.records.pieces import Job, Piece, now, timestamp
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import STRING, Properties
 from vector_ingest.errors import ConfigError, TransientError
@@ -51,23 +51,24 @@ def require_names_differ(plan: StreamPlan, items: Sequence[S3Object]) -> None:
         )
 
 
-def copy_object(bucket: Bucket, plan: StreamPlan, namespace: str | None, item: S3Object) -> Piece:
+def copy_object(job: Job, item: S3Object) -> Piece:
     """ConfigError: the staging folder can't be written. TransientError: it is full, or the object can't be read."""
+    plan = job.plan
     assert plan.transfer is not None
     path = relative_path(item.key, plan.transfer)
     folder = staging_folder() / uuid.uuid4().hex  # no two files share a path, whatever they are called
     file = folder / (path if _is_possible(path) else "file")
     try:
         file.parent.mkdir(parents=True)
-        _download(bucket, item, file)
+        _download(job.bucket, item, file)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise _explained(error, item, folder.parent) from error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    line = _record_line(plan.name, namespace, _data(bucket, item), _reference(file, path, item))
-    return Piece(line + b"\n", 1, 1, None, item.size)
+    line = _record_line(plan.name, job.namespace, _data(job.bucket, item), _reference(file, path, item))
+    return Piece(rows=1, lines=line + b"\n", records=1, place=item.size)
 
 
 def read_head(bucket: Bucket, item: S3Object) -> None:

@@ -1,6 +1,6 @@
 """One object to RECORD lines, piece by piece: a batch of a table, a document, or the object copied as it is."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 
 from source_s3.content.contents import Fetched, open_contents
@@ -10,7 +10,7 @@ from source_s3.plan import StreamPlan
 from source_s3.policy.faults import fault_of
 from source_s3.progress import Progress
 from source_s3.read import SEEKING, BadRow
-from source_s3.records.pieces import Job, Piece
+from source_s3.records.pieces import BEGIN, Job, Piece, Start
 from source_s3.records.raw_copy import copy_object
 from source_s3.records.table import read_table
 from source_s3.s3_object import Bucket, S3Object
@@ -30,31 +30,29 @@ def job_of(bucket: Bucket, plan: StreamPlan, namespace: str | None, progress: Pr
 
 
 def read_object(
-    job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int, fetched: Fetched | None = None
+    job: Job, item: S3Object, start: Start = BEGIN, fetched: Fetched | None = None
 ) -> Generator[Piece, None, None]:
-    """`rows`: those delivered before `position`. `fetched`: the whole object, where that was asked for ahead.
+    """`fetched`: the whole object, where that was asked for ahead.
     What can't be read of a table is in `refused`; it does not raise.
 
     What is wrong with this object alone is the `failure` of its last piece, and names the object and the place in it.
     Errors that other objects would meet too are raised.
     """
     try:
-        yield from _read(job, item, position, rows, fetched)
+        yield from _read(job, item, start, fetched)
     except EXPLAINED as error:
         if is_archived(error) and job.plan.selection.archived != "Refuse":
             # a listing does not tell what INTELLIGENT_TIERING has archived
-            yield Piece(b"", 0, rows, None, 0, left_out=NOT_RESTORED)
+            yield Piece(rows=start.rows, left_out=NOT_RESTORED)
         elif fault_of(error) is not None:
-            yield Piece(b"", 0, rows, None, 0, failure=error)
+            yield Piece(rows=start.rows, failure=error)
         else:
             raise
 
 
-def _read(
-    job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int, fetched: Fetched | None
-) -> Iterator[Piece]:
+def _read(job: Job, item: S3Object, start: Start, fetched: Fetched | None) -> Iterator[Piece]:
     if job.plan.transfer is not None:
-        yield copy_object(job.bucket, job.plan, job.namespace, item)
+        yield copy_object(job, item)
         return
     if job.plan.documents is not None:
         with named(job.bucket, item):
@@ -62,14 +60,14 @@ def _read(
 
             yield read_document(job, item, fetched)
         return
-    place = 0
+    rows, place = start.rows, 0
     with named(job.bucket, item):
         try:
-            for piece in _table(job, item, position, rows, fetched):
+            for piece in _table(job, item, start, fetched):
                 rows, place = piece.rows, piece.place
                 yield piece
         except DataError as error:  # there is no way to go on in this object
-            yield Piece(b"", 0, rows, None, place, (BadRow(error.where, error.reason),))
+            yield Piece(rows=rows, place=place, refused=(BadRow(error.where, error.reason),))
 
 
 @contextmanager
@@ -87,9 +85,7 @@ def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def _table(
-    job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int, fetched: Fetched | None
-) -> Iterator[Piece]:
+def _table(job: Job, item: S3Object, start: Start, fetched: Fetched | None) -> Iterator[Piece]:
     seeks = isinstance(job.plan.format, SEEKING)
     with open_contents(job.bucket, item, seeks=seeks, fetched=fetched) as file:
-        yield from read_table(file, job, item, position, rows)
+        yield from read_table(file, job, item, start)

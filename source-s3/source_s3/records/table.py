@@ -15,7 +15,7 @@ from source_s3.records.drift import Drift
 from source_s3.records.isolate import render_good
 from source_s3.records.overlap import overlapped
 from source_s3.records.partitions import partitions_of
-from source_s3.records.pieces import Job, Piece, facts, now
+from source_s3.records.pieces import BEGIN, Job, Piece, Start, facts, now
 from source_s3.records.shape import Shaped, constants, shape
 from source_s3.render.lines import Template
 from source_s3.s3_object import S3Object
@@ -26,10 +26,8 @@ WEIGHT = 4  # a batch and its lines weigh so many times the batch's columns
 RENDERERS = max(2, min(4, os.cpu_count() or 1))
 
 
-def read_table(
-    file: BinaryIO, job: Job, item: S3Object, position: Mapping[str, int] | None, rows: int
-) -> Generator[Piece, None, None]:
-    """`file` holds the rows of `item`. `rows`: those delivered before `position`.
+def read_table(file: BinaryIO, job: Job, item: S3Object, start: Start = BEGIN) -> Generator[Piece, None, None]:
+    """`file` holds the rows of `item`.
 
     DataError, without the object's name: there is no way to go on.
     """
@@ -37,10 +35,10 @@ def read_table(
     assert not isinstance(plan.format, UnstructuredFormat)
     partitions = partitions_of(item) if plan.hive else {}
     table = _Table(plan, partitions, _template(plan, job.namespace, item, partitions), job.bucket.address_of(item))
-    reading = Reading(position, frozenset(plan.columns) if plan.projects else None)
+    reading = Reading(start.position, frozenset(plan.columns) if plan.projects else None)
     with closing(Drift(plan, item.name, job.progress)) as drift:
         batches = table_reader(plan.format).read(file, plan.format, reading)
-        read = _reads(batches, file, table, rows)
+        read = _reads(batches, file, table, start.rows)
         for piece, shaped in _pieces(read, table, overlap=item.size > SMALL):
             drift.add(shaped)
             yield piece
@@ -74,16 +72,16 @@ class _Table:
         lines = parts[0].lines if len(parts) == 1 else b"".join(part.lines for part in parts)
         bad = [part.bad for part in parts if part.bad is not None]
         piece = Piece(
-            lines,
-            shaped.rows.num_rows - len(bad),
-            read.first_row + shaped.rows.num_rows,
-            None if shaped.stop else batch.resume,
-            read.place,
-            [*batch.refused, *(row for _, row in bad)],
-            shaped.skipped,
-            shaped.named,
-            [number for number, _ in bad],
-            f"{self.where}, {shaped.stop}" if shaped.stop else None,
+            rows=read.first_row + shaped.rows.num_rows,
+            lines=lines,
+            records=shaped.rows.num_rows - len(bad),
+            position=None if shaped.stop else batch.resume,
+            place=read.place,
+            refused=[*batch.refused, *(row for _, row in bad)],
+            skipped=shaped.skipped,
+            named=shaped.named,
+            missing=[number for number, _ in bad],
+            stop=f"{self.where}, {shaped.stop}" if shaped.stop else None,
         )
         return piece, shaped
 

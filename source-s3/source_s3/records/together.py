@@ -60,7 +60,10 @@ def _pieces(job: Job, files: Sequence[File]) -> Sequence[Sequence[Piece]] | None
     with closing(Drift(job.plan, files[0][0].name, job.progress)) as drift:
         drift.add(shaped)
     parts = zip(files, counts, _split(lines, counts), strict=True)
-    return [[Piece(part, count, count, None, item.size)] if count else [] for (item, _), count, part in parts]
+    return [
+        [Piece(rows=count, lines=part, records=count, place=item.size)] if count else []
+        for (item, _), count, part in parts
+    ]
 
 
 def _joined(bodies: Sequence[bytes]) -> tuple[bytes, list[int]] | None:

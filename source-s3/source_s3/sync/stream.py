@@ -17,7 +17,7 @@ from source_s3.plan import StreamPlan
 from source_s3.policy.bad_rows import BadRows, bad_rows_of
 from source_s3.policy.unreadable import Unreadable
 from source_s3.progress import Progress
-from source_s3.records.pieces import Job, Lines, Piece, document_key, now, timestamp
+from source_s3.records.pieces import BEGIN, Job, Lines, Piece, Start, document_key, now, timestamp
 from source_s3.records.raw_copy import require_names_differ
 from source_s3.records.read_object import job_of, read_object
 from source_s3.s3_object import Bucket, S3Object
@@ -165,8 +165,8 @@ def _pieces(
     stream: Stream, job: Job, marks: Mapping[str, int], item: S3Object, fetched: Fetched | None
 ) -> Generator[Piece, None, None]:
     resume = _resume_of(stream, item, marks[item.name])
-    position, rows = (resume.position, resume.rows) if resume is not None else (None, 0)
-    return read_object(job, item, position, rows, fetched)
+    start = Start(resume.position, resume.rows) if resume is not None else BEGIN
+    return read_object(job, item, start, fetched)
 
 
 def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int) -> Iterator[Lines]:

@@ -78,7 +78,7 @@ def told(pieces: Sequence[Piece]) -> Told:
 def alone(job: Job, item: S3Object, body: bytes) -> Sequence[Piece]:
     fetched: Future[bytes | None] = Future()
     fetched.set_result(body)
-    return list(read_object(job, item, None, 0, fetched))
+    return list(read_object(job, item, fetched=fetched))
 
 
 def both_ways(plan: StreamPlan, bodies: Sequence[bytes]) -> list[bool]:
