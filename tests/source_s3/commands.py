@@ -71,6 +71,10 @@ def statuses(ended: Ended, stream: str = "files") -> list[str]:
     ]
 
 
+def logs(ended: Ended) -> str:
+    return "\n".join(log["message"] for log in ended.of("LOG"))
+
+
 def counts(ended: Ended) -> Iterator[tuple[int, float]]:
     """For each state, the records since the one before it, counted here and told by the state."""
     since = 0

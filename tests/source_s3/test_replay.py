@@ -10,7 +10,7 @@ from source_s3.policy.quarantine import Kept, Place, Quarantine
 from source_s3.policy.quarantine_places import place_at
 from tests.conftest import Bucket
 from tests.destination_commands import Ended, run
-from tests.source_s3.commands import arguments, catalog, read, records
+from tests.source_s3.commands import arguments, catalog, logs, read, records
 
 TEXT = 'id,text\n1,a\n2,"b\nb",too many\n3,c\n'
 
@@ -46,10 +46,6 @@ def mend(bucket: Bucket, old: str, new: str) -> None:
     place(bucket).put(file, json.dumps(entry).encode())
 
 
-def said(ended: Ended) -> str:
-    return "\n".join(log["message"] for log in ended.of("LOG"))
-
-
 def test_a_row_that_was_mended_by_hand_is_printed_as_a_record_of_its_object(bucket: Bucket, tmp_path: Path) -> None:
     bucket.put("in/a.csv", TEXT)
     read(tmp_path, settings(bucket), catalog())
@@ -57,7 +53,7 @@ def test_a_row_that_was_mended_by_hand_is_printed_as_a_record_of_its_object(buck
     ended = replayed(tmp_path, settings(bucket))
     assert ended.code == 0
     assert records(ended) == [{"id": "2", "text": "b\nb", "_ab_source_file_url": "in/a.csv"}]
-    assert "1 bad rows readable, 0 as bad as before" in said(ended)
+    assert "1 bad rows readable, 0 as bad as before" in logs(ended)
     assert len(kept(bucket)) == 1  # nothing tells whether a destination has stored it
 
 
@@ -74,7 +70,7 @@ def test_a_row_as_bad_as_before_is_told_and_stays(bucket: Bucket, tmp_path: Path
     read(tmp_path, settings(bucket), catalog())
     ended = replayed(tmp_path, settings(bucket), "--forget")
     assert (ended.code, records(ended)) == (0, [])
-    assert "in/a.csv, line 3: expected" in said(ended)
+    assert "in/a.csv, line 3: expected" in logs(ended)
     assert len(kept(bucket)) == 1
 
 
@@ -95,7 +91,7 @@ def test_a_dry_run_tells_what_is_kept_and_prints_no_record(bucket: Bucket, tmp_p
     mend(bucket, ",too many", "")
     ended = replayed(tmp_path, settings(bucket), "--dry-run")
     assert records(ended) == []
-    assert "in/a.csv, line 3: can be read now" in said(ended)
+    assert "in/a.csv, line 3: can be read now" in logs(ended)
 
 
 @pytest.mark.parametrize("change", ["overwritten", "gone"])
@@ -110,7 +106,7 @@ def test_an_entry_of_an_object_that_changed_is_left_to_the_next_sync(
         bucket.put("in/a.csv", "id,text\n")
     ended = replayed(tmp_path, settings(bucket))
     assert (ended.code, records(ended)) == (0, [])
-    assert "the next sync reads it anew" in said(ended)
+    assert "the next sync reads it anew" in logs(ended)
 
 
 def test_a_catalog_that_overwrites_is_refused(bucket: Bucket, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ class ReadAhead(SeekableFile):
         return self._ahead.popleft().result()
 
     def _read_batch(self) -> Sequence[bytes]:
-        """None at the end. What was read before a failure counts; then all fail at once, until a seek begins anew."""
+        """Empty at the end. What was read before a failure counts; then all fail at once, until a seek begins anew."""
         if self._failure is not None:
             raise self._failure
         pieces: list[bytes] = []

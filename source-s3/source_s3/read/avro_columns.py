@@ -34,10 +34,8 @@ PLAIN = {
     "double": pa.float64(), "string": pa.large_string(), "enum": pa.large_string(), "bytes": pa.large_binary(),
     "fixed": pa.large_binary(),
 }  # fmt: skip
-DIGITS = {
-    "ms": 3,
-    "us": 6,
-}  # of a second: those of a column's timestamps are always written, as Airbyte's source-s3 does
+# Of a second: those of a column's timestamps are always written, as Airbyte's source-s3 does.
+DIGITS = {"ms": 3, "us": 6}
 DURATION = np.dtype([("months", "<u4"), ("days", "<u4"), ("milliseconds", "<u4")])
 CLASSES: Mapping[str, type] = {
     "null": type(None), "boolean": bool, "int": int, "long": int, "float": float, "double": float, "string": str,

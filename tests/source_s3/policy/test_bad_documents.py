@@ -7,9 +7,9 @@ from typing import Any
 from source_s3.policy.quarantine import Quarantine
 from source_s3.policy.quarantine_places import place_at
 from tests.conftest import Bucket
-from tests.source_s3.commands import catalog, last_states, read, records, statuses
+from tests.source_s3.commands import catalog, last_states, logs, read, records, statuses
 from tests.source_s3.documents.hostile_files import with_wrong_checksum
-from tests.source_s3.test_replay import replayed, said
+from tests.source_s3.test_replay import replayed
 
 KEEP = {"type": "quarantine"}
 
@@ -47,7 +47,7 @@ def test_a_bad_document_is_kept_aside_until_it_can_be_read(bucket: Bucket, tmp_p
     assert (first.code, statuses(first)[-1], keys(records(first))) == (0, "COMPLETE", ["in/a.eml", "in/a.eml#2"])
     attached, alone = ("in/a.eml", "attachment 1, a.txt"), ("in/b.log", "the file")
     assert sorted(kept(bucket)) == [attached, alone]
-    assert "2 bad documents, kept in" in said(first)
+    assert "2 bad documents, kept in" in logs(first)
     assert records(read(tmp_path, config, catalog(), last_states(first))) == []  # it is not tried in vain each time
 
     assert records(replayed(tmp_path, config)) == []

@@ -38,10 +38,6 @@ def ids(ended: Ended) -> list[int]:
     return [int(record["id"]) for record in records(ended)]
 
 
-def warnings(ended: Ended) -> str:
-    return "\n".join(log["message"] for log in ended.of("LOG") if log["level"] == "WARN")
-
-
 def test_the_first_bad_row_ends_the_stream_by_default(bucket: Bucket) -> None:
     bucket.put("a.csv", HEAD + GOOD + BAD + SECOND)
     ended = sync(settings(bucket, None))

@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import Bucket
 from tests.destination_commands import Ended, run
 from tests.servers.faulty_s3 import FaultyS3, Rule
-from tests.source_s3.commands import arguments, catalog, last_states, records, statuses
+from tests.source_s3.commands import arguments, catalog, last_states, logs, records, statuses
 
 URL, ROW, DELETED_AT = "_ab_source_file_url", "_ab_source_file_row", "_ab_cdc_deleted_at"
 QUICK = {"AWS_MAX_ATTEMPTS": "2", "S3_CONNECT_TIMEOUT_SECONDS": "1", "S3_READ_TIMEOUT_SECONDS": "1"}
@@ -51,10 +51,6 @@ def put_three(bucket: Bucket) -> None:
 
 def ids(ended: Ended) -> list[str]:
     return sorted(str(record["id"]) for record in records(ended) if not record.get(DELETED_AT))
-
-
-def logs(ended: Ended) -> str:
-    return "\n".join(log["message"] for log in ended.of("LOG"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from tests.conftest import Bucket
 from tests.destination_commands import Ended, run
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3 import commands
-from tests.source_s3.commands import arguments, catalog, last_states, records, statuses
+from tests.source_s3.commands import arguments, catalog, last_states, logs, records, statuses
 from tests.source_s3.listing.test_manifest import as_csv, put_inventory, row
 
 URL, DELETED_AT = "_ab_source_file_url", "_ab_cdc_deleted_at"
@@ -30,10 +30,6 @@ def read_keys(ended: Ended) -> list[str]:
 
 def deleted_keys(ended: Ended) -> list[str]:
     return sorted({record[URL] for record in records(ended) if record.get(DELETED_AT)})
-
-
-def logs(ended: Ended) -> str:
-    return "\n".join(message["message"] for message in ended.of("LOG"))
 
 
 def freeze(bucket: Bucket, key: str, body: str) -> None:

@@ -17,7 +17,7 @@ from source_s3.state.settings import changed, changed_columns, settings_of
 from tests.conftest import Bucket
 from tests.destination_commands import Ended
 from tests.servers.faulty_s3 import FaultyS3, Rule
-from tests.source_s3.commands import catalog, config, last_states, read, records, statuses
+from tests.source_s3.commands import catalog, config, last_states, logs, read, records, statuses
 from vector_ingest.spec import parse_config
 
 URL, DELETED_AT = "_ab_source_file_url", "_ab_cdc_deleted_at"
@@ -49,10 +49,6 @@ def deleted(ended: Ended) -> list[str]:
 
 def emitted(ended: Ended) -> list[str]:
     return sorted({record[URL] for record in records(ended) if not record.get(DELETED_AT)})
-
-
-def said(ended: Ended) -> str:
-    return "\n".join(message["log"]["message"] for message in ended.messages if message["type"] == "LOG")
 
 
 def test_a_listing_that_lost_too_much_stops_the_stream_and_is_let_through_once(tmp_path: Path, bucket: Bucket) -> None:
@@ -136,8 +132,8 @@ def test_a_narrower_selection_is_named_where_it_would_delete(tmp_path: Path, buc
 
     few = read(tmp_path, stream(bucket, deletions, exclude_globs=["a/0[0-4].csv"]), catalog(), states)
     assert deleted(few) == numbered(5, "a/")
-    assert '`exclude_globs` was not set and is ["a/0[0-4].csv"]' in said(few)
-    assert "Of the 30 objects known, 5 are no longer in it" in said(few)
+    assert '`exclude_globs` was not set and is ["a/0[0-4].csv"]' in logs(few)
+    assert "Of the 30 objects known, 5 are no longer in it" in logs(few)
 
     many = read(tmp_path, stream(bucket, deletions, globs=["a/0*"]), catalog(), states)
     assert (many.code, records(many), many.of("STATE")) == (1, [], [])
@@ -159,10 +155,10 @@ def test_changed_settings_of_reading_are_named_once_with_what_they_read_again(tm
 
     ended = read(tmp_path, other, catalog(), states)
     assert emitted(ended) == numbered(3)
-    assert '`format.delimiter` was not set and is ";". So 3 of 3 objects are read again.' in said(ended)
+    assert '`format.delimiter` was not set and is ";". So 3 of 3 objects are read again.' in logs(ended)
 
     again = read(tmp_path, other, catalog(), last_states(ended))
-    assert (records(again), "since the last sync" in said(again)) == ([], False)
+    assert (records(again), "since the last sync" in logs(again)) == ([], False)
 
 
 SILENT: list[dict[str, Any]] = [
@@ -184,7 +180,7 @@ def test_settings_that_change_no_record_read_nothing_again_and_raise_no_alarm(
 
     ended = read(tmp_path, stream(bucket, **settings), catalog(), states)
     assert (ended.code, records(ended)) == (0, [])
-    assert "since the last sync" not in said(ended)
+    assert "since the last sync" not in logs(ended)
 
 
 def plan_of(**settings: Any) -> Any:
@@ -239,9 +235,9 @@ def test_other_columns_of_the_catalog_leave_what_was_read_and_name_the_remedy(tm
 
     ended = read(tmp_path, stream(bucket), with_columns("id", "name"), states)
     assert records(ended) == []
-    assert "columns have changed (new: name (string); no longer: mark (string)). 1 objects" in said(ended)
-    assert "refresh the stream" in said(ended)
-    assert "columns have changed" not in said(
+    assert "columns have changed (new: name (string); no longer: mark (string)). 1 objects" in logs(ended)
+    assert "refresh the stream" in logs(ended)
+    assert "columns have changed" not in logs(
         read(tmp_path, stream(bucket), with_columns("id", "name"), last_states(ended))
     )
 
@@ -279,7 +275,7 @@ def test_changed_settings_are_said_again_where_the_sync_that_read_by_them_was_no
     assert failed.code == 1
     put(bucket, "01.csv")
     ended = read(tmp_path, other, catalog(), last_states(failed) or states)
-    assert "`schemaless` was not set and is true" in said(ended)
+    assert "`schemaless` was not set and is true" in logs(ended)
 
 
 def test_a_multipart_upload_that_began_before_the_last_sync_and_ended_after_it_is_found(
