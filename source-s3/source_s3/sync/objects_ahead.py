@@ -1,7 +1,7 @@
 """The objects of a stream in their order. Small ones are fetched, and then read, ahead of their turn."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from itertools import chain
@@ -12,7 +12,8 @@ from source_s3.plan import StreamPlan
 from source_s3.read.csv_text import UTF8
 from source_s3.read.options import CsvFormat, FromCsv
 from source_s3.records.overlap import overlapped
-from source_s3.records.pieces import Job, Piece
+from source_s3.records.pieces import BEGIN, Job, Piece, Start
+from source_s3.records.read_object import read_object
 from source_s3.records.together import read_together
 from source_s3.s3_object import S3Object
 
@@ -33,12 +34,11 @@ Read = tuple[S3Object, Sequence[Piece], Pieces | None]  # an object, its first p
 def read_ahead_of(
     job: Job,
     items: Sequence[S3Object],
-    read: Callable[[S3Object, Fetched | None], Pieces],
-    alone: Callable[[S3Object], bool],
+    starts: Mapping[str, Start],
 ) -> Generator[tuple[S3Object, Iterator[Piece]], None, None]:
-    """The objects with their pieces, which `read` gives; those of large ones come as they are asked for.
+    """The objects with their pieces; those of large ones come as they are asked for.
 
-    `alone`: whether an object must be read by `read`, whatever its size.
+    `starts`: by name, where to go on in objects that were read in part.
     """
 
     def work(group: Sequence[Asked]) -> Sequence[Read]:
@@ -47,7 +47,7 @@ def read_ahead_of(
 
     def one(asked: Asked) -> Read:
         item, fetched = asked
-        pieces = read(item, fetched)
+        pieces = read_object(job, item, starts.get(item.name, BEGIN), fetched)
         return item, _first(pieces) if _is_small(job.plan, item) else [], pieces
 
     def weigh(group: Sequence[Asked]) -> int:
@@ -55,7 +55,7 @@ def read_ahead_of(
 
     with (
         ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetch") as fetchers,
-        closing(overlapped(_groups(job, items, alone, fetchers), work, weigh, IN_FLIGHT, THREADS)) as results,
+        closing(overlapped(_groups(job, items, starts, fetchers), work, weigh, IN_FLIGHT, THREADS)) as results,
     ):
         for item, first, rest in chain.from_iterable(results):
             if rest is None:
@@ -66,7 +66,7 @@ def read_ahead_of(
 
 
 def _groups(
-    job: Job, items: Iterable[S3Object], alone: Callable[[S3Object], bool], pool: ThreadPoolExecutor
+    job: Job, items: Iterable[S3Object], starts: Mapping[str, Start], pool: ThreadPoolExecutor
 ) -> Generator[Sequence[Asked], None, None]:
     """Objects to read at once: the next one, and those after it that have come meanwhile, if they may be together."""
     joins = _may_be_together(job.plan)
@@ -74,8 +74,8 @@ def _groups(
     try:
         while (head := asked.take()) is not None:
             group, size = [head], head[0].size
-            if joins and _is_tiny(head) and not alone(head[0]):
-                while (found := asked.next) is not None and _is_tiny(found) and not alone(found[0]):
+            if joins and _is_tiny(head) and head[0].name not in starts:
+                while (found := asked.next) is not None and _is_tiny(found) and found[0].name not in starts:
                     size += found[0].size
                     if size > TOGETHER:
                         break

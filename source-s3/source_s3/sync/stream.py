@@ -4,22 +4,21 @@ The lines come in their final order, states included. Objects are read by (last-
 wins where two hold the same record; the listing therefore ends before the reading begins.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from source_s3.content.contents import Fetched
 from source_s3.content.decompress import compression_of
 from source_s3.plan import StreamPlan
 from source_s3.policy.bad_rows import BadRows, bad_rows_of
 from source_s3.policy.unreadable import Unreadable
 from source_s3.progress import Progress
-from source_s3.records.pieces import BEGIN, Job, Lines, Piece, Start, document_key, now, timestamp
+from source_s3.records.pieces import BEGIN, Lines, Piece, Start, document_key, now, timestamp
 from source_s3.records.raw_copy import require_names_differ
-from source_s3.records.read_object import job_of, read_object
+from source_s3.records.read_object import job_of
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import DELETED_AT, DOCUMENT_KEY, ROW, UPDATED_AT, URL
 from source_s3.state.checkpoint import INTERVAL, Checkpoint
@@ -129,18 +128,24 @@ def _begin(stream: Stream, found: Survey) -> Iterator[Lines]:
 
 
 def _deliver_objects(stream: Stream, found: Survey) -> Iterator[Lines]:
-    marks, wait = found.marks, partial(stream.leaving.each, words=stream.last_words)
+    starts, wait = _starts(stream, found), partial(stream.leaving.each, words=stream.last_words)
     with (
         job_of(stream.bucket, stream.plan, stream.namespace, stream.progress) as job,
         # Closed by hand: the traceback of an error would keep its threads and files alive.
-        closing(
-            read_ahead_of(job, found.todo, partial(_pieces, stream, job, marks), partial(_was_cut, stream))
-        ) as read,
+        closing(read_ahead_of(job, found.todo, starts)) as read,
     ):
         for item, pieces in wait(read):
-            yield from _deliver(stream, item, wait(pieces), marks[item.name])
+            yield from _deliver(stream, item, found.marks[item.name], starts.get(item.name, BEGIN), wait(pieces))
             if stream.checkpoint.is_due():
                 yield stream.state_line()
+
+
+def _starts(stream: Stream, found: Survey) -> Mapping[str, Start]:
+    """Where the last sync was cut, if that very version of the object is to be read."""
+    resume = stream.resume
+    if resume is None or found.marks.get(resume.key) != resume.fingerprint:
+        return {}
+    return {resume.key: Start(resume.position, resume.rows)}
 
 
 def _most_rows(plan: StreamPlan, item: S3Object) -> int:
@@ -151,29 +156,10 @@ def _most_rows(plan: StreamPlan, item: S3Object) -> int:
     return RESERVED if dense else min(RESERVED, item.size // 2 + 1)
 
 
-def _resume_of(stream: Stream, item: S3Object, mark: int) -> Resume | None:
-    """Where the last sync was cut in this very version of the object."""
-    resume = stream.resume
-    return resume if resume is not None and (resume.key, resume.fingerprint) == (item.name, mark) else None
-
-
-def _was_cut(stream: Stream, item: S3Object) -> bool:
-    return stream.resume is not None and stream.resume.key == item.name
-
-
-def _pieces(
-    stream: Stream, job: Job, marks: Mapping[str, int], item: S3Object, fetched: Fetched | None
-) -> Generator[Piece, None, None]:
-    resume = _resume_of(stream, item, marks[item.name])
-    start = Start(resume.position, resume.rows) if resume is not None else BEGIN
-    return read_object(job, item, start, fetched)
-
-
-def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int) -> Iterator[Lines]:
+def _deliver(stream: Stream, item: S3Object, mark: int, start: Start, pieces: Iterator[Piece]) -> Iterator[Lines]:
     """The lines of one object, states between them where it is long, and the deletes of rows it has no longer."""
     state, progress = stream.state, stream.progress
-    resume = _resume_of(stream, item, mark)
-    rows = resume.rows if resume is not None else 0
+    rows = start.rows
     for piece in pieces:
         if _is_given_up(stream, item, piece):
             return
@@ -198,7 +184,7 @@ def _deliver(stream: Stream, item: S3Object, pieces: Iterator[Piece], mark: int)
                 yield stream.state_line()
     if stream.plan.are_counted:
         yield from _delete_rows(stream, item.name, rows + 1, state.rows_before(item.name))
-    stream.bad_rows.finish(item, whole=resume is None)
+    stream.bad_rows.finish(item, whole=start is BEGIN)
     state.finish(item.name, Entry(mark, rows if stream.plan.are_counted else 0), timestamp(item.last_modified))
     progress.read += 1
     progress.read_bytes += item.size
