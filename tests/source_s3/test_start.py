@@ -28,6 +28,13 @@ def test_reading_loads_neither_pandas_nor_the_airbyte_cdk(
     assert not modules & {"pandas.core", "airbyte_cdk", "duckdb", "openpyxl"}  # `pandas` itself was asked for
 
 
+def test_documents_are_read_without_what_only_tables_need(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.put("a.md", "# A")
+    modules = imported(arguments(tmp_path, "read", config(bucket, file_type="documents"), catalog()))
+    assert "source_s3.records.document_records" in modules
+    assert not modules & {"pyarrow.compute", "source_s3.records.table"}
+
+
 def test_the_form_is_answered_without_any_of_the_libraries() -> None:
     modules = imported([str(commands.PROGRAM), "spec"])
     assert "source_s3.run" in modules

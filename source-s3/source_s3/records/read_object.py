@@ -12,7 +12,6 @@ from source_s3.progress import Progress
 from source_s3.read import SEEKING, BadRow
 from source_s3.records.pieces import BEGIN, Job, Piece, Start
 from source_s3.records.raw_copy import copy_object
-from source_s3.records.table import read_table
 from source_s3.s3_object import Bucket, S3Object
 from vector_ingest.errors import EXPLAINED, ConfigError, DataError
 
@@ -86,6 +85,8 @@ def named(bucket: Bucket, item: S3Object) -> Iterator[None]:
 
 
 def _table(job: Job, item: S3Object, start: Start, fetched: Fetched | None) -> Iterator[Piece]:
+    from source_s3.records.table import read_table  # it takes pyarrow.compute along, which documents do without
+
     seeks = isinstance(job.plan.format, SEEKING)
     with open_contents(job.bucket, item, seeks=seeks, fetched=fetched) as file:
         yield from read_table(file, job, item, start)

@@ -14,7 +14,6 @@ from source_s3.read.options import CsvFormat, FromCsv
 from source_s3.records.overlap import overlapped
 from source_s3.records.pieces import BEGIN, Job, Piece, Start
 from source_s3.records.read_object import read_object
-from source_s3.records.together import read_together
 from source_s3.s3_object import S3Object
 
 FETCHERS = 64  # objects asked for at once: most of the time of a small one is its way there and back
@@ -151,6 +150,8 @@ def _together(job: Job, group: Sequence[Asked]) -> Iterator[tuple[Asked, Sequenc
     """Of each object all its pieces; None: it must be read alone."""
     if len(group) == 1:
         return iter([(group[0], None)])
+    from source_s3.records.together import read_together  # it takes pyarrow.compute along
+
     return zip(group, read_together(job, [(asked[0], _body(asked)) for asked in group]), strict=True)
 
 
