@@ -59,7 +59,7 @@ class Stream:
 
     def last_words(self) -> bytes:
         state = self.state_line() if self.checkpoint.counts_something else b""
-        return state + last_words(self.plan.name, self.namespace)
+        return state + _told_to_stop(self.plan.name, self.namespace)
 
 
 def read_stream(
@@ -77,7 +77,7 @@ def read_stream(
     leaving = leaving or Leaving()
     known, read_before = state_of_version_3(configured.state)
     state = StreamState.from_json(known, configured.full_refresh, configured.generation)
-    with leaving.waiting(partial(last_words, plan.name, configured.namespace)):
+    with leaving.waiting(partial(_told_to_stop, plan.name, configured.namespace)):
         found = survey(bucket, plan, state, progress, None if configured.full_refresh else read_before)
     require_names_differ(plan, found.todo)
     checkpoint = Checkpoint(plan.name, configured.namespace, interval)
@@ -98,7 +98,7 @@ def read_stream(
     unreadable.require_none_missing(replaces=configured.replaces)
 
 
-def last_words(name: str, namespace: str | None) -> bytes:
+def _told_to_stop(name: str, namespace: str | None) -> bytes:
     """Of a read that is told to stop."""
     told = log_line("WARN", f"Stream {name}: told to stop (SIGTERM). The next sync goes on after the last state.")
     return told + b"\n" + status_line(name, namespace, "INCOMPLETE") + b"\n"
