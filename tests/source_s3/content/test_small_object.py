@@ -15,6 +15,8 @@ from vector_ingest.aws import Anonymous, s3_client
 from vector_ingest.errors import ConfigError, TransientError
 
 KEYS = ["a.csv", "f o/ü漢.csv", "a=b/x'(z)!$&;,@+.csv", "day=2026-11-21/part:0001_x.csv"]
+# A store that knows no If-Match answers so, once the object was overwritten.
+OTHER = {"ETag": '"other"', "Last-Modified": "Fri, 02 Jan 2026 03:04:05 GMT"}
 ODD = ["smile😀.csv", "a?e#f%20.csv", "x~y*.csv", "double//slash.csv", "/first.csv", "last/"]
 
 
@@ -58,9 +60,10 @@ def listed(client: Any, bucket: Bucket) -> Any:
         Rule("answer", status=500, code="InternalError"),
         Rule("truncate", after=2),
         Rule("reset", after=2),
-        Rule("answer", status=200, body=b"another object of another version"),
+        Rule("answer", status=200, body=b"another object of another version", headers=OTHER),
+        Rule("answer", status=200, body=b"id\n2\n", headers=OTHER),
     ],
-    ids=["throttled", "failed", "truncated", "reset", "another version"],
+    ids=["throttled", "failed", "truncated", "reset", "another version", "another version of the same size"],
 )
 def test_what_is_not_the_whole_object_is_asked_for_again_by_the_client(
     client: Any, bucket: Bucket, proxy: FaultyS3, fault: Rule
