@@ -323,7 +323,8 @@ def test_an_object_that_is_overwritten_at_each_read_is_never_taken_as_done(
 
 REPLACING: dict[str, dict[str, Any]] = {
     "full refresh": {"mode": "full_refresh", "generation_id": 7, "minimum_generation_id": 7},
-    "overwrite": {"mode": "full_refresh", "destination_sync_mode": "overwrite"},
+    "full refresh without generations": {"mode": "full_refresh"},
+    "overwrite": {"destination_sync_mode": "overwrite"},
     "refresh of an incremental stream": {"generation_id": 7, "minimum_generation_id": 7},
 }
 
