@@ -1,18 +1,12 @@
 """Reads of one stream whose configured catalog says which columns it has."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from source_s3.config import Config
-from source_s3.plan import plans
-from source_s3.sync.configured import configured_streams
-from source_s3.sync.read_all import read_all
 from tests.conftest import Bucket
 from tests.destination_commands import Ended
+from tests.source_s3 import in_process
 from tests.source_s3.commands import catalog
-from vector_ingest.errors import ConfigError, DataError, TransientError
-from vector_ingest.spec import parse_config
 
 
 def settings(bucket: Bucket, file_type: str = "csv", form: Mapping[str, Any] | None = None, **more: Any) -> Any:
@@ -23,19 +17,13 @@ def settings(bucket: Bucket, file_type: str = "csv", form: Mapping[str, Any] | N
 
 def read(config: Any, columns: Mapping[str, Any] | None = None, states: Sequence[Any] = ()) -> Ended:
     """One whole read in this process. `columns`: JSON types of the catalog, as a name or a list of names."""
-    parsed = parse_config(Config, config)
-    chosen = catalog(*[plan.name for plan in plans(parsed)])
+    kinds = {name: kind if isinstance(kind, list) else ["null", kind] for name, kind in (columns or {}).items()}
+    properties = {name: {"type": kind} for name, kind in kinds.items()}
+    schema = {"type": "object", "properties": properties} if columns is not None else {}
+    chosen = catalog(*in_process.names(config))
     for entry in chosen["streams"]:
-        kinds = {name: kind if isinstance(kind, list) else ["null", kind] for name, kind in (columns or {}).items()}
-        properties = {name: {"type": kind} for name, kind in kinds.items()}
-        entry["stream"]["json_schema"] = {"type": "object", "properties": properties} if columns is not None else {}
-    messages: list[Any] = []
-    try:
-        for lines in read_all(parsed, configured_streams(chosen, states)):
-            messages += [json.loads(line) for line in bytes(lines).splitlines()]
-    except (ConfigError, DataError, TransientError) as error:
-        return Ended(1, messages, str(error))
-    return Ended(0, messages, "")
+        entry["stream"]["json_schema"] = schema
+    return in_process.read(config, chosen, states)
 
 
 def rows(ended: Ended) -> list[dict[str, Any]]:

@@ -84,3 +84,16 @@ def test_more_bad_documents_than_allowed_stop_the_stream(bucket: Bucket, tmp_pat
     ended = read(tmp_path, settings(bucket, {"type": "skip", "most": 1}), catalog())
     assert (ended.code, records(ended)) == (1, [])
     assert "one bad document more than the 1 that `bad_rows` allows" in ended.error()["message"]
+
+
+def test_a_mail_that_can_be_read_now_is_not_replayed_where_its_attachments_need_numbers(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    bucket.put("in/a.eml", mail(b"first"))
+    deletions = {"sync_deletions": True}
+    read(tmp_path, {**settings(bucket, KEEP, limits={"characters": 5}), **deletions}, catalog())
+    assert kept(bucket) == [("in/a.eml", "the file")]
+    told = replayed(tmp_path, {**settings(bucket, KEEP), **deletions})
+    assert records(told) == []
+    assert "its attachments need numbers in the state" in logs(told)
+    assert keys(records(replayed(tmp_path, settings(bucket, KEEP)))) == ["in/a.eml", "in/a.eml#1", "in/a.eml#2"]

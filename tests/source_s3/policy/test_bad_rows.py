@@ -14,7 +14,7 @@ from tests.conftest import Bucket
 from tests.destination_commands import Ended
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.commands import last_states, records
-from tests.source_s3.sync.test_stream import sync
+from tests.source_s3.in_process import sync
 
 HEAD = "id,text\n"
 GOOD, BAD, SECOND = "1,a\n", "1,2,3\n", "2,b\n"

@@ -1,76 +1,25 @@
 """Syncs over HTTP: what is read, what is deleted, what the states say, and what becomes of a cut or failed one."""
 
 import io
-import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from source_s3.client import bucket_of
 from source_s3.config import Config
-from source_s3.plan import plans
-from source_s3.progress import Progress
 from source_s3.schema import LAST_MODIFIED
 from source_s3.sync.configured import configured_streams
 from source_s3.sync.read_all import read_all
-from source_s3.sync.stream import read_stream
 from tests.conftest import Bucket
-from tests.destination_commands import Ended
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3 import commands
 from tests.source_s3.commands import catalog, config, counts, last_states, records, statuses
-from vector_ingest.errors import ConfigError, DataError, TransientError
+from tests.source_s3.in_process import DELETED_AT, ROW, URL, deletes, keys, pieces, sync
+from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.spec import parse_config
-
-URL, ROW, DELETED_AT = "_ab_source_file_url", "_ab_source_file_row", "_ab_cdc_deleted_at"
-
-
-def sync(
-    settings: Mapping[str, Any], states: Sequence[Any] = (), mode: str = "incremental", **catalog_entry: Any
-) -> Ended:
-    """One whole read of all streams, in this process."""
-    parsed = parse_config(Config, settings)
-    names = [plan.name for plan in plans(parsed)]
-    configured = configured_streams(catalog(*names, sync_mode=mode, **catalog_entry), states)
-    messages: list[Any] = []
-    try:
-        for lines in read_all(parsed, configured):
-            messages += parsed_lines(lines)
-    except (ConfigError, DataError, TransientError) as error:
-        return Ended(1, messages, str(error))
-    return Ended(0, messages, "")
-
-
-def parsed_lines(lines: bytes | memoryview) -> list[Any]:
-    return [json.loads(line) for line in bytes(lines).splitlines()]
-
-
-def pieces(settings: Mapping[str, Any], states: Sequence[Any] = (), interval: float = 0) -> Iterator[list[Any]]:
-    """One stream's messages, piece by piece as they leave, with a state wherever one can be."""
-    parsed = parse_config(Config, settings)
-    (plan,) = plans(parsed)
-    (configured,) = configured_streams(catalog(plan.name), states)
-    for lines in read_stream(bucket_of(parsed), plan, configured, Progress(plan.name), interval):
-        yield parsed_lines(lines)
-
-
-def deletes(ended: Ended) -> list[dict[str, Any]]:
-    """The keys of the delete records, in order."""
-    return [
-        {name: record[name] for name in (URL, ROW) if name in record}
-        for record in records(ended)
-        if record.get(DELETED_AT)
-    ]
-
-
-def keys(ended: Ended) -> list[str]:
-    """The objects whose records came, without delete records."""
-    return sorted({record[URL] for record in records(ended) if not record.get(DELETED_AT)})
 
 
 def parquet(count: int, group: int = 1000) -> bytes:
@@ -184,45 +133,6 @@ def test_without_sync_deletions_what_is_gone_is_forgotten_in_silence(bucket: Buc
     bucket.client.delete_object(Bucket=bucket.name, Key="a.md")
     second = sync(settings, last_states(first))
     assert (records(second), last_states(second)[0]["stream"]["stream_state"]["done"]["segments"]) == ([], [])
-
-
-@pytest.mark.parametrize(("file_type", "content"), [("documents", "# A"), ("csv", "id\n1\n2\n"), ("jsonl", '{"id":1}')])
-def test_an_object_that_left_without_a_state_and_is_removed_then_is_deleted(
-    bucket: Bucket, file_type: str, content: str
-) -> None:
-    """Of the cut sync only the first state arrived, which says what was under way."""
-    settings = config(bucket, file_type=file_type, sync_deletions=True)
-    bucket.put("a.md", content)
-    cut = sync(settings)
-    assert cut.messages.index(next(m for m in cut.messages if m["type"] == "STATE")) < cut.messages.index(
-        next(m for m in cut.messages if m["type"] == "RECORD")
-    )
-    states = [cut.of("STATE")[0]]
-    bucket.client.delete_object(Bucket=bucket.name, Key="a.md")
-    second = sync(settings, states)
-    gone = deletes(second)
-    assert {key[URL] for key in gone} == {"a.md"}
-    if file_type != "documents":
-        assert {key[ROW] for key in gone} >= {record[ROW] for record in records(cut)}
-    assert records(sync(settings, last_states(second))) == []
-
-
-def test_an_object_that_was_under_way_and_is_still_there_is_read_again(bucket: Bucket) -> None:
-    settings = config(bucket, sync_deletions=True)
-    bucket.put("a.csv", "id\n1\n2\n")
-    cut = sync(settings)
-    second = sync(settings, [cut.of("STATE")[0]])
-    assert (records(second), deletes(second)) == (records(cut), [])
-
-
-def test_rows_of_an_object_that_was_cut_and_then_shortened_are_deleted(bucket: Bucket) -> None:
-    settings = config(bucket, sync_deletions=True)
-    bucket.put("a.csv", "id\n1\n2\n3\n")
-    cut = sync(settings)
-    bucket.put("a.csv", "id\n9\n")
-    second = sync(settings, [cut.of("STATE")[0]])
-    assert [record["id"] for record in records(second) if not record.get(DELETED_AT)] == ["9"]
-    assert {key[ROW] for key in deletes(second)} >= {2, 3}
 
 
 def test_the_peers_history_is_taken_over_without_reading_again(bucket: Bucket) -> None:
@@ -381,69 +291,6 @@ def test_other_options_of_the_format_read_all_again(bucket: Bucket) -> None:
     assert len(records(sync(stream(schemaless=True), states))) == 1
     assert len(records(sync(stream(input_schema='{"id;n": "string"}'), states))) == 1
     assert records(sync({**stream(), "sync_deletions": True}, states))[0][ROW] == 1
-
-
-def test_a_jsonl_file_that_was_cut_goes_on_after_the_last_state(bucket: Bucket, proxy: FaultyS3) -> None:
-    lines = [json.dumps({"id": number, "text": "x" * 1000}) for number in range(12_000)]
-    bucket.put("long.jsonl", "\n".join(lines))
-    settings = config(bucket, file_type="jsonl", endpoint=proxy.endpoint)
-    assert_goes_on(settings, 12_000)
-    assert proxy.seen("GET", "long.jsonl")[-1].range not in {None, "bytes=0-"}
-
-
-def test_a_parquet_file_that_was_cut_goes_on_with_its_next_row_group(bucket: Bucket) -> None:
-    bucket.put("long.parquet", parquet(300_000, 100_000))
-    assert_goes_on(config(bucket, file_type="parquet"), 300_000)
-
-
-def assert_goes_on(settings: Mapping[str, Any], count: int) -> None:
-    """Cut at the first state in mid-file: what came until then and what comes afterwards is all, once."""
-    before: list[int] = []
-    states: list[Any] = []
-    for messages in pieces(settings):
-        before += [message["record"]["data"]["id"] for message in messages if message["type"] == "RECORD"]
-        states = [message["state"] for message in messages if message["type"] == "STATE"]
-        if states:
-            break
-    assert "resume" in states[0]["stream"]["stream_state"]
-    assert states[0]["sourceStats"]["recordCount"] == len(before)
-    after = sync(settings, states)
-    assert 0 < len(before) < count
-    assert before + [record["id"] for record in records(after)] == list(range(count))
-    assert "resume" not in last_states(after)[0]["stream"]["stream_state"]
-
-
-def cut_in(settings: Mapping[str, Any]) -> list[Any]:
-    """The first state that has a place to go on from."""
-    with closing(pieces(settings)) as read:  # type: ignore[type-var]  # a generator
-        for messages in read:
-            for message in messages:
-                if message["type"] == "STATE" and "resume" in message["state"]["stream"]["stream_state"]:
-                    return [message["state"]]
-    raise AssertionError("no state in mid-file")
-
-
-def test_an_object_that_was_cut_and_then_emptied_has_its_rows_deleted(bucket: Bucket) -> None:
-    settings = config(bucket, file_type="jsonl", sync_deletions=True)
-    bucket.put("long.jsonl", "\n".join(json.dumps({"text": "x" * 1000}) for _ in range(9_000)))
-    states = cut_in(settings)
-    delivered = states[0]["stream"]["stream_state"]["resume"]["rows"]
-    bucket.put("long.jsonl", "")
-    numbers = [key[ROW] for key in deletes(sync(settings, states))]
-    assert numbers[:delivered] == list(range(1, delivered + 1))
-
-
-def test_an_earlier_object_that_arrives_late_does_not_lose_the_place_to_go_on_from(
-    bucket: Bucket, proxy: FaultyS3
-) -> None:
-    settings = config(bucket, file_type="jsonl", endpoint=proxy.endpoint)
-    bucket.put("long.jsonl", "\n".join(json.dumps({"id": n, "text": "x" * 1000}) for n in range(9_000)))
-    list_as(bucket, proxy, {"long.jsonl": "2026-01-02T00:00:00"})
-    states = cut_in(settings)
-    delivered = states[0]["stream"]["stream_state"]["resume"]["rows"]
-    bucket.put("late.jsonl", '{"id": -1}')
-    list_as(bucket, proxy, {"late.jsonl": "2026-01-01T00:00:00", "long.jsonl": "2026-01-02T00:00:00"})
-    assert [record["id"] for record in records(sync(settings, states))] == [-1, *range(delivered, 9_000)]
 
 
 def threads() -> set[str]:
