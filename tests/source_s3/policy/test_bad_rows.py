@@ -92,6 +92,16 @@ def test_a_mended_object_takes_its_bad_rows_out_of_the_quarantine(bucket: Bucket
     assert kept(bucket) == []
 
 
+def test_settings_that_read_the_same_object_without_bad_rows_take_them_out_too(bucket: Bucket) -> None:
+    bucket.put("a.csv", HEAD + GOOD + BAD)
+    first = sync(settings(bucket, aside(bucket)))
+    assert len(kept(bucket)) == 1
+    lenient = settings(bucket, aside(bucket))
+    lenient["streams"][0]["format"]["ignore_errors_on_fields_mismatch"] = True
+    second = sync(lenient, last_states(first))
+    assert (ids(second), kept(bucket)) == ([1], [])
+
+
 def test_an_object_that_is_gone_takes_its_bad_rows_along(bucket: Bucket) -> None:
     bucket.put("a.csv", HEAD + GOOD + BAD)
     bucket.put("b.csv", HEAD + GOOD)
