@@ -102,7 +102,7 @@ def _chosen(
     """The fields at `paths`, each under its path, or all if there are none. Several values at a path are a list."""
     fields = {} if paths else dict(data)
     for path in paths or ():
-        if path in data and "." not in path:  # most are just a field's name
+        if path in data:  # most are just a field's name; of a name with dots, the field is meant before the path
             fields[path] = data[path]
         elif values := list(_values(data, path.split("."))):
             fields[path] = values if len(values) > 1 else values[0]

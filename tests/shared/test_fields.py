@@ -37,6 +37,10 @@ def test_paths_lead_into_objects_and_stars_through_all_entries() -> None:
     )
 
 
+def test_a_field_whose_name_has_dots_is_found_by_its_name() -> None:
+    assert document({"a.b": "x", "a": {"b": "y"}}, text_fields=["a.b"])[0] == "a.b: x\n"
+
+
 def test_fields_that_a_record_lacks_are_passed_over() -> None:
     data = {"a": {"b": 1}}
     assert document(data, text_fields=["a.b", "a.b.c", "x", "a.*.z"], metadata_fields=["x"]) == ("a.b: 1\n", {})

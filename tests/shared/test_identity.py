@@ -1,8 +1,9 @@
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from vector_ingest.compose import content_hash
 from vector_ingest.document import Stream
 from vector_ingest.identity import LONGEST, identity_of, key_of
 
@@ -25,6 +26,8 @@ texts = st.text(st.sampled_from("_\\ab"), max_size=6)
 
 
 @given(texts, texts, texts, texts)
+@example("_", "", "", "_")
+@example("\\", "_", "\\_", "")
 def test_no_two_keys_of_two_fields_give_one_id(a: str, b: str, c: str, d: str) -> None:
     first, second = key_of(DOUBLE, {"a": a, "b": {"c": b}}), key_of(DOUBLE, {"a": c, "b": {"c": d}})
     assert (first == second) == ((a, b) == (c, d))
@@ -50,6 +53,10 @@ def test_append_with_a_key_tells_records_by_all_they_hold_and_by_generation() ->
     assert identity({"id": 1, "v": 1}, 1) == identity({"id": 1, "v": 1}, 1)
     assert identity({"id": 1, "v": 1}, 1) != identity({"id": 1, "v": 2}, 1)
     assert identity({"id": 1, "v": 1}, 1) != identity({"id": 1, "v": 1}, 2)
+
+
+def test_what_moves_from_the_text_to_the_metadata_changes_the_hash() -> None:
+    assert content_hash(b"ab", b"c") != content_hash(b"a", b"bc")
 
 
 def test_without_a_key_every_record_of_every_run_is_its_own_document() -> None:

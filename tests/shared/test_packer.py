@@ -168,6 +168,18 @@ def test_a_throttled_request_comes_back_when_the_service_says() -> None:
         assert (packer.tally.throttled, packer.tally.retried, packer.tally.requests) == (2, 2, 3)
 
 
+def test_the_time_of_being_throttled_begins_anew_with_each_success() -> None:
+    throttled = TransientError("too many", 0.3, throttled=True)
+
+    def answer(call: int, _: Sequence[str]) -> None:
+        if call in (1, 3):
+            raise throttled
+
+    with running(Recorder(answer=answer), deadline=0.5) as packer:
+        assert numbers(packer, [str(number) for number in range(6)]) == list(range(6))
+        assert packer.tally.throttled == 2
+
+
 @pytest.mark.parametrize("throttled", [True, False])
 def test_past_the_deadline_the_error_says_how_often_it_was_tried(throttled: bool) -> None:
     error = TransientError("no more", 0.11, throttled=throttled)

@@ -8,7 +8,7 @@ import pytest
 from tests.servers.embedding.limits import Limits
 from vector_ingest.embed.rate_headers import allowances_of, retry_after
 from vector_ingest.pace import Gate
-from vector_ingest.rate import Rate
+from vector_ingest.rate import Budget, Rate
 
 LATENCY = 0.3  # seconds
 MOST = 300_000  # tokens of a request, where the rate sets no lower limit
@@ -115,6 +115,13 @@ def test_a_small_sync_goes_at_once_where_enough_is_left() -> None:
     simulation = Simulation(lambda clock: Limits(1_000_000, 3000, clock=clock))
     simulation.run(10)
     assert sum(tokens for _, tokens, _ in simulation.answered) > 900_000
+
+
+def test_after_a_refusal_nothing_is_left_whatever_seemed_to_be() -> None:
+    budget = Budget(60_000, 60.0, now=0.0)
+    assert budget.wait(1_000, 0.0) == 0
+    budget.refused(taken=0, seconds=1.0, now=0.0, first=True)
+    assert budget.wait(1_000, 0.0) > 1
 
 
 def test_few_requests_a_minute_are_made_large() -> None:
