@@ -4,15 +4,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from operator import attrgetter
 
 from source_s3.documents import markup
 from source_s3.documents.parsed import Block
-from source_s3.documents.pdf_tables import Cell, Row, Table, follows, joined_over_pages, table_of
+from source_s3.documents.pdf_page import BOTH_HYPHENS, BULLETS, HYPHENS, Line
+from source_s3.documents.pdf_tables import Row, Table, follows, joined_over_pages, table_of
 
-HYPHENS = ("\u0002", "\ufffe")  # what PDFium writes for the hyphen of a word divided at a line's end
-BOTH_HYPHENS = "".join(HYPHENS)
 INDENT = 40.0  # points: lines that begin further apart stand in different columns
+NOWHERE = float("-inf")
 LARGER = 1.12  # times the size of the text: a heading
 LEVELS = 5  # sizes of headings that are told apart
 LONGEST = 200  # characters of a heading
@@ -20,23 +20,10 @@ OFTEN = 0.25  # of all letters: a larger size that is so common is text as well
 AT_EDGE = 2  # lines at the upper and lower end of a page that may be running heads
 RUNNING = 0.4  # of all pages: what stands in the same place on so many is one
 PAGE_NUMBER = re.compile(r"\W*(?:page|seite|p\.)?\W*(\d{1,5})(?:\s*(?:/|of|von|de)\s*\d{1,5})?\W*", re.IGNORECASE)
+DIGITS = re.compile(r"\d+")
 ITEM = "- "
-BULLETS = frozenset("•●▪◦‣∙·\uf0b7")
 ENDS = (".", ",", ";", ":")
-
-
-class Line(NamedTuple):  # made faster than a dataclass, and there are very many
-    """A line of text with its box in points: y grows upwards. `size`: its height in quarters of a point."""
-
-    text: str
-    left: float
-    right: float
-    bottom: float
-    top: float
-    height: float
-    size: int
-    bold: bool
-    cells: tuple[Cell, ...] = ()  # two or more, of a line that may be a row of a table
+CELLS, BOTTOM = attrgetter("cells"), attrgetter("bottom")
 
 
 def blocks_of(pages: Sequence[Sequence[Line]]) -> Iterator[Block]:
@@ -71,6 +58,9 @@ def _blocks(pages: Sequence[Sequence[Line]]) -> Iterator[Block]:
 
 def _with_tables(lines: Sequence[Line]) -> Iterator[Table | tuple[Line, ...]]:
     """The tables, and the lines between them."""
+    if not any(map(CELLS, lines)):
+        yield tuple(lines)
+        return
     between: list[Line] = []
     rows: list[Line] = []
     for line in [*lines, None]:
@@ -104,12 +94,14 @@ class _Levels:
     @classmethod
     def of(cls, pages: Sequence[Sequence[Line]]) -> "_Levels":
         letters: Counter[int] = Counter()
-        in_bold = total = 0
+        in_bold = 0
         for lines in pages:
             for line in lines:
-                letters[line.size] += len(line.text)
-                total += len(line.text)
-                in_bold += len(line.text) * line.bold
+                length = len(line.text)
+                letters[line.size] += length
+                if line.bold:
+                    in_bold += length
+        total = letters.total()
         if not total:
             return cls(0, {}, 0)
         body = letters.most_common(1)[0][0]
@@ -138,13 +130,14 @@ def _without_running(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
     found_at = [[_place(line) for line in edge] for edge in edges]
     places = Counter(place for found in found_at for place in set(found))
     least = max(3, RUNNING * sum(1 for lines in pages if lines))
-    numbers = Counter(number for page, edge in enumerate(edges) for line in edge if (number := _numbered(line, page)))
+    numbered = [[_numbered(line, page) for line in edge] for page, edge in enumerate(edges)]
+    numbers = Counter(number for found in numbered for number in found if number)
     kept = []
-    for page, (lines, edge, found) in enumerate(zip(pages, edges, found_at, strict=True)):
+    for lines, *found in zip(pages, edges, found_at, numbered, strict=True):
         gone = {
             id(line)
-            for line, place in zip(edge, found, strict=True)
-            if places[place] >= least or numbers.get(_numbered(line, page) or (0, 0), 0) >= 2
+            for line, place, number in zip(*found, strict=True)
+            if places[place] >= least or numbers[number] >= 2
         }
         kept.append([line for line in lines if id(line) not in gone] if gone else list(lines))
     return kept
@@ -152,17 +145,18 @@ def _without_running(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
 
 def _at_edge(lines: Sequence[Line]) -> list[Line]:
     """The lines in the rows at the upper and at the lower end."""
-    bottoms = [round(line.bottom) for line in lines]
-    rows = sorted(set(bottoms))
+    rows = sorted(set(map(round, map(BOTTOM, lines))))
     if len(rows) < 2 * AT_EDGE:
         ends = {*rows[:1], *rows[-1:]} if len(rows) > 1 else set()
-    else:
-        ends = {*rows[:AT_EDGE], *rows[-AT_EDGE:]}
-    return [line for line, bottom in zip(lines, bottoms, strict=True) if bottom in ends]
+        return [line for line in lines if round(line.bottom) in ends]
+    lower, upper = rows[AT_EDGE - 1] + 1, rows[-AT_EDGE] - 1  # by roundings
+    near = [line for line in lines if not lower < line.bottom < upper]
+    ends = {*rows[:AT_EDGE], *rows[-AT_EDGE:]}
+    return [line for line in near if round(line.bottom) in ends]
 
 
 def _place(line: Line) -> tuple[str, int]:
-    return re.sub(r"\d+", "#", line.text), round(line.bottom / 4)
+    return DIGITS.sub("#", line.text), round(line.bottom / 4)
 
 
 def _numbered(line: Line, page: int) -> tuple[int, int] | None:
@@ -175,15 +169,15 @@ def _groups(lines: Sequence[Line], levels: _Levels) -> Iterator[tuple[list[Line]
     """Lines that belong together, and the level of the heading that they are."""
     group: list[Line] = []
     level = 0
+    sizes = levels.sizes
     for line in lines:
-        own = levels.of_line(line)
-        apart = bool(group) and (own != level or _is_apart(group[-1], line) or (own and not _goes_on(group, line)))
-        if group and apart:
+        own = levels.of_line(line) if line.bold or line.size in sizes else 0  # most lines are neither
+        if group and own == level and not (_is_apart(group[-1], line) or (own and not _goes_on(group, line))):
+            group.append(line)
+            continue
+        if group:
             yield group, level
-            group = []
-        if not group:
-            level = own
-        group.append(line)
+        group, level = [line], own
     if group:
         yield group, level
 
@@ -198,21 +192,26 @@ def _joined(lines: Sequence[Line], edges: Mapping[int, float]) -> Iterator[str]:
     before: Line | None = None
     for line in lines:
         text = line.text
-        is_item = text[:1] in BULLETS
+        is_item = text[0] in BULLETS
         if before is not None:
-            yield "\n" if is_item or not _runs_on(before, line, edges) else " "
-        divided = text.endswith(HYPHENS)
-        text = text.rstrip(BOTH_HYPHENS) if divided else text
+            first_word = text.find(" ") + 1 or len(text) + 1
+            width = (line.right - line.left) / len(text)
+            # It had no room at the end of the line before, in its column.
+            runs_on = before.right + first_word * width > edges[round(before.left)] and not is_item
+            yield " " if runs_on else "\n"
+        before = line
+        if text[-1] in HYPHENS:
+            text = text.rstrip(BOTH_HYPHENS)
+            before = None
         yield ITEM + text[1:].lstrip() if is_item else text
-        before = None if divided else line
 
 
 def _is_apart(line: Line, following: Line) -> bool:
     """More than half a line of space between, another size of type, or the next column."""
-    gap = line.bottom - following.top
-    if gap > 0.5 * line.height or gap < -2 * line.height:
-        return True
-    return line.height > 1.25 * following.height or following.height > 1.25 * line.height
+    height, other = line.height, following.height
+    return not (
+        -2 * height <= line.bottom - following.top <= 0.5 * height and height <= 1.25 * other and other <= 1.25 * height
+    )
 
 
 def _right_edges(lines: Sequence[Line]) -> Mapping[int, float]:
@@ -220,13 +219,6 @@ def _right_edges(lines: Sequence[Line]) -> Mapping[int, float]:
     widest: dict[int, float] = {}
     for line in lines:
         left = round(line.left)
-        widest[left] = max(widest.get(left, line.right), line.right)
+        if line.right > widest.get(left, NOWHERE):
+            widest[left] = line.right
     return {left: max(right for other, right in widest.items() if abs(other - left) < INDENT) for left in widest}
-
-
-def _runs_on(line: Line, following: Line, edges: Mapping[int, float]) -> bool:
-    """The first word of the next line had no room at the end of this one, in its column."""
-    letters, first_word = len(following.text), following.text.find(" ") + 1
-    width = (following.right - following.left) / (letters or 1)
-    first_word = first_word or letters + 1
-    return line.right + first_word * width > edges[round(line.left)]
