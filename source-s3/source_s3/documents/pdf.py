@@ -10,6 +10,7 @@ import pypdfium2.raw as pdfium
 from source_s3.documents.limits import Limits, TooMuch
 from source_s3.documents.parsed import Facts, Parsed, assembled
 from source_s3.documents.pdf_layout import blocks_of
+from source_s3.documents.pdf_links import links_of
 from source_s3.documents.pdf_page import Line, lines_of
 from vector_ingest.errors import DataError
 
@@ -64,7 +65,7 @@ def _lines_of_page(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
         if not text:
             raise pypdfium2.PdfiumError(f"the text of page {number + 1} can't be loaded")
         try:
-            return lines_of(ctypes.cast(text, ctypes.c_void_p).value or 0)
+            return lines_of(ctypes.cast(text, ctypes.c_void_p).value or 0, links_of(document, page))
         finally:
             pdfium.FPDFText_ClosePage(text)
     finally:

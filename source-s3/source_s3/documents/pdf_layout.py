@@ -23,7 +23,9 @@ PAGE_NUMBER = re.compile(r"\W*(?:page|seite|p\.)?\W*(\d{1,5})(?:\s*(?:/|of|von|d
 DIGITS = re.compile(r"\d+")
 ITEM = "- "
 ENDS = (".", ",", ";", ":")
-CELLS, BOTTOM = attrgetter("cells"), attrgetter("bottom")
+CELLS, BOTTOM, LINKED = attrgetter("cells"), attrgetter("bottom"), attrgetter("linked")
+# A link that goes on in the next line.
+CONTINUED = re.compile(r"\]\(([^()\s]+)\)([ \n]?)\[(?=[^\[\]]*\]\(\1\))")
 
 
 def blocks_of(pages: Sequence[Sequence[Line]]) -> Iterator[Block]:
@@ -52,7 +54,9 @@ def _blocks(pages: Sequence[Sequence[Line]]) -> Iterator[Block]:
             yield Block(markup.table(part), page=number)
             continue
         for group, level in _groups(part, levels):
-            text = "".join(_joined(group, edges[number - 1])).strip()
+            text = "".join(_joined(group, edges[number - 1], with_links=not level)).strip()
+            if any(map(LINKED, group)):
+                text = CONTINUED.sub(_one_link, text)
             yield Block(text if level else markup.paragraph(text), level, number)
 
 
@@ -187,7 +191,7 @@ def _goes_on(group: Sequence[Line], line: Line) -> bool:
     return len(group) < 4 and group[-1].bottom - line.top < 0.25 * line.height
 
 
-def _joined(lines: Sequence[Line], edges: Mapping[int, float]) -> Iterator[str]:
+def _joined(lines: Sequence[Line], edges: Mapping[int, float], *, with_links: bool) -> Iterator[str]:
     """Lines that were one paragraph run on; a line that ends early keeps its end."""
     before: Line | None = None
     for line in lines:
@@ -200,10 +204,16 @@ def _joined(lines: Sequence[Line], edges: Mapping[int, float]) -> Iterator[str]:
             runs_on = before.right + first_word * width > edges[round(before.left)] and not is_item
             yield " " if runs_on else "\n"
         before = line
+        if with_links and line.linked:
+            text = line.linked
         if text[-1] in HYPHENS:
             text = text.rstrip(BOTH_HYPHENS)
             before = None
         yield ITEM + text[1:].lstrip() if is_item else text
+
+
+def _one_link(match: "re.Match[str]") -> str:
+    return match.group(2)
 
 
 def _is_apart(line: Line, following: Line) -> bool:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium
 
+from source_s3.documents import markup
+from source_s3.documents.pdf_links import Link, spans_of
 from source_s3.documents.pdf_tables import Cell, runs_of, split_row
 
 HYPHENS = ("\u0002", "\ufffe")  # what PDFium writes for the hyphen of a word divided at a line's end
@@ -46,6 +48,7 @@ class Line(NamedTuple):  # made faster than a dataclass
     size: int
     bold: bool
     cells: tuple[Cell, ...] = ()  # two or more, of a line that may be a row of a table
+    linked: str | None = None  # the text with its links, where it has some
 
 
 def _fast(function: Any, *arguments: Any) -> Callable[..., int]:
@@ -73,7 +76,7 @@ class _Rows(NamedTuple):
     lasts: list[int]
 
 
-def lines_of(page: TextPage) -> list[Line]:
+def lines_of(page: TextPage, links: Sequence[Link] = ()) -> list[Line]:
     """In PDFium's reading order, which keeps columns apart."""
     units = _units(page)
     texts, firsts, lasts = _rows(units)
@@ -91,12 +94,39 @@ def lines_of(page: TextPage) -> list[Line]:
             bottom = other_bottom if is_item else min(bottom, other_bottom)  # noqa: PLW2901
         height = top - bottom
         is_bold = weight >= BOLD and len(text) <= SHORT
-        lines.append(made(Line, (text, left, right, bottom, top, height, round(4 * height), is_bold, ())))
+        lines.append(made(Line, (text, left, right, bottom, top, height, round(4 * height), is_bold, (), None)))
     if _count_rects(page, 0, -1) != count:  # else each line is in one piece: there are no tables
         for number, (line, first, last) in enumerate(zip(lines, firsts, lasts, strict=True)):
             if cells := _cells(page, units[first : last + 1], first, line.height):
                 lines[number] = line._replace(cells=cells)
+    for number, (line, first, last) in enumerate(zip(lines, firsts, lasts, strict=True)) if links else ():
+        lines[number] = _linked(page, line, units[first : last + 1], first, links)
     return lines
+
+
+def _linked(page: TextPage, line: Line, row: str, start: int, links: Sequence[Link]) -> Line:
+    middle = (line.bottom + line.top) / 2
+    here = [
+        link
+        for link in links
+        if link.bottom <= middle <= link.top and link.left < line.right and link.right > line.left
+    ]
+    if not here:
+        return line
+    is_item = row[0] in BULLETS
+    parts, end = [], 0
+    for first, last, address in spans_of(here, _boxes(page, range(start, start + len(row)))):
+        begin = max(first, 1) if is_item else first
+        parts += [row[end:begin], markup.link(row[begin:last], address)]
+        end = last
+    text = _characters("".join([*parts, row[end:]])) + line.text[len(line.text.rstrip(BOTH_HYPHENS)) :]
+    cells = tuple(_linked_cell(cell, here) for cell in line.cells)
+    return line._replace(linked=text if text != line.text else None, cells=cells)
+
+
+def _linked_cell(cell: Cell, links: Sequence[Link]) -> Cell:
+    inside = (link.address for link in links if cell.left <= (link.left + link.right) / 2 <= cell.right)
+    return cell._replace(address=next(inside, None))
 
 
 def _units(page: TextPage) -> str:

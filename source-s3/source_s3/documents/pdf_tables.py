@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from source_s3.documents import markup
+
 GAP = 0.6  # of a line's height: less is the space between two words, also of a line that is stretched
 LONGEST = 60  # letters of a cell, on average: of more, it is text in columns
 APART = 3.0  # times a line's height from one row to the next
@@ -15,6 +17,7 @@ class Cell(NamedTuple):
     text: str
     left: float
     right: float
+    address: str | None = None  # where it leads
 
 
 class Row(NamedTuple):
@@ -47,7 +50,7 @@ def table_of(rows: Sequence[Row], *, at_edge: bool = False) -> Table | None:
         return None
     table = []
     for row in rows:
-        placed = {_column(columns, cell): cell.text for cell in row.cells}
+        placed = {_column(columns, cell): markup.link(cell.text, cell.address) for cell in row.cells}
         if len(placed) < len(row.cells):
             return None
         table.append([placed.get(column, "") for column in range(len(columns))])

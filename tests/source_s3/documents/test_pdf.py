@@ -4,7 +4,7 @@ import pytest
 
 from source_s3.documents import Limits
 from source_s3.documents.pdf import read as read_file
-from tests.contract.document_files import pdf_file, pdf_of_columns, pdf_of_pages
+from tests.contract.document_files import pdf_file, pdf_of_columns, pdf_of_objects, pdf_of_pages
 from vector_ingest.errors import DataError
 
 
@@ -46,3 +46,54 @@ def test_an_encrypted_pdf_is_refused_with_the_remedy() -> None:
     lock = f"/ID [<00> <00>] /Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{'11' * 32}> /U <{'22' * 32}> >>"
     with pytest.raises(DataError, match=r"^a\.pdf: under a password: upload it without one"):
         read("a.pdf", pdf_of_pages([["secret"]], trailer=lock))
+
+
+def pdf_of_links(content: str, *links: tuple[str, str]) -> bytes:
+    """A page in Courier of 10 points, a letter 6 wide, with links: their place (or places) and their address."""
+    notes = [f"<< /Subtype /Link {place} /A << /S /URI /URI ({to}) >> >>" for place, to in links]
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Courier >>",
+        (
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 5 0 R /Annots ["
+            f"{' '.join(notes)}] /Resources << /Font << /F 3 0 R >> >> >>"
+        ),
+        f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
+    ]
+    return pdf_of_objects([each.encode() for each in objects])
+
+
+def test_a_link_is_that_of_the_words_beneath_it() -> None:
+    content = "BT /F 10 Tf 12 TL 100 700 Td (See the rules and http://jars.example/list today.) Tj ET"
+    rules = ("/Rect [148 696 178 708]", "https://jars.example/rules (new)".replace("(", r"\(").replace(")", r"\)"))
+    bare = ("/Rect [208 696 358 708]", "http://jars.example/list")
+    expected = "See the [rules](https://jars.example/rules%20(new%29) and http://jars.example/list today."
+    assert read("a.pdf", pdf_of_links(content, rules, bare)) == expected
+
+
+def test_a_link_over_two_lines_is_one() -> None:
+    content = (
+        "BT /F 10 Tf 12 TL 100 700 Td (What is left of it: read what the keeper of the) Tj T* (jars writes.) Tj ET"
+    )
+    corners = "[220 708 382 708 220 696 382 696  100 696 124 696 100 684 124 684]"
+    link = (f"/Rect [100 684 382 708] /QuadPoints {corners}", "https://jars.example/")
+    expected = "What is left of it: [read what the keeper of the jars](https://jars.example/) writes."
+    assert read("a.pdf", pdf_of_links(content, link)) == expected
+
+
+def test_a_link_in_a_table_stays_in_its_cell() -> None:
+    rows = [("Jar", "Where"), ("Oats", "Barn"), ("Rye", "Loft")]
+    shown = [
+        f"1 0 0 1 {x} {700 - 14 * y} Tm ({row[column]}) Tj"
+        for y, row in enumerate(rows)
+        for column, x in enumerate((100, 300))
+    ]
+    link = ("/Rect [300 682 324 696]", "https://jars.example/barn")
+    found = read("a.pdf", pdf_of_links(f"BT /F 10 Tf {' '.join(shown)} ET", link))
+    assert found.split("\n")[2] == "| Oats | [Barn](https://jars.example/barn) |"
+
+
+def test_a_link_within_the_document_leads_nowhere_else() -> None:
+    file = pdf_of_links("BT /F 10 Tf 100 700 Td (Chapter 2) Tj ET", ("/Rect [100 696 160 708]", ""))
+    assert read("a.pdf", file.replace(b"/A << /S /URI /URI () >>", b"/Dest [4 0 R /Fit]   ")) == "Chapter 2"
