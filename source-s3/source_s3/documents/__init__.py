@@ -34,15 +34,15 @@ READERS = {
     "rst": "rst.read",
     "txt": "text.read",
     "source": "text.read",
+    "image": "image.read",
 }
 WITHOUT_READER = {
-    "image": "an image, which needs text recognition (OCR): run it through that first, or exclude it",
     "encrypted": "under a password: save it without one",
     "doc": "of an old format of Word, or under a password: save it as .docx without a password",
     "ppt": "of an old format of PowerPoint: save it as .pptx",
     "msg": "a mail in the format of Outlook: save it as .eml",
 }
-KINDS = ", ".join(f".{kind}" for kind in MIME_TYPES if kind != "source") + ", source code"
+KINDS = ", ".join(f".{kind}" for kind in MIME_TYPES if kind != "source") + ", source code, images"
 DEFAULT = Limits()
 Reader = Callable[[str, bytes, Limits], Parsed]
 
@@ -101,7 +101,7 @@ def read_document(
         raise DataError(key, "nested too deep: exclude the object, or save it anew") from error
     if not parsed.content.strip():
         raise DataError(key, f"no text in this {kind} file: exclude it by the stream's globs")
-    return replace(parsed, mime_type=MIME_TYPES[kind])
+    return replace(parsed, mime_type=parsed.mime_type or MIME_TYPES[kind])
 
 
 def read_with_attachments(

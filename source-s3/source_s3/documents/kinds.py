@@ -86,7 +86,7 @@ MAIL = {
 
 
 def kind_of(name: str, content: bytes, content_type: str | None = None) -> str | None:
-    """A key of MIME_TYPES, or one that has no reader (`image`, `encrypted`, `doc`, `ppt`, `msg`); None: not known.
+    """A key of MIME_TYPES, or one that has no reader (`encrypted`, `doc`, `ppt`, `msg`), or `image`; None: not known.
 
     A name that means another kind than the bytes do loses.
     """

@@ -1,4 +1,4 @@
-"""How much one document may take. What is above is one document's error, never the end of the sync."""
+"""How a document is read, and how much it may take. What is above is its error, never the end of the sync."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ class Limits:
     """`seconds` and `memory` (bytes) hold for the process that reads it, the others inside of it.
 
     `unpacked`: bytes of all that lies in its archive; `ratio`: how many times larger than packed a large one may be.
+    `languages`: of the text that is recognized in pictures, as Tesseract calls them; none: in no picture.
     """
 
     seconds: int = 120
@@ -18,6 +19,7 @@ class Limits:
     entries: int = 20_000
     ratio: int = 250
     depth: int = 3  # documents inside of documents
+    languages: tuple[str, ...] = ("eng",)
 
 
 class TooMuch(Exception):  # noqa: N818  it is a finding, told as a DataError with the document's name

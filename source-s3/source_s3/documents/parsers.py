@@ -19,7 +19,7 @@ from vector_ingest.errors import TransientError
 MOST = 4  # processes
 PIECE = 1024 * 1024  # bytes of an answer taken at once
 # Each thread of a library would reserve address space, which is what is limited: with many cores, all of it.
-FEW_THREADS = {"MALLOC_ARENA_MAX": "2", "TOKIO_WORKER_THREADS": "2", "RAYON_NUM_THREADS": "1"}
+FEW_THREADS = {"MALLOC_ARENA_MAX": "2", "TOKIO_WORKER_THREADS": "2", "RAYON_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"}
 ATTEMPTS = 2  # a process that is killed from outside may have been killed for another's memory
 
 

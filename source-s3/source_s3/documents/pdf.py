@@ -8,6 +8,17 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from source_s3.documents.limits import Limits, TooMuch
+from source_s3.documents.ocr import (
+    MOST_PIXELS,
+    NOT_ASKED,
+    NOT_INSTALLED,
+    POINTS,
+    Picture,
+    Recognizer,
+    evened,
+    is_installed,
+    recognizer,
+)
 from source_s3.documents.parsed import Facts, Parsed, assembled
 from source_s3.documents.pdf_layout import blocks_of
 from source_s3.documents.pdf_links import links_of
@@ -16,6 +27,7 @@ from vector_ingest.errors import DataError
 
 # PDFium keeps global state: one call at a time, also for different documents (pypdfium2's README, "Thread safety").
 LOCK = Lock()
+RESOLUTION = 240  # pixels for each inch: of more, Tesseract finds no more, and takes longer
 REASONS = {
     pdfium.FPDF_ERR_PASSWORD: "under a password: upload it without one",
     pdfium.FPDF_ERR_SECURITY: "encrypted in a way that is not known: upload it without encryption",
@@ -32,15 +44,15 @@ def read(key: str, content: bytes, limits: Limits) -> Parsed:
             document = pypdfium2.PdfDocument(content)
             try:
                 facts, pages = _facts(document), _pages(document, limits)
+                if not all(pages) and limits.languages and is_installed():
+                    pages = _with_scans(key, document, pages, limits)
             finally:
                 document.close()
         except pypdfium2.PdfiumError as error:
             found = REASONS.get(getattr(error, "err_code", None), f"corrupt or truncated ({error}): upload it again")
             raise DataError(key, found) from error
     if not any(pages):
-        raise DataError(
-            key, "no text in it: a scan needs OCR. Run it through text recognition first, or exclude it by the globs"
-        )
+        raise DataError(key, _why_empty(limits))
     return assembled(blocks_of(pages), limits.characters, facts)
 
 
@@ -54,6 +66,33 @@ def _pages(document: pypdfium2.PdfDocument, limits: Limits) -> list[list[Line]]:
         if size > limits.characters:
             raise TooMuch("characters of text", limits.characters)
     return pages
+
+
+def _why_empty(limits: Limits) -> str:
+    if not limits.languages:
+        return f"no text in it, as in a scan, {NOT_ASKED}"
+    if not is_installed():
+        return f"no text in it, as in a scan, {NOT_INSTALLED}"
+    return "no text in it, and none was recognized in its pictures: exclude it by the stream's globs"
+
+
+def _with_scans(key: str, document: pypdfium2.PdfDocument, pages: list[list[Line]], limits: Limits) -> list[list[Line]]:
+    """With the text that is recognized on the pages that have none."""
+    with recognizer(key, limits) as lines_of:
+        scans = {number: _scanned(document[number], lines_of) for number, lines in enumerate(pages) if not lines}
+    found = dict(zip(scans, evened(list(scans.values())), strict=True))
+    return [found.get(number, lines) for number, lines in enumerate(pages)]
+
+
+def _scanned(page: pypdfium2.PdfPage, lines_of: Recognizer) -> list[Line]:
+    if pdfium.FPDFPage_CountObjects(page) <= 0:
+        page.close()
+        return []
+    width, height = page.get_size()
+    scale = min(RESOLUTION / POINTS, (MOST_PIXELS / (width * height)) ** 0.5)
+    bitmap = page.render(scale=scale, grayscale=True)
+    page.close()
+    return lines_of(Picture(bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, round(scale * POINTS)))
 
 
 def _lines_of_page(document: pypdfium2.PdfDocument, number: int) -> list[Line]:

@@ -12,6 +12,14 @@ class LocalProcessing(Form):
 
     model_config = ConfigDict(title="Local")
     mode: Literal["local"] = Field("local", title="Mode")
+    languages: list[Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z_]+)?$")]] = Field(
+        default=["eng"],
+        min_length=1,
+        title="Languages of Scans",
+        description="What the text of images and scans is recognized in (OCR, the extra `ocr`), as Tesseract calls it, "
+        "such as eng, deu, fra. Each takes more time.",
+        json_schema_extra=shown(uniqueItems=True),
+    )
 
 
 class ApiParameter(Form):
@@ -89,8 +97,8 @@ class UnstructuredFormat(Form):
     strategy: Literal["auto", "fast", "ocr_only", "hi_res"] = Field(
         "auto",
         title="Parsing Strategy",
-        description="Of an API. Without one, `auto` and `fast` both take the text that is in the document; there is "
-        "no OCR.",
+        description="Without an API, `auto` takes the text that is in the document, and recognizes that of scans and "
+        "images where the extra `ocr` is installed; `fast` does not. The others are an API's.",
         json_schema_extra=shown(0),
     )
     text_extensions: list[str] = Field(

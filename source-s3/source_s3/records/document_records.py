@@ -12,7 +12,7 @@ from source_s3.documents.kinds import has_kind, kind_of
 from source_s3.documents.parsers import Parsers
 from source_s3.plan import StreamPlan
 from source_s3.read import BadRow
-from source_s3.read.document_options import ApiProcessing
+from source_s3.read.document_options import ApiProcessing, LocalProcessing
 from source_s3.read.options import UnstructuredFormat
 from source_s3.records.object_fields import COLUMNS_OF, ObjectFields
 from source_s3.records.pieces import Job, Piece, document_key, facts, now
@@ -54,9 +54,17 @@ DETAILS: Properties = {
 def engine_of(options: UnstructuredFormat) -> Engine:
     """For all documents of a stream."""
     most = options.limits
-    limits = Limits(most.seconds, most.megabytes * 1024 * 1024, most.pages, most.characters)
+    limits = Limits(
+        most.seconds, most.megabytes * 1024 * 1024, most.pages, most.characters, languages=_languages(options)
+    )
     own = Parsers(limits)
     return _api_of(options, options.processing, own, limits) if isinstance(options.processing, ApiProcessing) else own
+
+
+def _languages(options: UnstructuredFormat) -> tuple[str, ...]:
+    """In which text is recognized; none: it is not."""
+    by = options.processing
+    return tuple(by.languages) if isinstance(by, LocalProcessing) and options.strategy == "auto" else ()
 
 
 def prove_engine(options: UnstructuredFormat) -> None:

@@ -37,8 +37,8 @@ def test_columns_follow_one_another_and_their_lines_run_on() -> None:
     assert read("a.pdf", pdf_of_columns(columns)) == f"{left}\n\n{right}"
 
 
-def test_a_pdf_without_text_is_said_to_be_a_scan() -> None:
-    with pytest.raises(DataError, match=r"^a\.pdf: no text in it: a scan needs OCR"):
+def test_a_pdf_without_text_is_refused() -> None:
+    with pytest.raises(DataError, match=r"^a\.pdf: no text in it"):
         read("a.pdf", pdf_of_pages([[], []]))
 
 

@@ -1,0 +1,138 @@
+"""Text recognition (OCR) by Tesseract, with the extra `ocr`: the lines of a picture with their places, as of a PDF."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from source_s3.documents.limits import Limits, TooMuch
+from source_s3.documents.pdf_page import MARKER, Line
+from source_s3.documents.pdf_tables import GAP, Cell, runs_of
+from vector_ingest.errors import DataError
+
+NOT_INSTALLED = (
+    "which needs text recognition (OCR), not installed (pip install 'airbyte-source-s3-vector[ocr]'). Or exclude it"
+)
+NOT_ASKED = "and text recognition (OCR) is part of local processing with the strategy `auto` alone. Or exclude it"
+MOST_PIXELS = 100_000_000
+LEAST_SURE = 30  # percent: of less, a word is a part of a picture
+NO_WORDS = {"", "|"}  # but the rules of tables
+BULLET = "•"
+LIKE_BULLETS, BULLETS_APART = set("•●▪¢«»©®+*"), set("eoO")
+NEAR, NEAR_LARGER = 0.1, 0.14  # of a line's height: less may be due to its letters
+POINTS = 72  # of an inch
+
+
+class Picture(NamedTuple):
+    """Grey: a byte for each pixel, `stride` bytes for each row of them. `resolution`: pixels for each inch."""
+
+    pixels: bytes
+    width: int
+    height: int
+    stride: int
+    resolution: int
+
+
+Recognizer = Callable[[Picture], list[Line]]
+
+
+def is_installed() -> bool:
+    return find_spec("tesserocr") is not None
+
+
+@contextmanager
+def recognizer(key: str, limits: Limits) -> Iterator[Recognizer]:
+    """DataError: the extra, or a language's data, is not installed."""
+    if not is_installed():
+        raise DataError(key, f"an image, {NOT_INSTALLED}")
+    import tesserocr
+
+    folder = os.environ.get("TESSDATA_PREFIX") or str(Path(sys.prefix) / "share" / "tessdata")
+    for language in limits.languages:
+        if not (Path(folder) / f"{language}.traineddata").is_file():
+            reason = f"Tesseract's data for the language {language!r} are not in {folder}: "
+            raise DataError(key, reason + "put them there, or change `languages` of the format's `processing`")
+    with tesserocr.PyTessBaseAPI(path=folder, lang="+".join(limits.languages), psm=tesserocr.PSM.AUTO) as tesseract:
+        yield lambda picture: _lines(tesseract, picture)
+
+
+def _lines(tesseract: Any, picture: Picture) -> list[Line]:
+    from tesserocr import RIL, iterate_level
+
+    if picture.width * picture.height > MOST_PIXELS:
+        raise TooMuch("pixels", MOST_PIXELS)
+    tesseract.SetImageBytes(picture.pixels, picture.width, picture.height, 1, picture.stride)
+    tesseract.SetSourceResolution(picture.resolution)
+    tesseract.Recognize()
+    found = tesseract.GetIterator()
+    if found is None:
+        return []
+    rows: list[_Row] = []
+    for word in iterate_level(found, RIL.WORD):
+        text = "" if word.Empty(RIL.WORD) else word.GetUTF8Text(RIL.WORD).strip()
+        if text in NO_WORDS or word.Confidence(RIL.WORD) < LEAST_SURE:
+            continue
+        if not rows or rows[-1].box != word.BoundingBox(RIL.TEXTLINE):
+            rows.append(_Row(word.BoundingBox(RIL.TEXTLINE), float(word.RowAttributes()["row_height"]), []))
+        left, _, right, _ = word.BoundingBox(RIL.WORD)
+        rows[-1].words.append(Cell(text, left, right))
+    return [_line(row, picture) for row in rows]
+
+
+class _Row(NamedTuple):
+    """In pixels, from the upper left corner."""
+
+    box: tuple[int, int, int, int]
+    height: float
+    words: list[Cell]
+
+
+def _line(row: _Row, picture: Picture) -> Line:
+    """In points, y upwards."""
+    scale = POINTS / picture.resolution
+    left, upper, right, lower = (scale * side for side in row.box)
+    middle, height = scale * picture.height - (upper + lower) / 2, scale * row.height
+    words = _with_bullet(row)
+    cells = () if words is not row.words else _cells(row, scale)
+    text = " ".join(word.text for word in words)
+    return Line(text, left, right, middle - height / 2, middle + height / 2, height, round(4 * height), False, cells)
+
+
+def _with_bullet(row: _Row) -> list[Cell]:
+    """What Tesseract takes bullets for, at the begin of a line, is one again."""
+    first, *others = row.words
+    if not others:
+        return row.words
+    space = others[0].left - first.right
+    if first.text in LIKE_BULLETS or (first.text in BULLETS_APART and space > GAP * row.height):
+        return [first._replace(text=BULLET), *others]
+    return row.words
+
+
+def _cells(row: _Row, scale: float) -> tuple[Cell, ...]:
+    """The parts of a line between which there is more than a word's space; nothing: it has no such parts."""
+    runs = runs_of(((word.left, word.right) for word in row.words), row.height)
+    if len(runs) < 2:
+        return ()
+    texts = [" ".join(word.text for word in row.words if left <= word.left <= right) for left, right in runs]
+    if len(texts) == 2 and MARKER.fullmatch(texts[0]):
+        return ()
+    return tuple(Cell(text, left * scale, right * scale) for text, (left, right) in zip(texts, runs, strict=True))
+
+
+def evened(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
+    """With one size for all lines whose measured sizes are near each other: first that of most letters."""
+    letters: Counter[int] = Counter()
+    for line in chain.from_iterable(pages):
+        letters[line.size] += len(line.text)
+    body = max(letters, key=lambda size: sum(letters[size + other] for other in (-1, 0, 1)), default=0)
+    sizes, top = {size: body for size in letters if abs(size - body) <= NEAR * body}, 0
+    for size in sorted(letters.keys() - sizes.keys(), reverse=True):
+        top = top if 0 < top * (1 - NEAR_LARGER) <= size else size
+        sizes[size] = top if size > body else size
+    return [[line._replace(size=sizes[line.size]) for line in lines] for lines in pages]
