@@ -22,7 +22,7 @@ from tests.benchmarks.connectors import OURS, Run, peer, reading, run, serving
 from tests.contract.document_files import docx_file, pdf_of_pages, text_file
 from tests.contract.office_files import pptx_file
 
-DOCUMENTS = int(os.environ.get("DOCUMENTS_BENCH", "24"))
+DOCUMENTS = int(os.environ.get("DOCUMENTS_BENCH", "60"))
 PAGES, LINES = 10, 45
 TEXT = "the keeper writes down what was taken by whom and how much of it is left in each jar of rye and oats"
 WORDS = TEXT.split()

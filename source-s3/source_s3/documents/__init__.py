@@ -35,12 +35,12 @@ READERS = {
     "txt": "text.read",
     "source": "text.read",
     "image": "image.read",
+    "doc": "old_office.read_doc",
+    "ppt": "old_office.read_ppt",
+    "msg": "msg.read",
 }
 WITHOUT_READER = {
     "encrypted": "under a password: save it without one",
-    "doc": "of an old format of Word, or under a password: save it as .docx without a password",
-    "ppt": "of an old format of PowerPoint: save it as .pptx",
-    "msg": "a mail in the format of Outlook: save it as .eml",
 }
 KINDS = ", ".join(f".{kind}" for kind in MIME_TYPES if kind != "source") + ", source code, images"
 DEFAULT = Limits()

@@ -20,6 +20,9 @@ MIME_TYPES: Mapping[str, str] = {
     "xlsx": f"{OFFICE}.spreadsheetml.sheet",
     "xlsb": "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
     "xls": "application/vnd.ms-excel",
+    "doc": "application/msword",
+    "ppt": "application/vnd.ms-powerpoint",
+    "msg": "application/vnd.ms-outlook",
     "odt": f"{OPEN}.text",
     "odp": f"{OPEN}.presentation",
     "ods": f"{OPEN}.spreadsheet",
@@ -38,6 +41,8 @@ EXTENSIONS: Mapping[str, str] = {
     **dict.fromkeys(("docm", "dotx", "dotm"), "docx"),
     **dict.fromkeys(("pptm", "ppsx", "ppsm", "potx"), "pptx"),
     **dict.fromkeys(("xlsm", "xltx", "xltm"), "xlsx"),
+    "dot": "doc",
+    **dict.fromkeys(("pps", "pot"), "ppt"),
     "ott": "odt",
     "otp": "odp",
     "ots": "ods",
@@ -55,7 +60,7 @@ CONTENT_TYPES: Mapping[str, str] = {
     "text/prs.fallenstein.rst": "rst",
 }
 ZIPPED = {"docx", "pptx", "xlsx", "xlsb", "odt", "odp", "ods", "epub"}
-TOLD_BY_BYTES = ZIPPED | {"pdf", "xls", "rtf"}
+TOLD_BY_BYTES = ZIPPED | {"pdf", "xls", "doc", "ppt", "msg", "rtf"}
 INSIDE = {  # what a zip of the kind has in it
     "word/document.xml": "docx",
     "ppt/presentation.xml": "pptx",
@@ -86,7 +91,7 @@ MAIL = {
 
 
 def kind_of(name: str, content: bytes, content_type: str | None = None) -> str | None:
-    """A key of MIME_TYPES, or one that has no reader (`encrypted`, `doc`, `ppt`, `msg`), or `image`; None: not known.
+    """A key of MIME_TYPES, or one that has no reader (`encrypted`), or `image`; None: not known.
 
     A name that means another kind than the bytes do loses.
     """

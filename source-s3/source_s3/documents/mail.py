@@ -23,14 +23,26 @@ def read(key: str, content: bytes, limits: Limits) -> Parsed:
     """DataError: no header of a mail in it."""
     try:
         message = BytesParser(policy=policy.default).parsebytes(content)
-        if not any(name in message for name in ("From", "To", "Subject", "Date", "Received", "MIME-Version")):
-            raise DataError(key, "no header of a mail in it: is it one? Exclude it by the stream's globs")
+    except (*BROKEN, LookupError, AttributeError, TypeError) as error:
+        raise _no_mail(key, error) from error
+    if not any(name in message for name in ("From", "To", "Subject", "Date", "Received", "MIME-Version")):
+        raise DataError(key, "no header of a mail in it: is it one? Exclude it by the stream's globs")
+    return parsed_of(key, message, limits)
+
+
+def parsed_of(key: str, message: EmailMessage, limits: Limits) -> Parsed:
+    """DataError: not one that can be read."""
+    try:
         parts = list(_parts(message, 0))
         parsed = assembled(_blocks(key, message, parts), limits.characters, _facts(message))
         attachments = [_attachment(part, number) for number, part in enumerate(parts, 1) if _is_attached(part)]
     except (*BROKEN, LookupError, AttributeError, TypeError) as error:  # of `email`, over headers that are none
-        raise DataError(key, f"no mail that can be read ({type(error).__name__}: {error}): exclude it") from error
+        raise _no_mail(key, error) from error
     return Parsed(parsed.content, parsed.sections, parsed.facts, attachments=attachments)
+
+
+def _no_mail(key: str, error: BaseException) -> DataError:
+    return DataError(key, f"no mail that can be read ({type(error).__name__}: {error}): exclude it")
 
 
 def _facts(message: EmailMessage) -> Facts:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from tempfile import TemporaryDirectory
 from threading import BoundedSemaphore, Lock
 from time import monotonic
 
@@ -75,6 +76,7 @@ class _Process:
     """One reading process. `was_killed`: by a signal that is none of ours, after a failed `ask`."""
 
     def __init__(self, memory: int) -> None:
+        self._place = TemporaryDirectory(prefix="documents-")  # so that nothing is left of one that is killed
         line = [sys.executable, "-P", "-m", "source_s3.documents.worker", str(memory)]
         try:
             self._process = subprocess.Popen(  # noqa: S603  our own module
@@ -83,7 +85,7 @@ class _Process:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
-                env={**os.environ, **FEW_THREADS},
+                env={**os.environ, **FEW_THREADS, "TMPDIR": self._place.name},
             )
         except OSError as error:
             raise TransientError(f"No process to read documents can be started: {error}. Try again later.") from error
@@ -113,6 +115,7 @@ class _Process:
             self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
+        self._place.cleanup()
 
     def _send(self, message: bytes | memoryview) -> None:
         assert self._process.stdin is not None

@@ -16,7 +16,7 @@ from source_s3.documents.pdf_tables import Cell, runs_of, split_row
 
 HYPHENS = ("\u0002", "\ufffe")  # what PDFium writes for the hyphen of a word divided at a line's end
 BOTH_HYPHENS = "".join(HYPHENS)
-BULLETS = frozenset("•●▪◦‣∙·\uf0b7")
+BULLETS = frozenset("•●▪◦‣∙·➢\uf0b7\uf0a7\uf06e\uf076\uf0d8\uf0fc")
 BOLD = 600  # the weight from which a font counts as bold
 MOST_PIECES = 64  # of a line that may be a row of a table
 SHORT = 160  # characters: only such lines can be headings

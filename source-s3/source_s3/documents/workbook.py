@@ -93,4 +93,6 @@ def _written(value: Any) -> str:
 
 
 def _broken(key: str, error: BaseException) -> DataError:
-    return DataError(key, f"corrupt or truncated ({error}): open it, save it anew, and upload it again")
+    return DataError(
+        key, f"corrupt or truncated, or under a password ({error}): open it, save it anew, and upload it again"
+    )
