@@ -45,6 +45,20 @@ def is_installed() -> bool:
     return find_spec("tesserocr") is not None
 
 
+def data_folder() -> Path:
+    """Of Tesseract's languages."""
+    return Path(os.environ.get("TESSDATA_PREFIX") or Path(sys.prefix) / "share" / "tessdata")
+
+
+def lacking(languages: Sequence[str]) -> str | None:
+    """What is wrong with them, and its remedy."""
+    for language in languages:
+        if not (data_folder() / f"{language}.traineddata").is_file():
+            there = f"Tesseract's data for the language {language!r} are not in {data_folder()}"
+            return f"{there}: put them there, or change `languages` of the format's `processing`"
+    return None
+
+
 @contextmanager
 def recognizer(key: str, limits: Limits) -> Iterator[Recognizer]:
     """DataError: the extra, or a language's data, is not installed."""
@@ -52,12 +66,10 @@ def recognizer(key: str, limits: Limits) -> Iterator[Recognizer]:
         raise DataError(key, f"an image, {NOT_INSTALLED}")
     import tesserocr
 
-    folder = os.environ.get("TESSDATA_PREFIX") or str(Path(sys.prefix) / "share" / "tessdata")
-    for language in limits.languages:
-        if not (Path(folder) / f"{language}.traineddata").is_file():
-            reason = f"Tesseract's data for the language {language!r} are not in {folder}: "
-            raise DataError(key, reason + "put them there, or change `languages` of the format's `processing`")
-    with tesserocr.PyTessBaseAPI(path=folder, lang="+".join(limits.languages), psm=tesserocr.PSM.AUTO) as tesseract:
+    if reason := lacking(limits.languages):
+        raise DataError(key, reason)
+    languages = "+".join(limits.languages)
+    with tesserocr.PyTessBaseAPI(path=str(data_folder()), lang=languages, psm=tesserocr.PSM.AUTO) as tesseract:
         yield lambda picture: _lines(tesseract, picture)
 
 

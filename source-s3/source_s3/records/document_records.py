@@ -68,7 +68,12 @@ def _languages(options: UnstructuredFormat) -> tuple[str, ...]:
 
 
 def prove_engine(options: UnstructuredFormat) -> None:
-    """ConfigError, TransientError: documents would be sent in vain."""
+    """ConfigError, TransientError: documents would be sent in vain, or scans have no language."""
+    if languages := _languages(options):
+        from source_s3.documents import ocr
+
+        if ocr.is_installed() and (reason := ocr.lacking(languages)):
+            raise ConfigError(f"{reason}.")
     if isinstance(options.processing, ApiProcessing):
         with closing(Parsers(Limits())) as own:
             _api_of(options, options.processing, own, Limits()).prove()

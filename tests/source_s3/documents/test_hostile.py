@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -79,9 +80,11 @@ def test_a_process_that_hangs_is_ended_in_its_time(name: str, make: Callable[[],
         assert outcome(parsers, "good.pdf", pdf_file([GOOD])) == f"+{GOOD}\n"
 
 
-def test_no_process_is_left_after_the_close() -> None:
+def test_no_process_and_no_file_is_left_after_the_close() -> None:
     parsers = Parsers(LIMITS)
     assert outcome(parsers, "a.txt", GOOD.encode()) == f"+{GOOD}\n"
-    process = parsers._idle[0]._process
+    process, folder = parsers._idle[0]._process, Path(parsers._idle[0]._place.name)
+    assert folder.is_dir()
     parsers.close()
     assert process.returncode is not None
+    assert not folder.exists()

@@ -15,11 +15,13 @@ import pytest
 
 from source_s3.documents import Limits, read_document
 from source_s3.documents.parsers import Parsers
+from source_s3.read.options import UnstructuredFormat
+from source_s3.records.document_records import prove_engine
 from tests.contract.document_files import pdf_of_pages
 from tests.source_s3.documents.quality import quality
 from tests.source_s3.documents.test_quality import FOLDER, truths
 from tests.untested import untested
-from vector_ingest.errors import DataError
+from vector_ingest.errors import ConfigError, DataError
 
 DOTS = 200  # each inch
 WITHOUT = """
@@ -136,6 +138,13 @@ def test_without_the_extra_the_reason_names_it(name: str) -> None:
     content = file_of([part], "PNG" if name == "a.png" else "PDF")
     told = subprocess.run([sys.executable, "-c", WITHOUT, name], input=content, capture_output=True, check=True).stdout
     assert b"not installed (pip install 'airbyte-source-s3-vector[ocr]')" in told
+
+
+def test_a_language_without_data_fails_the_check() -> None:
+    options = {"processing": {"mode": "local", "languages": ["eng", "tlh"]}}
+    with pytest.raises(ConfigError, match=r"'tlh' are not in .*: put them there"):
+        prove_engine(UnstructuredFormat.model_validate(options))
+    prove_engine(UnstructuredFormat.model_validate({**options, "strategy": "fast"}))
 
 
 def test_it_is_recognized_in_a_reading_process_in_its_memory() -> None:
