@@ -1,8 +1,8 @@
 """Documents to Markdown: both connectors as processes on the same S3, and our reader of PDF beside the bare library.
 
 DOCUMENTS_BENCH changes how many documents there are: half of them PDF of ten pages, the rest DOCX, PPTX and Markdown.
-The bare library gives the text of a page, and then the places of its pieces as well, which all depends on that the reader
-gives: paragraphs, headings, tables and links. Both by CPU time: other work on the machine counts for less there.
+The bare library gives the text of a page, and then the places of its pieces as well, on which depends what the reader
+adds: paragraphs, headings, tables. By CPU time, since other work on the machine counts for less there.
 """
 
 import os
