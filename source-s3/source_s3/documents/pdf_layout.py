@@ -17,10 +17,11 @@ LARGER = 1.12  # times the size of the text: a heading
 LEVELS = 5  # sizes of headings that are told apart
 LONGEST = 200  # characters of a heading
 OFTEN = 0.25  # of all letters: a larger size that is so common is text as well
-AT_EDGE = 2  # lines at the upper and lower end of a page that may be running heads
+AT_EDGE = (2, 6)  # rows at the upper and lower end of a page that may be running heads: of a short one, of a long one
 RUNNING = 0.4  # of all pages: what stands in the same place on so many is one
 PAGE_NUMBER = re.compile(r"\W*(?:page|seite|p\.)?\W*(\d{1,5})(?:\s*(?:/|of|von|de)\s*\d{1,5})?\W*", re.IGNORECASE)
 DIGITS = re.compile(r"\d+")
+LONGEST_NUMBER = 40  # characters of a page number and what is around it
 ITEM = "- "
 ENDS = (".", ",", ";", ":")
 CELLS, BOTTOM, LINKED = attrgetter("cells"), attrgetter("bottom"), attrgetter("linked")
@@ -130,8 +131,9 @@ class _Levels:
 
 
 def _without_running(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
-    edges = [_at_edge(lines) for lines in pages]
-    found_at = [[_place(line) for line in edge] for edge in edges]
+    at_edge = [_at_edge(lines) for lines in pages]
+    edges = [[line for line, _ in edge] for edge in at_edge]
+    found_at = [[_place(line, outermost=outermost) for line, outermost in edge] for edge in at_edge]
     places = Counter(place for found in found_at for place in set(found))
     least = max(3, RUNNING * sum(1 for lines in pages if lines))
     numbered = [[_numbered(line, page) for line in edge] for page, edge in enumerate(edges)]
@@ -147,25 +149,30 @@ def _without_running(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
     return kept
 
 
-def _at_edge(lines: Sequence[Line]) -> list[Line]:
-    """The lines in the rows at the upper and at the lower end."""
-    rows = sorted(set(map(round, map(BOTTOM, lines))))
-    if len(rows) < 2 * AT_EDGE:
-        ends = {*rows[:1], *rows[-1:]} if len(rows) > 1 else set()
-        return [line for line in lines if round(line.bottom) in ends]
-    lower, upper = rows[AT_EDGE - 1] + 1, rows[-AT_EDGE] - 1  # by roundings
-    near = [line for line in lines if not lower < line.bottom < upper]
-    ends = {*rows[:AT_EDGE], *rows[-AT_EDGE:]}
-    return [line for line in near if round(line.bottom) in ends]
+def _at_edge(lines: Sequence[Line]) -> list[tuple[Line, bool]]:
+    """The lines in the rows at the upper and at the lower end; True: of the outermost ones."""
+    bottoms = list(map(round, map(BOTTOM, lines)))
+    rows = sorted(set(bottoms))
+    if len(rows) < 2:
+        return []
+    fewest, most = AT_EDGE
+    count, outer = (min(max(fewest, len(rows) // 4), most), fewest) if len(rows) >= 2 * fewest else (1, 1)
+    lower, upper, lowest, uppermost = rows[count - 1], rows[-count], rows[outer - 1], rows[-outer]
+    return [
+        (line, not lowest < bottom < uppermost)
+        for line, bottom in zip(lines, bottoms, strict=True)
+        if not lower < bottom < upper
+    ]
 
 
-def _place(line: Line) -> tuple[str, int]:
-    return DIGITS.sub("#", line.text), round(line.bottom / 4)
+def _place(line: Line, *, outermost: bool) -> tuple[str, int]:
+    """Further inside, a line with other numbers may be one of a form, which all pages fill in."""
+    return DIGITS.sub("#", line.text) if outermost else line.text, round(line.bottom / 4)
 
 
 def _numbered(line: Line, page: int) -> tuple[int, int] | None:
     """How far its number is from that of the page, and its height: the same on all pages, if it numbers them."""
-    match = PAGE_NUMBER.fullmatch(line.text)
+    match = PAGE_NUMBER.fullmatch(line.text) if len(line.text) <= LONGEST_NUMBER else None
     return (int(match.group(1)) - page, round(line.bottom / 4)) if match else None
 
 

@@ -7,6 +7,8 @@ from source_s3.documents.pdf import read as read_file
 from tests.contract.document_files import pdf_file, pdf_of_columns, pdf_of_objects, pdf_of_pages
 from vector_ingest.errors import DataError
 
+STOCK = [f"The jar {thing} {where}:" for thing in ("of rye", "wheat") for where in "abcdefghi"]
+
 
 def read(key: str, file: bytes) -> str:
     return read_file(key, file, Limits()).content.strip()
@@ -28,6 +30,20 @@ def test_wrapped_lines_run_on() -> None:
 def test_short_lines_stay_lines() -> None:
     lines = ["Barley 12 g", "Oats 9 g", "Rye 30 g, and this is the line that is as long as the page allows it"]
     assert read("a.pdf", pdf_of_pages([lines])).split("\n") == lines
+
+
+def test_a_foot_of_several_rows_is_left_out_of_each_page_but_not_what_a_form_is_filled_with() -> None:
+    foot = ["{} / 4", "[JARS] - v2", "The Book of Jars", "Copyright 2026 the keeper", "Release: March 1"]
+    pages = [
+        [f"{number} top", f"{number} second", f"Oats: {number} jars", *(f"{thing} {number}" for thing in STOCK), *foot]
+        for number in range(1, 5)
+    ]
+    found = read(
+        "a.pdf", pdf_of_pages([[line.format(number) for line in page] for number, page in enumerate(pages, 1)])
+    )
+    for number, page in enumerate(found.split("\n\n"), 1):
+        assert page.startswith(f"Oats: {number} jars\n{STOCK[0]} {number}")
+        assert page.endswith(f" {STOCK[-1]} {number}")
 
 
 def test_columns_follow_one_another_and_their_lines_run_on() -> None:
