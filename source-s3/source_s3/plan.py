@@ -36,7 +36,7 @@ FORMATS: dict[FileType, Format] = {
     "documents": UnstructuredFormat(),
 }
 
-# Of a format, on the records: what is inferred is the schema, and all strategies are one without an API.
+# Of a format, on the records: what is inferred is the schema, and without an API a strategy concerns scans alone.
 WITHOUT_EFFECT: Mapping[str, Any] = {"inference_type": True, "strategy": True, "processing": {"api_key", "api_url"}}
 
 
