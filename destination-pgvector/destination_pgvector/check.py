@@ -10,21 +10,21 @@ from psycopg import Connection
 
 from destination_pgvector import documents_view, index, tables
 from destination_pgvector.columns import Layout
+from destination_pgvector.layouts import Layouts
 from destination_pgvector.names import STAGING, qualified
 from destination_pgvector.postgres_errors import right_to_grant, said_by
-from destination_pgvector.tables import Note
+from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError
 
 logger = logging.getLogger("airbyte.pgvector")
 
 
-def prove(
-    conn: Connection, schema: str, layout: Layout, plan: index.Plan, fingerprint: str, *, with_view: bool
-) -> None:
+def prove(conn: Connection, layouts: Layouts, stream: Stream) -> None:
     """In the caller's transaction. ConfigError says which right is missing."""
+    schema, layout, with_view = layouts.form.default_schema, layouts.layout(conn, stream), layouts.options.document_view
     name = qualified(schema, f"{STAGING}check_{uuid.uuid4().hex[:12]}")
     with _may(conn, f"create a table in the schema {schema}"):
-        tables.create(conn, name, layout, Note("check", None, fingerprint))
+        tables.create(conn, name, layout, layouts.note(stream))
         documents_view.settle(conn, name, wanted=with_view)
     with _may(conn, f"write into a table of the schema {schema}"):
         _write_a_row(conn, name, layout)
@@ -32,13 +32,14 @@ def prove(
     with _may(conn, f"alter a table of the schema {schema}"):
         conn.execute(f"ALTER TABLE {name} ADD COLUMN added text".encode())
         conn.execute(f"ALTER TABLE {name} RENAME COLUMN added TO renamed".encode())
+    plan = layouts.plan(layout.vector)
     if plan.allows_index():
         with _may(conn, f"build an index in the schema {schema}"):
             index.try_out(conn, name, plan)
     with _may(conn, f"drop a table of the schema {schema}"):
         documents_view.settle(conn, name, wanted=False)
         conn.execute(f"DROP TABLE {name}".encode())
-    _tell_of_others(conn, schema, plan.vector.dimensions, fingerprint)
+    _tell_of_others(conn, schema, layouts.dimensions, layouts.fingerprint)
 
 
 def _write_a_row(conn: Connection, name: str, layout: Layout) -> None:

@@ -1,6 +1,6 @@
 """The columns of a table: the usual ones, and those that the user has chosen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 
@@ -69,7 +69,7 @@ class Layout:
 
     @property
     def columns(self) -> list[Column]:
-        found = [column if column.type else _of_vectors(column, self.vector.name) for column in USUAL]
+        found = [column if column.type else replace(column, type=self.vector.name) for column in USUAL]
         if self.for_all:
             found += OF_STREAM
         if self.setting:
@@ -79,7 +79,7 @@ class Layout:
             made = f"{GENERATED} ({self.vector.quantise('embedding')}) STORED"
             found.append(Column(BITS, self.vector.bits, "The signs of the vector's numbers, to search by first.", made))
         if self.text_search:
-            words = f"to_tsvector({_literal(self.text_search)}::regconfig, document_content)"
+            words = f"to_tsvector({sql.Literal(self.text_search).as_string()}::regconfig, document_content)"
             made = f"{GENERATED} ({words}) STORED"
             found.append(Column(TEXT_SEARCH, "tsvector", "The words of the text, to search by.", made))
         return found
@@ -87,11 +87,3 @@ class Layout:
     @property
     def key(self) -> str:
         return "document_id, chunk_number" + (", namespace, stream" if self.for_all else "")
-
-
-def _of_vectors(column: Column, kind: str) -> Column:
-    return Column(column.name, kind, column.comment, column.rest)
-
-
-def _literal(text: str) -> str:
-    return sql.Literal(text).as_string()

@@ -4,11 +4,4 @@ from destination_pgvector.config import Config
 from destination_pgvector.store import PgvectorStore
 from vector_ingest.pipeline import Connector
 
-
-def _store_from(config: Config, dimensions: int, fingerprint: str) -> PgvectorStore:
-    return PgvectorStore(
-        config.indexing, dimensions, fingerprint, not config.omit_raw_text, config.processing, config.most_quarantined
-    )
-
-
-CONNECTOR = Connector(Config, _store_from)
+CONNECTOR = Connector(Config, PgvectorStore)

@@ -1,6 +1,6 @@
 """The extension pgvector in a database: there, or made, and new enough."""
 
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from destination_pgvector.index_options import Index
 from vector_ingest.errors import ConfigError
@@ -8,10 +8,11 @@ from vector_ingest.errors import ConfigError
 OLDEST_SERVER = 12  # the first that tells how far the build of an index is
 # https://github.com/pgvector/pgvector/blob/master/CHANGELOG.md: what came with which version
 OLDEST = {"none": "0.4.0", "ivfflat": "0.4.0", "hnsw": "0.5.0"}
+ITERATIVE = "0.8.0"
 OLDEST_OF_TYPES = {"vector": "0.4.0", "halfvec": "0.7.0", "bit": "0.7.0"}
 
 
-def ensure(conn: Connection, index: Index, kind: str = "vector") -> None:
+def ensure(conn: Connection, index: Index, kind: str) -> None:
     """Make the extension if it is missing. ConfigError: it can't be made, or it or the server is too old.
 
     `kind`: the type that is indexed.
@@ -53,6 +54,18 @@ def _versions(conn: Connection) -> tuple[str | None, str | None, int]:
     ).fetchone()
     assert row is not None
     return row[0], row[1], conn.info.server_version
+
+
+def schema_of_extension(conn: Connection) -> str:
+    """Where it is, quoted: not always on the search path (Supabase puts it into `extensions`)."""
+    query = "SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname = 'vector'"
+    return sql.Identifier(str(conn.execute(query).fetchall()[0][0])).as_string()
+
+
+def is_iterative(conn: Connection) -> bool:
+    """Whether an index goes on until the filter has let enough through."""
+    installed, _, _ = _versions(conn)
+    return installed is not None and _parts(installed) >= _parts(ITERATIVE)
 
 
 def _parts(version: str) -> tuple[int, ...]:

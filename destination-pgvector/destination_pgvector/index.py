@@ -7,8 +7,8 @@ asks for, none of ours is built beside it.
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,9 @@ import psycopg
 from psycopg import Connection, sql
 
 from destination_pgvector.index_options import Distance, Hnsw, Index, IvfFlat, NoIndex
-from destination_pgvector.index_progress import progress
 from destination_pgvector.vector_type import BITS, Searched, VectorType
 
 logger = logging.getLogger("airbyte.pgvector")
-Connect = Callable[[], AbstractContextManager[Connection]]
 LEAST_MEMORY, MOST_MEMORY = 64, 2048  # MiB of maintenance_work_mem
 LINK_BYTES = 600  # of one vector's place in the graph, beside the vector itself
 WORKERS = 4  # the server's max_parallel_workers bounds them
@@ -77,11 +75,11 @@ class Found:
     ours: bool
 
 
-def build(conn: Connection, name: str, plan: Plan, online: bool, watch: Connect) -> str | None:
+def build(conn: Connection, name: str, plan: Plan, *, online: bool) -> str | None:
     """Bring the vector index of the table `name` to what `plan` asks for. The new index, if one was built.
 
-    `conn` is in autocommit; `watch` makes another connection. `online`: readers and writers go on meanwhile. The old
-    index serves until the new one is whole. The table has been analysed.
+    `conn` is in autocommit. `online`: readers and writers go on meanwhile. The old index serves until the new one is
+    whole. The table has been analysed.
     """
     found = list(_cleared(conn, name, plan.searched.column))
     wanted = _wanted(conn, name, plan)
@@ -91,7 +89,7 @@ def build(conn: Connection, name: str, plan: Plan, online: bool, watch: Connect)
         if any(entry.being_built for entry in found):
             logger.warning("An index of %s is being built by somebody else: none is built by this sync.", name)
             return None
-        made = _make(conn, name, plan, wanted, online, watch)
+        made = _make(conn, name, plan, wanted, online)
     others = [entry for column in VECTORS if column != plan.searched.column for entry in _cleared(conn, name, column)]
     for entry in [*found, *others]:
         if entry.ours and entry is not fitting and not entry.being_built:
@@ -108,7 +106,7 @@ def try_out(conn: Connection, name: str, plan: Plan) -> None:
     conn.execute(f"CREATE INDEX ON {name} USING {plan.index.type} ({on}){options}".encode())
 
 
-def build_metadata_index(conn: Connection, name: str, wanted: bool, online: bool) -> None:
+def build_metadata_index(conn: Connection, name: str, *, wanted: bool, online: bool) -> None:
     """A GIN index on the metadata, or none of ours."""
     found = list(_cleared(conn, name, "metadata"))
     if wanted and not found:
@@ -161,12 +159,12 @@ def lists_for(form: IvfFlat, rows: int) -> int:
     return form.lists or min(usual, 32_768)
 
 
-def _make(conn: Connection, name: str, plan: Plan, wanted: Wanted, online: bool, watch: Connect) -> str:
+def _make(conn: Connection, name: str, plan: Plan, wanted: Wanted, online: bool) -> str:
     numbers = ", ".join(f"{option} = {number}" for option, number in wanted.numbers.items())
     body = f"{wanted.method} ({plan.searched.column} {plan.vector.schema}.{wanted.operators}) WITH ({numbers})"
     logger.info("Building the %s index of %s (%s, %s).", wanted.method.upper(), name, plan.distance, numbers)
     memory = row_count(conn, name) * (4 * plan.vector.dimensions + LINK_BYTES) * 1.2 / 2**20
-    with _more_memory(conn, int(memory)), progress(conn.info.backend_pid, name, watch):
+    with _more_memory(conn, int(memory)):
         try:
             return _create(conn, name, body, online, plan.searched.column)
         except psycopg.errors.DiskFull:

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import Connection
 
 logger = logging.getLogger("airbyte.pgvector")
+Connect = Callable[[], AbstractContextManager[Connection]]
 INTERVAL = 10.0  # seconds between lines
 # https://www.postgresql.org/docs/current/progress-reporting.html#CREATE-INDEX-PROGRESS-REPORTING
 QUERY = (
@@ -19,9 +20,7 @@ QUERY = (
 
 
 @contextmanager
-def progress(
-    pid: int, name: str, watch: Callable[[], AbstractContextManager[Connection]], interval: float = INTERVAL
-) -> Iterator[None]:
+def progress(pid: int, name: str, watch: Connect, interval: float = INTERVAL) -> Iterator[None]:
     """A line every `interval` seconds on what the server's process `pid` builds. `watch` makes a connection."""
     done = threading.Event()
     arguments = (pid, name, watch, interval, done)
@@ -34,13 +33,7 @@ def progress(
         watcher.join()
 
 
-def _watch(
-    pid: int,
-    name: str,
-    watch: Callable[[], AbstractContextManager[Connection]],
-    interval: float,
-    done: threading.Event,
-) -> None:
+def _watch(pid: int, name: str, watch: Connect, interval: float, done: threading.Event) -> None:
     begun = time.monotonic()
     if done.wait(interval):
         return

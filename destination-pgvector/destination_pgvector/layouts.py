@@ -6,8 +6,9 @@ from psycopg import Connection
 
 from destination_pgvector import tables
 from destination_pgvector.columns import RESERVED, Layout
-from destination_pgvector.config import Indexing
-from destination_pgvector.lookup import extension_schema
+from destination_pgvector.config import Config
+from destination_pgvector.extension import schema_of_extension
+from destination_pgvector.index import Plan
 from destination_pgvector.places import Places
 from destination_pgvector.row_shape import Shape
 from destination_pgvector.table_changes import written_types
@@ -17,34 +18,28 @@ from destination_pgvector.typed_columns import TypedColumn, fields_in, typed_col
 from destination_pgvector.vector_type import BITS, VectorType, kind_for
 from vector_ingest.document import Stream, Target
 from vector_ingest.errors import TransientError
-from vector_ingest.processing import ProcessingConfig
 
 
 class Layouts:
-    """Remembers the shapes of rows: a table does not change while a sync runs."""
+    """Remembers the shapes of rows, and whose vectors can be kept: a table does not change while a sync runs."""
 
-    def __init__(
-        self,
-        indexing: Indexing,
-        dimensions: int,
-        fingerprint: str,
-        processing: ProcessingConfig | None,
-        *,
-        with_text: bool,
-    ) -> None:
-        self.places = Places(indexing.tables, indexing.default_schema)
-        self._options = indexing.tables
-        self._dimensions = dimensions
-        self._fingerprint = fingerprint
-        self._processing = processing
-        self._with_text = with_text
+    def __init__(self, config: Config, dimensions: int, fingerprint: str) -> None:
+        """`fingerprint`: of model and chunker."""
+        self.form = config.indexing
+        self.options = config.indexing.tables
+        self.dimensions = dimensions
+        self.fingerprint = fingerprint
+        self.places = Places(self.options, self.form.default_schema)
+        self._processing = config.processing
+        self._with_text = not config.omit_raw_text
         self._shapes: dict[tuple[str, str | None, str], Shape] = {}
+        self._reusable: dict[str, bool] = {}  # by live table
 
     def layout(self, conn: Connection, stream: Stream) -> Layout:
-        options = self._options
-        kind = kind_for(options.vector_type, self._dimensions)
+        options = self.options
+        kind = kind_for(options.vector_type, self.dimensions)
         return Layout(
-            VectorType(kind, self._dimensions, extension_schema(conn), options.quantised),
+            VectorType(kind, self.dimensions, schema_of_extension(conn), options.quantised),
             self.places.for_all,
             options.tenant_setting if options.tenant_field else None,
             options.text_search,
@@ -53,12 +48,30 @@ class Layouts:
 
     def note(self, stream: Stream) -> Note:
         if self.places.for_all:
-            return Note("", None, self._fingerprint, for_all=True)
-        return Note(stream.name, stream.namespace, self._fingerprint)
+            return Note("", None, self.fingerprint, for_all=True)
+        return Note(stream.name, stream.namespace, self.fingerprint)
 
-    def vector_in(self, conn: Connection, table: Table) -> VectorType:
-        quantised = self._options.quantised and BITS in table.columns
-        return VectorType(table.kind, table.dimensions, extension_schema(conn), quantised)
+    def plan(self, vector: VectorType) -> Plan:
+        return Plan(self.form.index, self.form.distance, vector)
+
+    def plan_of(self, conn: Connection, table: Table) -> Plan:
+        """Of a table as it is: its vectors may be of another type than a new one's."""
+        quantised = self.options.quantised and BITS in table.columns
+        return self.plan(VectorType(table.kind, table.dimensions, schema_of_extension(conn), quantised))
+
+    def is_comparable(self, table: Table, stream: Stream) -> bool:
+        """Whether the vectors that the stream brings can be compared with the table's."""
+        return table.is_comparable(self.note(stream), self.dimensions)
+
+    def reusable(self, conn: Connection, target: Target) -> str | None:
+        """The live table, where it is another and its vectors are of the same model and chunker, and as exact."""
+        if target.live is None or target.live == target.write:
+            return None
+        if target.live not in self._reusable:
+            live, write = tables.find(conn, target.live), tables.find(conn, target.write)
+            same = live is not None and self.is_comparable(live, target.stream)
+            self._reusable[target.live] = same and not (live and write and live.kind == "halfvec" != write.kind)
+        return target.live if self._reusable[target.live] else None
 
     def shape(self, ask: Callable[[Callable[[Connection], Shape]], Shape], target: Target) -> Shape:
         """`ask` runs something on a connection. TransientError: the table is gone."""
@@ -72,12 +85,12 @@ class Layouts:
         if table is None:
             raise TransientError(f"The table {target.write} of this sync is gone. Is another sync of it running?")
         typed = self._typed(target.stream)
-        if isinstance(self._options.metadata_columns, BySchema):
+        if isinstance(self.options.metadata_columns, BySchema):
             # Also where no schema has come, as in a replay, or where it lacks what it once had.
             typed = fields_in(table.columns, table.comments)
         typed = written_types(table, typed)
-        schema, with_tenant = extension_schema(conn), self._options.tenant_field is not None
+        schema, with_tenant = schema_of_extension(conn), self.options.tenant_field is not None
         return Shape(table.kind, schema, target.stream, self._with_text, self.places.for_all, with_tenant, typed)
 
     def _typed(self, stream: Stream) -> tuple[TypedColumn, ...]:
-        return typed_columns(self._options.metadata_columns, stream.json_schema, self._processing, RESERVED)
+        return typed_columns(self.options.metadata_columns, stream.json_schema, self._processing, RESERVED)

@@ -1,29 +1,53 @@
 """What a table has of some documents: their hashes, and the vectors that can be kept."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-from psycopg import Connection, sql
+from psycopg import Connection
 
 from destination_pgvector.parameters import Texts
-from vector_ingest.document import Embedded, Known, Target
+from vector_ingest.document import Document, Embedded, Known, Target
 from vector_ingest.errors import TransientError
 
 
-def known_in(
-    conn: Connection, table: str, ids: Sequence[str], generation: int | None, only: str, *, with_tenant: bool
-) -> dict[str, tuple[Known, str | None]]:
-    """What is stored of these documents, each with its tenant. `only`: which rows of the table are the stream's."""
+def known(
+    conn: Connection,
+    target: Target,
+    live: str | None,
+    documents: Sequence[Document],
+    only: str,
+    *,
+    with_tenant: bool,
+) -> dict[str, Known]:
+    """What is stored of these documents. `live`: another table whose vectors can be kept.
+
+    `only`: which rows of the tables are the stream's. Where tenants are kept apart, a document that has changed its own
+    is to be written, even if it is the same.
+    """
+    generation, ids = target.stream.generation or 0, Texts([document.id for document in documents])
+    tenants = {document.id: document.tenant for document in documents}
+    found = {
+        identity: Known(digest if tenants[identity] == tenant or not with_tenant else None, chunks)
+        for identity, digest, chunks, tenant in _stored(conn, target.write, ids, generation, only, with_tenant)
+    }
+    for identity, _, chunks, _ in _stored(conn, live, ids, generation, only, False) if live else ():
+        mine = found.get(identity, Known(None, frozenset()))
+        found[identity] = Known(mine.hash, mine.chunks | chunks)
+    return found
+
+
+def _stored(
+    conn: Connection, table: str, ids: Texts, generation: int, only: str, with_tenant: bool
+) -> Iterator[tuple[str, bytes | None, frozenset[bytes], str | None]]:
+    """Of each document its hash, where all of it is of this generation, the hashes of its chunks, and its tenant."""
     query = (
         "SELECT document_id, (array_agg(document_hash))[1], bool_and(coalesce(generation, 0) = %s), "
         "array_agg(chunk_hash) FILTER (WHERE chunk_hash IS NOT NULL), "
         f"{'min(tenant)' if with_tenant else 'NULL::text'} FROM {table} "
         f"WHERE document_id = ANY(%s){only} GROUP BY document_id"
     )
-    return {
-        identity: (Known(digest if current else None, frozenset(chunks or ())), tenant)
-        for identity, digest, current, chunks, tenant in rows(conn, query, (generation or 0, Texts(ids)))
-    }
+    with conn.cursor(binary=True) as cursor:
+        for identity, digest, is_current, chunks, tenant in cursor.execute(query.encode(), (generation, ids)):
+            yield identity, digest if is_current else None, frozenset(chunks or ()), tenant
 
 
 def kept_vectors(
@@ -59,14 +83,3 @@ def kept_vectors(
             "sync of the stream running? Run this one again."
         )
     return lambda identity, digest: found[identity, digest]
-
-
-def extension_schema(conn: Connection) -> str:
-    """Where the extension is, quoted: not always on the search path (Supabase puts it into `extensions`)."""
-    query = "SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE extname = 'vector'"
-    return sql.Identifier(str(rows(conn, query, ())[0][0])).as_string()
-
-
-def rows(conn: Connection, query: str, parameters: tuple[Any, ...]) -> list[Any]:
-    with conn.cursor(binary=True) as cursor:
-        return cursor.execute(query.encode(), parameters).fetchall()

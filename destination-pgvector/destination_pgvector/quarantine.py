@@ -8,8 +8,8 @@ from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
 from destination_pgvector.connections import Connections
-from destination_pgvector.lookup import rows
 from destination_pgvector.names import qualified
+from destination_pgvector.tables import make_schema
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError
 from vector_ingest.quarantine import Rejected
@@ -50,8 +50,7 @@ class TableQuarantine:
         return f"the table {self._table}"
 
     def make(self, conn: Connection) -> None:
-        if not rows(conn, "SELECT 1 FROM pg_namespace WHERE nspname = %s", (self._schema,)):
-            conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self._schema)))
+        make_schema(conn, self._schema)
         definitions = ", ".join(f"{name} {kind}" for name, (kind, _) in COLUMNS.items())
         conn.execute(
             f"CREATE TABLE IF NOT EXISTS {self._table} ({definitions}, "
@@ -126,7 +125,9 @@ class TableQuarantine:
             f"SELECT namespace, stream, document_id, reason, record, mode, primary_key, generation FROM {self._table} "
             "ORDER BY refused_at, document_id"
         )
-        found = self._connections.run(lambda conn: rows(conn, query, ()) if self._is_there(conn) else [])
+        found = self._connections.run(
+            lambda conn: conn.execute(query.encode()).fetchall() if self._is_there(conn) else []
+        )
         for namespace, name, identity, reason, record, mode, key, generation in found:
             stream = Stream(name, namespace or None, mode, tuple(map(tuple, key)), generation=generation)
             yield Rejected(stream, identity, reason, record.encode())
@@ -134,7 +135,7 @@ class TableQuarantine:
     def _is_there(self, conn: Connection) -> bool:
         """ConfigError: something else has the name, and records are to be kept."""
         query = "SELECT obj_description(to_regclass(%s), 'pg_class'), to_regclass(%s) IS NOT NULL"
-        ((comment, exists),) = rows(conn, query, (self._table, self._table))
+        ((comment, exists),) = conn.execute(query, (self._table, self._table)).fetchall()
         if exists and comment != COMMENT and self.most:
             raise ConfigError(
                 f"Refused records are kept in {self.place}, but something else has that name. Rename or drop it, or "
@@ -151,7 +152,7 @@ class TableQuarantine:
                     return None
                 self.make(conn)
             query = f"SELECT namespace, stream, document_id FROM {self._table}"
-            return {tuple(row) for row in rows(conn, query, ())}
+            return set(conn.execute(query.encode()).fetchall())
 
         with self._lock:
             if self._kept is None or (make and not self._kept):
@@ -175,9 +176,9 @@ class TableQuarantine:
 def refused_of(conn: Connection, schema: str) -> dict[tuple[str, str], int]:
     """How many records are kept aside, by namespace and stream."""
     table = qualified(schema, TABLE)
-    if rows(conn, "SELECT obj_description(to_regclass(%s), 'pg_class')", (table,))[0][0] != COMMENT:
+    if conn.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", (table,)).fetchall() != [(COMMENT,)]:
         return {}
-    counts = rows(conn, f"SELECT namespace, stream, count(*) FROM {table} GROUP BY 1, 2", ())
+    counts = conn.execute(f"SELECT namespace, stream, count(*) FROM {table} GROUP BY 1, 2".encode()).fetchall()
     return {(namespace, stream): count for namespace, stream, count in counts}
 
 

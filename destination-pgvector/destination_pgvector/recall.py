@@ -8,17 +8,14 @@ from dataclasses import dataclass, replace
 import psycopg
 from psycopg import Connection
 
-from destination_pgvector.index import Plan, existing, row_count
-from destination_pgvector.index_options import Hnsw, IvfFlat
-from destination_pgvector.search import FIRST, Among, statement
+from destination_pgvector.index import Plan, row_count
+from destination_pgvector.search import Among, how_far, statement
 
 logger = logging.getLogger("airbyte.pgvector")
 NEAREST = 10
 SECONDS = 20.0  # that the check may take: exact search reads the whole table for each question
 SPREAD = 20  # times as many rows as questions are drawn from a large table
 LOW = 0.9  # what is warned of
-# The most that pgvector takes: https://github.com/pgvector/pgvector/blob/master/src/hnsw.h, HNSW_MAX_EF_SEARCH
-MOST_CANDIDATES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +33,14 @@ class Recall:
 def measure(conn: Connection, name: str, plan: Plan, questions: int, seconds: float = SECONDS) -> Recall | None:
     """None: there is nothing to ask for, or exact search takes too long. `conn` is in autocommit."""
     deadline, found, expected, asked = time.monotonic() + seconds, 0, 0, 0
-    setting = search_setting(conn, name, plan, NEAREST)
-    among = Among(name, plan.vector, distance=plan.distance)
-    by_all = replace(among, vector=replace(plan.vector, quantised=False))
+    among, exactly = Among(name, plan), Among(name, replace(plan, vector=replace(plan.vector, quantised=False)))
+    setting = how_far(conn, among, NEAREST)
     for question in _sample(conn, name, questions):
         left = deadline - time.monotonic()
         if left <= 0:
             break
         try:
-            exact = _distances(conn, by_all, question, ["enable_indexscan = off"], left)
+            exact = _distances(conn, exactly, question, ["enable_indexscan = off"], left)
         except psycopg.errors.QueryCanceled:
             break
         # Else a small table is read as a whole, index or not.
@@ -56,19 +52,6 @@ def measure(conn: Connection, name: str, plan: Plan, questions: int, seconds: fl
         expected += len(exact)
         asked += 1
     return Recall(found / expected, asked, setting) if expected else None
-
-
-def search_setting(conn: Connection, name: str, plan: Plan, limit: int) -> str:
-    """How far a search looks, as an assignment for SET LOCAL. At least as far as it takes to find `limit`."""
-    if plan.vector.quantised:
-        limit *= FIRST
-    if isinstance(plan.index, Hnsw):
-        return f"hnsw.ef_search = {min(MOST_CANDIDATES, max(plan.index.ef_search, limit))}"
-    assert isinstance(plan.index, IvfFlat)
-    lists = next(
-        (entry.numbers["lists"] for entry in existing(conn, name, plan.searched.column) if entry.method == "ivfflat"), 1
-    )
-    return f"ivfflat.probes = {plan.index.probes or math.isqrt(lists)}"
 
 
 def tell(name: str, recall: Recall | None) -> None:

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from destination_pgvector.binary_fields import NULL, encode, field, int8
-from destination_pgvector.columns import TENANT
+from destination_pgvector.columns import OF_STREAM, TENANT, USUAL
 from destination_pgvector.typed_columns import TypedColumn
 from destination_pgvector.vector_type import Kind
 from vector_ingest.document import Document, Embedded, Refused, Stream
 from vector_ingest.errors import DataError
 from vector_ingest.storable import storable
 
-USUAL = (
-    "document_id", "chunk_id", "metadata", "document_content", "embedding", "chunk_number", "page", "headings",
-    "chunk_hash", "document_hash", "generation",
-)  # fmt: skip
+WRITTEN = tuple(column.name for column in USUAL if column.name != "loaded_at")  # which is the server's
 LARGEST_HALF = 65_504.0  # of a 16-bit float
 
 
@@ -38,9 +35,9 @@ class Shape:
 
     @property
     def columns(self) -> Sequence[str]:
-        of_stream = ("namespace", "stream") if self.for_all else ()
+        of_stream = [column.name for column in OF_STREAM] if self.for_all else ()
         of_tenant = (TENANT,) if self.with_tenant else ()
-        return (*USUAL, *of_stream, *of_tenant, *(each.column for each in self.typed))
+        return (*WRITTEN, *of_stream, *of_tenant, *(each.column for each in self.typed))
 
     @property
     def of_stream(self) -> bytes:

@@ -1,38 +1,40 @@
 """The nearest chunks of a stream, for the command `search` and for the check of what an index finds."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from psycopg import Connection
 
-from destination_pgvector.index_options import OPERATORS, Distance
-from destination_pgvector.vector_type import BITS, VectorType
+from destination_pgvector.extension import is_iterative
+from destination_pgvector.index import Plan, existing
+from destination_pgvector.index_options import OPERATORS, Hnsw, IvfFlat
+from destination_pgvector.vector_type import BITS
 from vector_ingest.document import Vector
 from vector_ingest.search import Nearest
 
 FIRST = 20  # times as many as are wanted are taken by their bits
-ITERATIVE = (0, 8)  # the version of pgvector from which an index goes on until the filter has let enough through
+# The most that pgvector takes: https://github.com/pgvector/pgvector/blob/master/src/hnsw.h, HNSW_MAX_EF_SEARCH
+MOST_CANDIDATES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """The rows that are searched: a table, a condition with an AND before it, and the tenant."""
+    """The rows that are searched, and how: a table, a condition with an AND before it, and the tenant."""
 
     table: str
-    vector: VectorType
+    plan: Plan
     only: str = ""
     tenant: str | None = None
-    distance: Distance = "cosine"
 
 
-def nearest(conn: Connection, among: Among, question: Vector, limit: int, setting: str | None) -> Sequence[Nearest]:
-    """`setting`: how far the index is to look, for SET LOCAL."""
+def nearest(conn: Connection, among: Among, question: Vector, limit: int) -> Sequence[Nearest]:
     condition = f"true{among.only}{' AND tenant = %(tenant)s' if among.tenant is not None else ''}"
     values = {"question": "[" + ",".join(map(str, question.tolist())) + "]", "limit": limit, "tenant": among.tenant}
     with conn.transaction():
-        if setting:
-            conn.execute(f"SET LOCAL {setting}".encode())
-        if condition != "true" and _is_iterative(conn):
+        if among.plan.allows_index():
+            conn.execute(f"SET LOCAL {how_far(conn, among, limit)}".encode())
+        if condition != "true" and is_iterative(conn):
             conn.execute("SET LOCAL hnsw.iterative_scan = strict_order")
             conn.execute("SET LOCAL ivfflat.iterative_scan = relaxed_order")  # it has no other
         return conn.execute(statement(among, condition).encode(), values).fetchall()
@@ -40,7 +42,7 @@ def nearest(conn: Connection, among: Among, question: Vector, limit: int, settin
 
 def statement(among: Among, condition: str) -> str:
     """With places for `question`, as text, and `limit`. The third column is the distance."""
-    vector = among.vector
+    vector = among.plan.vector
     asked = f"%(question)s::{vector.name}"
     rows = f"{among.table} WHERE {condition}"
     if vector.quantised:
@@ -48,13 +50,20 @@ def statement(among: Among, condition: str) -> str:
             f"(SELECT * FROM {rows} ORDER BY {BITS} OPERATOR({vector.schema}.<~>) {vector.quantise(asked)} "
             f"LIMIT {FIRST} * %(limit)s) AS first"
         )
-    distance = f"embedding OPERATOR({vector.schema}.{OPERATORS[among.distance]}) {asked}"
+    distance = f"embedding OPERATOR({vector.schema}.{OPERATORS[among.plan.distance]}) {asked}"
     return (
         f"SELECT document_id, chunk_number, {distance} AS distance, "
         f"document_content, metadata FROM {rows} ORDER BY distance LIMIT %(limit)s"
     )
 
 
-def _is_iterative(conn: Connection) -> bool:
-    row = conn.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
-    return row is not None and tuple(int(part) for part in row[0].split(".")[:2]) >= ITERATIVE
+def how_far(conn: Connection, among: Among, limit: int) -> str:
+    """The index is to look, as an assignment for SET LOCAL. At least as far as it takes to find `limit`."""
+    plan = among.plan
+    if plan.vector.quantised:
+        limit *= FIRST
+    if isinstance(plan.index, Hnsw):
+        return f"hnsw.ef_search = {min(MOST_CANDIDATES, max(plan.index.ef_search, limit))}"
+    assert isinstance(plan.index, IvfFlat)
+    found = [entry for entry in existing(conn, among.table, plan.searched.column) if entry.method == "ivfflat"]
+    return f"ivfflat.probes = {plan.index.probes or math.isqrt(found[0].numbers['lists'] if found else 1)}"

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from destination_pgvector.columns import Column, Layout
-from destination_pgvector.tables import Note, Table, explain, find, is_empty, raw, secure, write_note
+from destination_pgvector.tables import Note, Table, explain, find, is_empty, secure, write_note
 from destination_pgvector.typed_columns import SHORT, WIDER, TypedColumn
 from vector_ingest.errors import ConfigError
 
@@ -114,10 +114,10 @@ def _fill(conn: Connection, name: str, typed: TypedColumn, column: str) -> None:
     if typed.type == "jsonb":
         expression = sql.SQL("nullif({}, 'null')").format(value)
     else:
-        expression = sql.SQL("({} #>> '{{}}')::{}").format(value, raw(typed.type))
+        expression = sql.SQL("({} #>> '{{}}')::{}").format(value, sql.SQL(typed.type))
     statement = sql.SQL("UPDATE {} SET {column} = {value} WHERE {column} IS NULL AND {value} IS NOT NULL")
     try:
-        count = conn.execute(statement.format(raw(name), column=sql.Identifier(column), value=expression)).rowcount
+        count = conn.execute(statement.format(sql.SQL(name), column=sql.Identifier(column), value=expression)).rowcount
     except psycopg.DataError as error:
         said = " ".join(str(error).split())
         raise ConfigError(

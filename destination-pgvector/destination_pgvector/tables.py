@@ -13,7 +13,7 @@ from psycopg import Connection, sql
 
 from destination_pgvector import documents_view
 from destination_pgvector.columns import PEER, Column, Layout
-from destination_pgvector.names import parts, qualified, staging_prefix
+from destination_pgvector.names import parts, qualified, staging_name, staging_prefix
 from destination_pgvector.vector_type import Kind
 from vector_ingest.errors import ConfigError
 
@@ -38,6 +38,10 @@ class Table:
     columns: Mapping[str, str]
     comments: Mapping[str, str]
     note: Note | None  # None where another connector made it
+
+    def is_comparable(self, note: Note, dimensions: int) -> bool:
+        """Whether its vectors are of the same model and chunker."""
+        return self.dimensions == dimensions and self.note is not None and self.note.fingerprint == note.fingerprint
 
 
 def find(conn: Connection, name: str) -> Table | None:
@@ -85,7 +89,7 @@ def create(conn: Connection, name: str, layout: Layout, note: Note) -> None:
 def explain(conn: Connection, name: str, columns: list[Column]) -> None:
     """Comments on columns."""
     statements = [
-        sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(raw(name), sql.Identifier(column.name), column.comment)
+        sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(sql.SQL(name), sql.Identifier(column.name), column.comment)
         for column in columns
     ]
     if statements:
@@ -95,15 +99,15 @@ def explain(conn: Connection, name: str, columns: list[Column]) -> None:
 def secure(conn: Connection, name: str, setting: str) -> None:
     """Row level security: who is not the owner sees the rows of the tenant that the setting names, and no others."""
     condition = sql.SQL("tenant = current_setting({}, true)").format(setting)
-    conn.execute(sql.SQL("DROP POLICY IF EXISTS airbyte_tenant ON {}").format(raw(name)))
-    conn.execute(sql.SQL("CREATE POLICY airbyte_tenant ON {} USING ({})").format(raw(name), condition))
-    conn.execute(sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(raw(name)))
+    conn.execute(sql.SQL("DROP POLICY IF EXISTS airbyte_tenant ON {}").format(sql.SQL(name)))
+    conn.execute(sql.SQL("CREATE POLICY airbyte_tenant ON {} USING ({})").format(sql.SQL(name), condition))
+    conn.execute(sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(sql.SQL(name)))
 
 
 def write_note(conn: Connection, name: str, note: Note) -> None:
     content = {key: value for key, value in asdict(note).items() if key != "for_all" or value}
     text = json.dumps({"airbyte_vectors": content})
-    conn.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(raw(name), sql.Literal(text)))
+    conn.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(sql.SQL(name), sql.Literal(text)))
 
 
 def drop_staging(conn: Connection, live: str, keep: str | None, stream: str = "") -> None:
@@ -118,16 +122,14 @@ def drop_staging(conn: Connection, live: str, keep: str | None, stream: str = ""
             conn.execute(f"DROP TABLE {name}".encode())
 
 
-def switch(conn: Connection, staging: str, live: str, old: str, *, with_view: bool) -> None:
-    """Put `staging` in the place of `live`, in one transaction. Readers wait, and then see the new rows.
-
-    `old`: a name that is free, for what is dropped in the end.
-    """
+def switch(conn: Connection, staging: str, live: str, *, with_view: bool) -> None:
+    """Put `staging` in the place of `live`, in one transaction. Readers wait, and then see the new rows."""
+    old = staging_name(staging, None, "old")  # a name that is free
     with conn.transaction():
         exists = find(conn, live) is not None
         if exists:
             for grant in _grants(conn, live):
-                conn.execute(grant.format(raw(staging)))
+                conn.execute(grant.format(sql.SQL(staging)))
             _rename(conn, live, old)
         _rename(conn, staging, live)
         documents_view.settle(conn, live, wanted=with_view)
@@ -149,7 +151,7 @@ def move_rows(conn: Connection, staging: str, live: str, only: str) -> None:
         conn.execute(f"DELETE FROM {live} WHERE true{only}".encode())
         conn.execute(
             sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM {}").format(
-                raw(live), raw(staging), columns=columns
+                sql.SQL(live), sql.SQL(staging), columns=columns
             )
         )
         conn.execute(f"DROP TABLE {staging}".encode())
@@ -160,18 +162,32 @@ def is_empty(conn: Connection, name: str, only: str = "") -> bool:
     return conn.execute(f"SELECT 1 FROM {name} WHERE true{only} LIMIT 1".encode()).fetchone() is None
 
 
-def has_generation(conn: Connection, name: str, least: int, only: str = "") -> bool:
+def has_generation(conn: Connection, table: Table, least: int, only: str) -> bool:
     """Whether the table has rows of this generation or a later one."""
-    query = f"SELECT 1 FROM {name} WHERE generation >= %s{only} LIMIT 1".encode()
+    if "generation" not in table.columns:
+        return False
+    query = f"SELECT 1 FROM {table.name} WHERE generation >= %s{only} LIMIT 1".encode()
     return conn.execute(query, (least,)).fetchone() is not None
 
 
-def raw(name: str) -> sql.SQL:
-    return sql.SQL(name)
+def delete_older(conn: Connection, name: str, minimum: int, only: str) -> int:
+    """Take out the generations below the minimum; how many rows these were."""
+    return conn.execute(f"DELETE FROM {name} WHERE coalesce(generation, 0) < %s{only}".encode(), (minimum,)).rowcount
+
+
+def is_there(conn: Connection, name: str) -> bool:
+    """Whether anything has this name."""
+    return conn.execute("SELECT to_regclass(%s) IS NOT NULL", (name,)).fetchall() == [(True,)]
+
+
+def make_schema(conn: Connection, name: str) -> None:
+    """If it is missing. Who may not make one can still have one that is there."""
+    if not conn.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (name,)).fetchall():
+        conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
 
 
 def _rename(conn: Connection, name: str, to: str) -> None:
-    conn.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(raw(name), sql.Identifier(parts(to)[1])))
+    conn.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(sql.SQL(name), sql.Identifier(parts(to)[1])))
 
 
 def _grants(conn: Connection, name: str) -> list[sql.SQL]:
@@ -181,7 +197,7 @@ def _grants(conn: Connection, name: str) -> list[sql.SQL]:
         "aclexplode(relacl) WHERE pg_class.oid = %s::regclass AND grantee <> relowner",
         (name,),
     ).fetchall()
-    return [raw(f"GRANT {privilege} ON {{}} TO {role}") for privilege, role in rows]
+    return [sql.SQL(f"GRANT {privilege} ON {{}} TO {role}") for privilege, role in rows]
 
 
 def _note(comment: str | None) -> Note | None:

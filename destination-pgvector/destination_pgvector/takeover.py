@@ -17,7 +17,7 @@ logger = logging.getLogger("airbyte.pgvector")
 def begin(conn: Connection, name: str, layout: Layout, note: Note) -> None:
     """The table to fill beside: the one that an earlier attempt of this generation began, or a new one."""
     begun = find(conn, name)
-    if begun and not is_comparable(begun, note, layout.vector.dimensions):
+    if begun and not begun.is_comparable(note, layout.vector.dimensions):
         conn.execute(f"DROP TABLE {name}".encode())
         begun = None
     if begun is None:
@@ -31,7 +31,7 @@ def take_over(conn: Connection, table: Table, layout: Layout, note: Note, *, any
     """Go on with a table as it is, if its vectors can be compared with ours. `any_kind`: the user has chosen none."""
     same_kind = any_kind or table.kind == layout.vector.kind
     same_size = table.dimensions == layout.vector.dimensions
-    if not (same_kind and is_comparable(table, note, layout.vector.dimensions)):
+    if not (same_kind and table.is_comparable(note, layout.vector.dimensions)):
         if is_empty(conn, table.name):
             with conn.transaction():
                 documents_view.settle(conn, table.name, wanted=False)
@@ -48,11 +48,6 @@ def take_over(conn: Connection, table: Table, layout: Layout, note: Note, *, any
         )  # fmt: skip
         adopt(conn, table, note)
     follow(conn, table.name, _of_kind(layout, table))
-
-
-def is_comparable(table: Table, note: Note, dimensions: int) -> bool:
-    """Whether the table's vectors are of the same model and chunker."""
-    return table.dimensions == dimensions and table.note is not None and table.note.fingerprint == note.fingerprint
 
 
 def _of_another_model(table: Table, layout: Layout, note: Note) -> ConfigError:

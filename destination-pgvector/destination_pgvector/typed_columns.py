@@ -70,7 +70,7 @@ def fields_in(columns: Mapping[str, str], comments: Mapping[str, str]) -> tuple[
 def typed_columns(
     choice: NoColumns | Listed | BySchema,
     schema: Mapping[str, Any],
-    processing: ProcessingConfig | None,
+    processing: ProcessingConfig,
     reserved: frozenset[str],
 ) -> tuple[TypedColumn, ...]:
     """`schema`: the stream's. `reserved`: names that other columns have. ConfigError: there are too many."""
@@ -95,17 +95,16 @@ def metadata_names(processing: ProcessingConfig) -> set[str]:
     return {renamed.get(name, name) for name in processing.metadata_fields or ()}
 
 
-def _by_schema(schema: Mapping[str, Any], processing: ProcessingConfig | None) -> dict[str, str]:
+def _by_schema(schema: Mapping[str, Any], processing: ProcessingConfig) -> dict[str, str]:
     properties: Mapping[str, Any] = schema.get("properties") or {}
-    texts = set(processing.text_fields or ()) if processing else set()
-    chosen = processing.metadata_fields if processing else None
+    texts, chosen = set(processing.text_fields or ()), processing.metadata_fields
     renamed = _renamed(processing)
     wanted = [name for name in properties if (name in chosen if chosen else name not in texts)]
     return {renamed.get(name, name): _type_of(properties[name]) for name in wanted}
 
 
-def _renamed(processing: ProcessingConfig | None) -> dict[str, str]:
-    return {mapping.from_field: mapping.to_field for mapping in processing.field_name_mappings} if processing else {}
+def _renamed(processing: ProcessingConfig) -> dict[str, str]:
+    return {mapping.from_field: mapping.to_field for mapping in processing.field_name_mappings}
 
 
 def _type_of(node: Any) -> str:

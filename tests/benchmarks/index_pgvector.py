@@ -34,9 +34,7 @@ def main() -> dict[str, Any]:
         plan = index.Plan(Hnsw(), "cosine", VectorType("vector", DIMENSIONS, "public"))
         ways: dict[str, Callable[[], object]] = {
             "bare": lambda: conn.execute("CREATE INDEX ON chunks USING hnsw (embedding vector_cosine_ops)"),
-            "ours": lambda: index.build(
-                conn, '"public"."chunks"', plan, online=False, watch=lambda: psycopg.connect(postgres.dsn())
-            ),
+            "ours": lambda: index.build(conn, '"public"."chunks"', plan, online=False),
         }
         taken: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(TURNS):

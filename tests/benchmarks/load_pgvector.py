@@ -21,7 +21,7 @@ import numpy as np
 import psycopg
 
 from demo.postgres_server import PASSWORD, PostgresServer
-from destination_pgvector.row_shape import USUAL
+from destination_pgvector.row_shape import WRITTEN
 from tests.destination_commands import catalog, config, stream
 from tests.destination_pgvector.commands import command_line
 from tests.peak import measured
@@ -29,7 +29,7 @@ from vector_ingest.messages import record_line, state_line
 
 ROWS = int(os.environ.get("VECTORS_BENCH_ROWS", "100000"))
 DIMENSIONS = 1536
-COLUMNS = ", ".join(USUAL)
+COLUMNS = ", ".join(WRITTEN)
 WORDS = [f"word{number}" for number in range(500)]
 FIELD = {"mode": "from_field", "field_name": "vector", "dimensions": DIMENSIONS}
 Result = dict[str, float]

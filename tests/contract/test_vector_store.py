@@ -11,13 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 import pytest
 
-from destination_pgvector.config import Indexing
 from destination_pgvector.names import table_names
-from destination_pgvector.store import PgvectorStore
 from destination_s3vectors import config as s3vectors
 from destination_s3vectors.store import S3VectorsStore
 from tests.conftest import Database, VectorBucket
 from tests.contract.memory_store import MemoryStore, Table
+from tests.destination_pgvector.stores import store_of
 from tests.destination_s3vectors.contents import read_stream
 from vector_ingest.document import Chunk, Document, Embedded, Stream, Target, Vector
 from vector_ingest.errors import ConfigError
@@ -57,10 +56,10 @@ def in_memory(_: pytest.FixtureRequest) -> Kind:
 
 def in_pgvector(request: pytest.FixtureRequest, **tables: Any) -> Kind:
     database: Database = request.getfixturevalue("database")
-    indexing = Indexing.model_validate({**database.indexing(), "tables": tables})
+    indexing = {**database.indexing(), "tables": tables}
 
     def read(stream: Stream) -> dict[str, list[tuple[str, Vector]]]:
-        table, _ = table_names(stream, indexing.default_schema)
+        table, _ = table_names(stream, "public")
         only = ""
         if tables:
             table, only = "public.documents", f"WHERE stream = '{stream.name}'"
@@ -76,7 +75,7 @@ def in_pgvector(request: pytest.FixtureRequest, **tables: Any) -> Kind:
                 rows.setdefault(identity, []).append((text, np.fromstring(vector[1:-1], np.float32, sep=",")))
         return rows
 
-    return Kind(lambda fingerprint: PgvectorStore(indexing, DIMENSIONS, fingerprint), read)
+    return Kind(lambda fingerprint: store_of(indexing, DIMENSIONS, fingerprint), read)
 
 
 def in_s3vectors(request: pytest.FixtureRequest) -> Kind:

@@ -1,33 +1,31 @@
 """The store in a database of a test, and documents for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
-from destination_pgvector.config import Indexing
+from destination_pgvector.config import Config
 from destination_pgvector.store import PgvectorStore
 from tests.conftest import Database
 from vector_ingest.document import Chunk, Document, Embedded, Stream, Target, Vector
-from vector_ingest.processing import ProcessingConfig
 
 DOCS = Stream("docs", None, "append_dedup", (("id",),))
 DIMENSIONS = 3
 
 
+def store_of(indexing: Mapping[str, Any], dimensions: int = DIMENSIONS, model: str = "model/1") -> PgvectorStore:
+    """`indexing`: the section of the form."""
+    form = {"embedding": {"mode": "fake"}, "processing": {"chunk_size": 100}, "indexing": indexing}
+    return PgvectorStore(Config.model_validate(form), dimensions, model)
+
+
 @contextmanager
-def opened(
-    database: Database,
-    dimensions: int = DIMENSIONS,
-    processing: ProcessingConfig | None = None,
-    most_refused: int = 0,
-    **tables: Any,
-) -> Iterator[PgvectorStore]:
+def opened(database: Database, dimensions: int = DIMENSIONS, **tables: Any) -> Iterator[PgvectorStore]:
     """`tables`: the section of the form."""
-    indexing = Indexing.model_validate({**database.indexing(), "tables": tables})
-    store = PgvectorStore(indexing, dimensions, "model/1", processing=processing, most_refused=most_refused)
+    store = store_of({**database.indexing(), "tables": tables}, dimensions)
     try:
         yield store
     finally:

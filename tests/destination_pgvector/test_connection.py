@@ -17,10 +17,10 @@ import pytest
 from demo.postgres_server import PASSWORD
 from destination_pgvector.access import Access
 from destination_pgvector.config import Config, Indexing
-from destination_pgvector.store import PgvectorStore
 from tests.conftest import Database
 from tests.destination_commands import catalog, config, run, stream
 from tests.destination_pgvector.commands import command_line
+from tests.destination_pgvector.stores import store_of
 from tests.servers import certificates
 from tests.servers.postgres_front import PostgresFront
 from vector_ingest.document import Stream
@@ -36,7 +36,7 @@ HIDDEN = "hidden pass/word@"
 
 def reached(indexing: dict[str, Any]) -> bool:
     """Whether a table can be made there; the errors are those of the store."""
-    store = PgvectorStore(Indexing.model_validate({**indexing, "connect_timeout": 5}), 3, "model/1")
+    store = store_of({**indexing, "connect_timeout": 5})
     try:
         store.check()
         store.prepare(STREAM)
@@ -255,7 +255,7 @@ def test_the_region_of_a_token_is_that_in_the_hosts_name() -> None:
 
 
 def test_a_statement_that_takes_too_long_is_stopped_and_said_so(database: Database) -> None:
-    store = PgvectorStore(Indexing.model_validate({**database.indexing(), "statement_timeout": 1}), 3, "model/1")
+    store = store_of({**database.indexing(), "statement_timeout": 1})
     target = store.prepare(STREAM)
     with database.connect() as conn, conn.transaction():
         conn.execute("LOCK TABLE docs")
@@ -267,7 +267,7 @@ def test_a_statement_that_takes_too_long_is_stopped_and_said_so(database: Databa
 def test_a_server_that_does_not_answer_is_given_up_after_the_connect_timeout(database: Database) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         place = {**database.indexing(), "port": silent.getsockname()[1], "connect_timeout": 2}
-        store = PgvectorStore(Indexing.model_validate(place), 3, "model/1")
+        store = store_of(place)
         begun = time.monotonic()
         with pytest.raises(Exception, match="timeout"):
             store.check()

@@ -13,11 +13,11 @@ import pytest
 from psycopg import Connection
 
 from destination_pgvector import index, index_progress, recall
-from destination_pgvector.config import Indexing
 from destination_pgvector.index_options import Hnsw, IvfFlat
 from destination_pgvector.store import PgvectorStore
 from destination_pgvector.vector_type import VectorType
 from tests.conftest import Database
+from tests.destination_pgvector.stores import store_of
 from vector_ingest.document import Chunk, Document, Embedded, Stream
 from vector_ingest.search import Scope
 
@@ -33,8 +33,7 @@ def opened(database: Database) -> Iterator[Open]:
     stores = []
 
     def open_store(**form: Any) -> PgvectorStore:
-        indexing = Indexing.model_validate({**database.indexing(), **form})
-        stores.append(PgvectorStore(indexing, DIMENSIONS, "model/1"))
+        stores.append(store_of({**database.indexing(), **form}, DIMENSIONS))
         return stores[-1]
 
     yield open_store
@@ -267,7 +266,7 @@ def _build(database: Database, plan: index.Plan) -> None:
     with database.connect() as conn:
         before = settings(conn)
         conn.execute("ANALYZE docs")
-        index.build(conn, "docs", plan, online=True, watch=database.connect)
+        index.build(conn, "docs", plan, online=True)
         assert settings(conn) == before  # the memory of a build is its own
 
 

@@ -14,8 +14,8 @@ from psycopg import Connection
 from destination_pgvector.config import Indexing
 from destination_pgvector.connections import Connections
 from destination_pgvector.postgres_errors import mapped
-from destination_pgvector.store import PgvectorStore
 from tests.conftest import Database
+from tests.destination_pgvector.stores import store_of
 from tests.untested import untested
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError, TransientError
@@ -33,7 +33,7 @@ def user(database: Database, attributes: str = "") -> Iterator[dict[str, Any]]:
 
 
 def check(form: dict[str, Any], dimensions: int = 3) -> None:
-    store = PgvectorStore(Indexing.model_validate(form), dimensions, "model/1")
+    store = store_of(form, dimensions)
     try:
         store.check()
     finally:
@@ -187,7 +187,7 @@ def test_an_extension_that_is_too_old_is_named_with_what_it_takes(database: Data
 
 
 def test_tables_of_another_model_are_told_of_by_the_check(database: Database, caplog: pytest.LogCaptureFixture) -> None:
-    store = PgvectorStore(Indexing.model_validate(database.indexing()), 4, "model/other")
+    store = store_of(database.indexing(), 4, "model/other")
     store.prepare(STREAM)
     store.close()
     check(database.indexing())

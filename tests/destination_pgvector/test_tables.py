@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from destination_pgvector.config import Indexing
 from destination_pgvector.names import LONGEST, normalised, parts, qualified, table_names
 from destination_pgvector.store import PgvectorStore
 from tests.conftest import Database
+from tests.destination_pgvector.stores import store_of
 from vector_ingest.document import Chunk, Document, Embedded, Stream
 from vector_ingest.errors import ConfigError
 
@@ -17,7 +17,7 @@ STREAM = Stream("My Docs", None, "append_dedup", (("id",),))
 
 @pytest.fixture
 def store(database: Database) -> Iterator[PgvectorStore]:
-    store = PgvectorStore(Indexing.model_validate(database.indexing()), 3, "model/1")
+    store = store_of(database.indexing())
     yield store
     store.close()
 
@@ -49,7 +49,7 @@ def test_a_quoted_name_can_be_taken_apart(schema: str) -> None:
 def test_two_streams_of_one_name_get_two_tables_and_keep_them(database: Database, store: PgvectorStore) -> None:
     first, second = store.prepare(replace(STREAM, name="Docs")), store.prepare(replace(STREAM, name="docs"))
     assert first.write != second.write
-    again = PgvectorStore(Indexing.model_validate(database.indexing()), 3, "model/1")
+    again = store_of(database.indexing())
     assert again.prepare(replace(STREAM, name="docs")).write == second.write
     assert again.prepare(replace(STREAM, name="Docs")).write == first.write
 
@@ -151,7 +151,7 @@ def test_an_index_that_a_broken_build_left_is_made_anew(database: Database, stor
 def test_a_model_of_too_many_dimensions_for_an_index_is_loaded_with_a_warning(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = PgvectorStore(Indexing.model_validate(database.indexing()), 4001, "model/1")
+    store = store_of(database.indexing(), 4001)
     with caplog.at_level(logging.WARNING):
         store.finish(store.prepare(STREAM), complete=True)
     assert "2000 dimensions at most" in caplog.text
@@ -159,7 +159,7 @@ def test_a_model_of_too_many_dimensions_for_an_index_is_loaded_with_a_warning(
 
 
 def test_more_dimensions_than_a_column_holds_are_refused(database: Database) -> None:
-    store = PgvectorStore(Indexing.model_validate(database.indexing()), 16_001, "model/1")
+    store = store_of(database.indexing(), 16_001)
     with pytest.raises(ConfigError, match=r"16001 dimensions.*16000"):
         store.check()
 

@@ -14,11 +14,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from destination_pgvector.config import Indexing
-from destination_pgvector.store import PgvectorStore
 from tests.conftest import Database
 from tests.destination_commands import catalog, config, run_program, stream
 from tests.destination_pgvector.commands import command_line
+from tests.destination_pgvector.stores import store_of
 from tests.servers.ssh_server import SshServer
 from vector_ingest.document import Document, Stream
 from vector_ingest.errors import ConfigError, TransientError
@@ -63,12 +62,8 @@ def by_key(text: str) -> dict[str, Any]:
     return {"tunnel_method": "SSH_KEY_AUTH", "tunnel_user_password": None, "ssh_key": text}
 
 
-def open_store(indexing: dict[str, Any]) -> PgvectorStore:
-    return PgvectorStore(Indexing.model_validate(indexing), 3, "model/1")
-
-
 def check(indexing: dict[str, Any]) -> None:
-    store = open_store(indexing)
+    store = store_of(indexing)
     try:
         store.check()
     finally:
@@ -153,7 +148,7 @@ def test_what_lies_behind_the_jump_server_is_told_from_the_jump_server(database:
 
 
 def test_a_tunnel_that_breaks_is_dug_anew(database: Database, jump: SshServer) -> None:
-    store = open_store(through(jump, database))
+    store = store_of(through(jump, database))
     target = store.prepare(STREAM)
     assert store.known(target, [Document("a", "", {}, b"")]) == {}
     jump.drop()

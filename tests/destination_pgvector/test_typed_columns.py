@@ -219,7 +219,7 @@ def test_a_replay_fills_the_columns_that_the_schema_once_gave(database: Database
 def test_more_columns_than_a_table_has_are_refused() -> None:
     schema: dict[str, Any] = {"properties": {f"f{number}": {} for number in range(1501)}}
     with pytest.raises(ConfigError, match="gives 1,501 columns"):
-        typed_columns(BySchema(), schema, None, RESERVED)
+        typed_columns(BySchema(), schema, ProcessingConfig(chunk_size=10), RESERVED)
 
 
 def test_a_field_that_is_no_metadata_is_refused_in_the_form(database: Database, tmp_path: Path) -> None:

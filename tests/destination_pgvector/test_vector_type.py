@@ -5,11 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from destination_pgvector.config import Indexing
-from destination_pgvector.store import PgvectorStore
 from destination_pgvector.vector_type import kind_for
 from tests.conftest import Database
-from tests.destination_pgvector.stores import DOCS, ask, digest, document, opened, sync, vector_of
+from tests.destination_pgvector.stores import DOCS, ask, digest, document, opened, store_of, sync, vector_of
 from vector_ingest.document import Vector
 from vector_ingest.errors import ConfigError
 from vector_ingest.search import Scope
@@ -132,7 +130,7 @@ def test_every_type_is_indexed_and_found_by_every_distance(
     vectors = np.random.default_rng(3).normal(size=(30, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     form = {"distance": distance, "index": {"type": method}, "tables": {"vector_type": kind, "quantised": quantised}}
-    store = PgvectorStore(Indexing.model_validate({**database.indexing(), **form}), 16, "model/1")
+    store = store_of({**database.indexing(), **form}, 16)
     target = store.prepare(DOCS)
     store.replace(target, [document(str(number), "x", vector=vector) for number, vector in enumerate(vectors)])
     store.finish(target, complete=True)
