@@ -104,7 +104,6 @@ def find_index(service: Service, bucket: str, name: str) -> IndexFacts | None:
         index["distanceMetric"],
         tuple(index.get("metadataConfiguration", {}).get("nonFilterableMetadataKeys", ())),
         _key_of(index.get("encryptionConfiguration")),
-        index.get("indexMode", "CLASSIC"),  # an endpoint that knows no modes names none
     )
 
 
@@ -121,16 +120,12 @@ def ensure_index(service: Service, bucket: str, name: str, settings: IndexSettin
         found = find_index(service, bucket, name)
     if found is None:
         raise TransientError(f"The index `{name}` is gone since it was made. Is something else deleting it?")
-    # To ENHANCED it is changed in place and at no charge, says the service's model; back, it often can't be.
-    if may_create and settings.mode == "ENHANCED" and found.mode != "ENHANCED":
-        found = _enhanced(service, found)
     if unlike := list(differences(found, settings)):
         listed = " ".join(f"({number}) {each}" for number, each in enumerate(unlike, 1))
-        fixed = any(not each.can_change for each in unlike)
-        remedy = (
-            " Or set another prefix, so that a new index is made, or delete this one and sync anew." if fixed else ""
+        raise ConfigError(
+            f"The index `{name}` in the vector bucket `{bucket}` is not as it is set. {listed} Or set another prefix, "
+            "so that a new index is made, or delete this one and sync anew."
         )
-        raise ConfigError(f"The index `{name}` in the vector bucket `{bucket}` is not as it is set. {listed}{remedy}")
     return replace(found, created=created)
 
 
@@ -171,16 +166,6 @@ def _create_index(service: Service, bucket: str, name: str, settings: IndexSetti
         request["tags"] = dict(settings.tags)
     action, resource = f"make the index `{name}`", _arn(service, bucket, name)
     return _is_made(service.ask(action, resource, lambda: service.client.create_index(**request)), action, resource)
-
-
-def _enhanced(service: Service, found: IndexFacts) -> IndexFacts:
-    action = "change the index to the mode ENHANCED"
-    answer = service.ask(
-        action, found.arn, lambda: service.client.update_index_mode(indexArn=found.arn, indexMode="ENHANCED")
-    )
-    if isinstance(answer, Failure):
-        raise answer.explained(action, found.arn) from answer.cause
-    return replace(found, mode="ENHANCED")
 
 
 def _to_reserve(settings: IndexSettings) -> list[str]:

@@ -8,15 +8,13 @@ from destination_s3vectors.limits import FILTERABLE_BYTES
 from destination_s3vectors.metadata import OURS
 
 Metric = Literal["cosine", "euclidean"]
-Mode = Literal["CLASSIC", "ENHANCED"]
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
     """What an index must be. `non_filterable`: all keys that it must reserve (`metadata.Layout.reserved_keys`).
 
-    `kms_key_arn` None: encrypted as its bucket is. `mode` None: as the bucket's default is, or as it was found.
-    `tags` are set on what is made, and not compared.
+    `kms_key_arn` None: encrypted as its bucket is. `tags` are set on what is made, and not compared.
     """
 
     dimension: int
@@ -24,7 +22,6 @@ class IndexSettings:
     non_filterable: tuple[str, ...] = OURS
     kms_key_arn: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    mode: Mode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +34,16 @@ class IndexFacts:
     metric: Metric
     non_filterable: tuple[str, ...]
     kms_key_arn: str | None
-    mode: Mode
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`can_change`: the service can change it on an index that exists."""
+    """None of them can be changed on an index that exists."""
 
     what: str
     found: str
     expected: str
     remedy: str
-    can_change: bool = False
 
     def __str__(self) -> str:
         return f"{self.what}: found {self.found}, expected {self.expected}. {self.remedy}."
@@ -65,12 +60,6 @@ def differences(found: IndexFacts, settings: IndexSettings) -> Iterator[Differen
     yield from _filterable_by_mistake(found, settings)
     if settings.kms_key_arn and found.kms_key_arn != settings.kms_key_arn:
         yield encryption(found.kms_key_arn, settings.kms_key_arn)
-    if settings.mode and found.mode != settings.mode:
-        older = (
-            ", which only indexes of buckets made before September 30, 2026 allow" if found.mode == "ENHANCED" else ""
-        )
-        command = f"aws s3vectors update-index-mode --index-arn {found.arn} --index-mode {settings.mode}"
-        yield Difference("Mode", found.mode, settings.mode, f"Set {found.mode}, or change it{older}: {command}", True)
 
 
 def encryption(found: str | None, expected: str) -> Difference:

@@ -26,7 +26,6 @@ QUERY_PAGE = 100  # results
 # One index, writes: puts and deletes together
 REQUESTS_PER_SECOND = 1_000
 VECTORS_PER_SECOND = 2_500
-VECTORS_PER_INDEX = 2_000_000_000
 INDEXES_PER_BUCKET = 10_000
 BUCKETS = 10_000  # of an account in a Region
 TAGS = 50  # of a bucket or an index; model

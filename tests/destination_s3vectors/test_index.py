@@ -4,13 +4,11 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
 
 from destination_s3vectors import index as module
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.emulator.server import ACCOUNT, REGION, Emulator
 from destination_s3vectors.index import (
@@ -55,13 +53,9 @@ class BeforeCall:
         return self.inner.ask(action, resource, call)
 
 
-# When indexes were still CLASSIC unless told otherwise: both modes are seen here.
-CLASSIC_DAYS = limits.ENHANCED_SINCE - timedelta(days=1)
-
-
 @pytest.fixture(scope="module")
 def running() -> Iterator[Emulator]:
-    emulator = Emulator(clock=CLASSIC_DAYS.timestamp)
+    emulator = Emulator()
     emulator.start()
     yield emulator
     emulator.stop()
@@ -133,7 +127,7 @@ def test_a_missing_index_is_made_as_set(service: Transport, bucket: str) -> None
     assert find_index(service, bucket, NAME) is None
     made = ensure_index(service, bucket, NAME, settings, may_create=True)
     assert made.created
-    assert (made.dimension, made.metric, made.kms_key_arn, made.mode) == (3, "euclidean", KEY, "CLASSIC")
+    assert (made.dimension, made.metric, made.kms_key_arn) == (3, "euclidean", KEY)
     assert set(made.non_filterable) == {*OURS, "html", "raw", SPARE}
     assert made.arn == f"arn:aws:s3vectors:{REGION}:{ACCOUNT}:bucket/{bucket}/index/{NAME}"
     assert service.client.list_tags_for_resource(resourceArn=made.arn)["tags"] == {"a": "b"}
@@ -216,7 +210,7 @@ def test_all_differences_are_in_one_message(service: Transport, bucket: str) -> 
     service.client.create_index(
         vectorBucketName=bucket, indexName=NAME, dataType="float32", dimension=2, distanceMetric="euclidean"
     )
-    settings = IndexSettings(3, "cosine", (*OURS, "html"), KEY, mode="ENHANCED")
+    settings = IndexSettings(3, "cosine", (*OURS, "html"), KEY)
     message = refused(lambda: ensure_index(service, bucket, NAME, settings, may_create=False))
     found = re.findall(r"\((\d)\) ([^:]+): found (\S+)", message)
     assert found == [
@@ -225,30 +219,7 @@ def test_all_differences_are_in_one_message(service: Transport, bucket: str) -> 
         ("3", "Non-filterable keys", "none,"),
         ("4", "Non-filterable fields", "none,"),
         ("5", "Encryption", "keys"),
-        ("6", "Mode", "CLASSIC,"),
     ]
-
-
-def test_an_index_is_changed_to_enhanced_in_place(service: Transport, bucket: str) -> None:
-    ensure_index(service, bucket, NAME, SETTINGS, may_create=True)
-    enhanced = replace(SETTINGS, mode="ENHANCED")
-    message = refused(lambda: ensure_index(service, bucket, NAME, enhanced, may_create=False))
-    assert "Mode: found CLASSIC, expected ENHANCED" in message
-    assert "update-index-mode" in message
-    assert "another prefix" not in message
-    assert ensure_index(service, bucket, NAME, enhanced, may_create=True).mode == "ENHANCED"
-    again = find_index(service, bucket, NAME)
-    assert again is not None
-    assert again.mode == "ENHANCED"
-    assert ensure_index(service, bucket, NAME, SETTINGS, may_create=True).mode == "ENHANCED"
-
-
-def test_an_enhanced_index_is_not_changed_back(service: Transport, bucket: str, emulator: Emulator) -> None:
-    ensure_index(service, bucket, NAME, replace(SETTINGS, mode="ENHANCED"), may_create=True)
-    emulator.service.log.clear()
-    message = refused(lambda: ensure_index(service, bucket, NAME, replace(SETTINGS, mode="CLASSIC"), may_create=True))
-    assert "Mode: found ENHANCED, expected CLASSIC. Set ENHANCED" in message
-    assert "UpdateIndexMode" not in calls(emulator)
 
 
 def test_two_that_make_the_same_index_both_have_it(service: Transport, bucket: str, emulator: Emulator) -> None:
@@ -309,7 +280,6 @@ def test_what_passes_by_itself_is_waited_for(service: Transport, bucket: str, em
         ("CreateVectorBucket", f"arn:aws:s3vectors:{REGION}:*:bucket/{BUCKET}"),
         ("GetIndex", f"arn:aws:s3vectors:{REGION}:*:bucket/{BUCKET}/index/{NAME}"),
         ("CreateIndex", f"arn:aws:s3vectors:{REGION}:*:bucket/{BUCKET}/index/{NAME}"),
-        ("UpdateIndexMode", f"arn:aws:s3vectors:{REGION}:{ACCOUNT}:bucket/{BUCKET}/index/{NAME}"),
     ],
 )
 def test_a_missing_right_is_named_with_its_resource(
@@ -319,7 +289,7 @@ def test_a_missing_right_is_named_with_its_resource(
 
     def load() -> None:
         ensure_bucket(service, Location(BUCKET, "", None), {}, may_create=True)
-        ensure_index(service, BUCKET, NAME, replace(SETTINGS, mode="ENHANCED"), may_create=True)
+        ensure_index(service, BUCKET, NAME, SETTINGS, may_create=True)
 
     assert f"Grant s3vectors:{action} on {resource}." in refused(load)
 

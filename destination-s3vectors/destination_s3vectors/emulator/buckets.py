@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import orjson
 
@@ -10,13 +9,11 @@ from destination_s3vectors import limits
 from destination_s3vectors.emulator.account import Account, Bucket
 from destination_s3vectors.emulator.errors import conflict, not_found, quota_exceeded, validation
 from destination_s3vectors.emulator.names import bucket_arn, check_name
-from destination_s3vectors.emulator.paging import page
-
-Request = Mapping[str, Any]
-Answer = dict[str, Any]
+from destination_s3vectors.emulator.paging import page, with_token
+from destination_s3vectors.emulator.wire import Body, Parameters
 
 
-def create_vector_bucket(account: Account, request: Request) -> Answer:
+def create_vector_bucket(account: Account, request: Parameters) -> Body:
     name = request["vectorBucketName"]
     check_name(name, "vector bucket")
     encryption = checked_encryption(request.get("encryptionConfiguration")) or {"sseType": "AES256"}
@@ -32,13 +29,13 @@ def create_vector_bucket(account: Account, request: Request) -> Answer:
     return {"vectorBucketArn": arn}
 
 
-def get_vector_bucket(account: Account, request: Request) -> Answer:
+def get_vector_bucket(account: Account, request: Parameters) -> Body:
     bucket = account.bucket(bucket_arn(account.owner, request))
     more = {"encryptionConfiguration": bucket.encryption, "defaultIndexMode": bucket.mode}
     return {"vectorBucket": _summary(bucket) | more}
 
 
-def list_vector_buckets(account: Account, request: Request) -> Answer:
+def list_vector_buckets(account: Account, request: Parameters) -> Body:
     prefix = request.get("prefix", "")
     buckets = [bucket for bucket in account.buckets() if bucket.name.startswith(prefix)]
     most = request.get("maxResults", limits.LIST_RESOURCES)
@@ -47,7 +44,7 @@ def list_vector_buckets(account: Account, request: Request) -> Answer:
     return with_token({"vectorBuckets": [_summary(bucket) for bucket in found]}, token)
 
 
-def delete_vector_bucket(account: Account, request: Request) -> Answer:
+def delete_vector_bucket(account: Account, request: Parameters) -> Body:
     with account.lock:
         bucket = account.bucket(bucket_arn(account.owner, request))
         if account.indexes(bucket.name):
@@ -56,7 +53,7 @@ def delete_vector_bucket(account: Account, request: Request) -> Answer:
     return {}
 
 
-def put_vector_bucket_policy(account: Account, request: Request) -> Answer:
+def put_vector_bucket_policy(account: Account, request: Parameters) -> Body:
     arn = bucket_arn(account.owner, request)
     try:
         readable = isinstance(orjson.loads(request["policy"]), dict)
@@ -71,21 +68,21 @@ def put_vector_bucket_policy(account: Account, request: Request) -> Answer:
     return {}
 
 
-def get_vector_bucket_policy(account: Account, request: Request) -> Answer:
+def get_vector_bucket_policy(account: Account, request: Parameters) -> Body:
     bucket = account.bucket(bucket_arn(account.owner, request))
     if bucket.policy is None:
         raise not_found("The specified vector bucket policy could not be found")
     return {"policy": bucket.policy}
 
 
-def delete_vector_bucket_policy(account: Account, request: Request) -> Answer:
+def delete_vector_bucket_policy(account: Account, request: Parameters) -> Body:
     with account.lock:
         # Guess: without a policy this succeeds, as S3's DeleteBucketPolicy does.
         account.save_bucket(replace(account.bucket(bucket_arn(account.owner, request)), policy=None))
     return {}
 
 
-def put_vector_bucket_default_index_mode(account: Account, request: Request) -> Answer:
+def put_vector_bucket_default_index_mode(account: Account, request: Parameters) -> Body:
     with account.lock:
         bucket = account.bucket(bucket_arn(account.owner, request))
         # Guess: a new bucket may be set to CLASSIC too; only of UpdateIndexMode is it said that it can't.
@@ -93,18 +90,18 @@ def put_vector_bucket_default_index_mode(account: Account, request: Request) -> 
     return {}
 
 
-def list_tags_for_resource(account: Account, request: Request) -> Answer:
+def list_tags_for_resource(account: Account, request: Parameters) -> Body:
     return {"tags": account.tags(request["resourceArn"])}
 
 
-def tag_resource(account: Account, request: Request) -> Answer:
+def tag_resource(account: Account, request: Parameters) -> Body:
     with account.lock:
         tags = {**account.tags(request["resourceArn"]), **request["tags"]}
         account.tag(request["resourceArn"], checked_tags(tags))
     return {}
 
 
-def untag_resource(account: Account, request: Request) -> Answer:
+def untag_resource(account: Account, request: Parameters) -> Body:
     with account.lock:
         tags = account.tags(request["resourceArn"])
         gone = set(request["tagKeys"])
@@ -126,10 +123,6 @@ def checked_encryption(given: Mapping[str, str] | None) -> Mapping[str, str] | N
     return {"sseType": kind} | ({"kmsKeyArn": key} if key is not None else {})
 
 
-def with_token(answer: Answer, token: str | None) -> Answer:
-    return answer if token is None else answer | {"nextToken": token}
-
-
 def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
     """Measured by others, for CreateIndex; the README names the source."""
     if len(tags) > limits.TAGS:
@@ -142,5 +135,5 @@ def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
     return tags
 
 
-def _summary(bucket: Bucket) -> Answer:
+def _summary(bucket: Bucket) -> Body:
     return {"vectorBucketName": bucket.name, "vectorBucketArn": bucket.arn, "creationTime": bucket.created}

@@ -7,13 +7,14 @@ from typing import Any
 
 from destination_s3vectors import limits
 from destination_s3vectors.emulator.account import Account, Settings, new_uid
-from destination_s3vectors.emulator.buckets import Answer, Request, checked_encryption, checked_tags, with_token
+from destination_s3vectors.emulator.buckets import checked_encryption, checked_tags
 from destination_s3vectors.emulator.errors import conflict, not_found, quota_exceeded, validation
 from destination_s3vectors.emulator.names import bucket_arn, check_name, index_arn
-from destination_s3vectors.emulator.paging import page
+from destination_s3vectors.emulator.paging import page, with_token
+from destination_s3vectors.emulator.wire import Body, Parameters
 
 
-def create_index(account: Account, request: Request) -> Answer:
+def create_index(account: Account, request: Parameters) -> Body:
     arn = bucket_arn(account.owner, request)
     check_name(request["indexName"], "index")
     encryption = checked_encryption(request.get("encryptionConfiguration"))
@@ -49,7 +50,7 @@ def create_index(account: Account, request: Request) -> Answer:
     return {"indexArn": name}
 
 
-def get_index(account: Account, request: Request) -> Answer:
+def get_index(account: Account, request: Parameters) -> Body:
     settings = account.index(index_arn(account.owner, request)).settings
     answer = _summary(settings) | {
         "dataType": "float32",
@@ -59,7 +60,7 @@ def get_index(account: Account, request: Request) -> Answer:
         "indexMode": settings.mode,
     }
     # Guess: what is not configured is left out.
-    metadata: Answer = {}
+    metadata: Body = {}
     if settings.non_filterable:
         metadata["nonFilterableMetadataKeys"] = settings.non_filterable
     if settings.text:
@@ -67,7 +68,7 @@ def get_index(account: Account, request: Request) -> Answer:
     return {"index": answer | ({"metadataConfiguration": metadata} if metadata else {})}
 
 
-def list_indexes(account: Account, request: Request) -> Answer:
+def list_indexes(account: Account, request: Parameters) -> Body:
     bucket = account.bucket(bucket_arn(account.owner, request))
     prefix = request.get("prefix", "")
     indexes = [settings for settings in account.indexes(bucket.name) if settings.name.startswith(prefix)]
@@ -77,12 +78,12 @@ def list_indexes(account: Account, request: Request) -> Answer:
     return with_token({"indexes": [_summary(settings) for settings in found]}, token)
 
 
-def delete_index(account: Account, request: Request) -> Answer:
+def delete_index(account: Account, request: Parameters) -> Body:
     account.drop_index(index_arn(account.owner, request))
     return {}
 
 
-def update_index_mode(account: Account, request: Request) -> Answer:
+def update_index_mode(account: Account, request: Parameters) -> Body:
     with account.locked(index_arn(account.owner, request)) as index:
         settings = index.settings
         bucket = account.bucket(account.owner.bucket(settings.bucket))
@@ -94,7 +95,7 @@ def update_index_mode(account: Account, request: Request) -> Answer:
     return {}
 
 
-def update_metadata_configuration(account: Account, request: Request) -> Answer:
+def update_metadata_configuration(account: Account, request: Parameters) -> Body:
     added, deleted = request.get("add"), request.get("delete")
     with account.locked(index_arn(account.owner, request)) as index:
         if (added is None) == (deleted is None):
@@ -142,12 +143,12 @@ def _check_distinct(keys: Sequence[str], member: str) -> None:
         )
 
 
-def _text_search(key: str, language: str | None) -> Answer:
+def _text_search(key: str, language: str | None) -> Body:
     # Guess: ACTIVE at once; the service builds for a while.
     return {"metadataKey": key} | ({"language": language} if language else {}) | {"status": "ACTIVE"}
 
 
-def _summary(settings: Settings) -> Answer:
+def _summary(settings: Settings) -> Body:
     return {
         "vectorBucketName": settings.bucket,
         "indexName": settings.name,

@@ -17,9 +17,9 @@ from destination_s3vectors.emulator.account import Account
 from destination_s3vectors.emulator.errors import ServiceError, internal, validation
 from destination_s3vectors.emulator.faults import Faults, Rule
 from destination_s3vectors.emulator.throttle import Throttle
-from destination_s3vectors.emulator.wire import Call, Protocol
+from destination_s3vectors.emulator.wire import Body, Call, Parameters, Protocol
 
-Operation = Callable[[Account, Mapping[str, Any]], dict[str, Any]]
+Operation = Callable[[Account, Parameters], Body]
 
 
 @dataclass(frozen=True, slots=True)

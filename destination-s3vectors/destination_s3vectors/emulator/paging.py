@@ -10,6 +10,7 @@ from typing import TypeVar
 import orjson
 
 from destination_s3vectors.emulator.errors import ServiceError, validation
+from destination_s3vectors.emulator.wire import Body
 
 DIGEST_BYTES = 8
 T = TypeVar("T")
@@ -46,6 +47,10 @@ def page(
     if len(items) <= most:
         return items, None
     return items[:most], token(listing, name(items[most - 1]))
+
+
+def with_token(answer: Body, token: str | None) -> Body:
+    return answer if token is None else answer | {"nextToken": token}
 
 
 def _digest(listing: str, body: bytes) -> bytes:

@@ -4,8 +4,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-query.html
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-querying-full-text-and-vector-search.html
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from destination_s3vectors import limits
 from destination_s3vectors.emulator import filters
 from destination_s3vectors.emulator.errors import ServiceError, invalid_fields, validation
 from destination_s3vectors.emulator.index_view import IndexView
+from destination_s3vectors.emulator.paging import place, token
 from destination_s3vectors.emulator.ranking import Distances, Rows, best, distances, fuse, nearest
 from destination_s3vectors.emulator.records import as_float32
 from destination_s3vectors.emulator.text_search import TextIndexes
@@ -60,7 +59,7 @@ def query(index: IndexView, request: Mapping[str, Any]) -> dict[str, Any]:
         "distanceMetric": index.metric,
     }
     if start + len(page) < len(ranked.order):
-        answer["nextToken"] = _token(index, request, start + len(page))
+        answer["nextToken"] = token(_listing(index, request), start + len(page))
     return answer
 
 
@@ -182,30 +181,20 @@ def _scores_of(row: int, ranked: Ranked) -> dict[str, Any]:
     return scores
 
 
-def _token(index: IndexView, request: Mapping[str, Any], start: int) -> str:
-    return base64.urlsafe_b64encode(f"{start}:{_digest(index, request, start)}".encode()).decode()
-
-
 def _start(index: IndexView, request: Mapping[str, Any]) -> int:
     """Where the page begins. A token is of this index and this request, or it is refused.
 
     Guess: later pages see what was written since, as each is computed anew; the token does not expire.
     """
-    token = request.get("nextToken")
-    if not token:
-        return 0
     try:
-        start, _, digest = base64.b64decode(token, altchars=b"-_", validate=True).decode("ascii").partition(":")
-        if start.isdigit() and digest == _digest(index, request, int(start)):
-            return int(start)
-    except ValueError:  # also that of base64 and of ASCII
-        pass
-    raise _invalid("nextToken", "Invalid nextToken: it must come from the previous page of this same request")
+        return int(place(_listing(index, request), request.get("nextToken") or None) or 0)
+    except ServiceError as error:
+        reason = "Invalid nextToken: it must come from the previous page of this same request"
+        raise _invalid("nextToken", reason) from error
 
 
-def _digest(index: IndexView, request: Mapping[str, Any], start: int) -> str:
-    asked = [index.uid, start, [request.get(name) for name in ASKED]]
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+def _listing(index: IndexView, request: Mapping[str, Any]) -> str:
+    return json.dumps([index.uid, [request.get(name) for name in ASKED]], sort_keys=True)
 
 
 def _invalid(path: str, message: str) -> ServiceError:

@@ -4,13 +4,13 @@ from typing import Any
 
 from destination_s3vectors import limits
 from destination_s3vectors.emulator.account import Account
-from destination_s3vectors.emulator.buckets import Answer, Request, with_token
 from destination_s3vectors.emulator.errors import validation
 from destination_s3vectors.emulator.names import index_arn
-from destination_s3vectors.emulator.paging import place, token
+from destination_s3vectors.emulator.paging import place, token, with_token
 from destination_s3vectors.emulator.records import check_distinct, check_keys, records
 from destination_s3vectors.emulator.throttle import Throttle
 from destination_s3vectors.emulator.vectors import Stored
+from destination_s3vectors.emulator.wire import Body, Parameters
 
 
 class VectorCalls:
@@ -21,7 +21,7 @@ class VectorCalls:
         """
         self._throttle = throttle
 
-    def put_vectors(self, account: Account, request: Request) -> Answer:
+    def put_vectors(self, account: Account, request: Parameters) -> Body:
         index = account.index(index_arn(account.owner, request))
         self._throttle.take(index.settings.arn, len(request["vectors"]))
         settings = index.settings
@@ -30,7 +30,7 @@ class VectorCalls:
             account.put(index, found)
         return {}
 
-    def delete_vectors(self, account: Account, request: Request) -> Answer:
+    def delete_vectors(self, account: Account, request: Parameters) -> Body:
         index = account.index(index_arn(account.owner, request))
         self._throttle.take(index.settings.arn, len(request["keys"]))
         check_keys(request["keys"])
@@ -40,14 +40,14 @@ class VectorCalls:
         return {}
 
 
-def get_vectors(account: Account, request: Request) -> Answer:
+def get_vectors(account: Account, request: Parameters) -> Body:
     check_keys(request["keys"])
     with account.locked(index_arn(account.owner, request)) as index:
         found = index.vectors.get(request["keys"])
     return {"vectors": [_answered(stored, request) for stored in found]}
 
 
-def list_vectors(account: Account, request: Request) -> Answer:
+def list_vectors(account: Account, request: Parameters) -> Body:
     segment, segments = _segment(request)
     most = request.get("maxResults", limits.LIST_PAGE_DEFAULT)
     with account.locked(index_arn(account.owner, request)) as index:
@@ -63,7 +63,7 @@ def list_vectors(account: Account, request: Request) -> Answer:
     return _listed(page, request)
 
 
-def query_vectors(account: Account, request: Request) -> Answer:
+def query_vectors(account: Account, request: Parameters) -> Body:
     from destination_s3vectors.emulator.query import query
 
     with account.locked(index_arn(account.owner, request)) as index:
@@ -71,7 +71,7 @@ def query_vectors(account: Account, request: Request) -> Answer:
     return query(view, request)  # outside of the lock: writes don't wait for it
 
 
-def _segment(request: Request) -> tuple[int, int]:
+def _segment(request: Parameters) -> tuple[int, int]:
     count, index = request.get("segmentCount"), request.get("segmentIndex")
     if (count is None) != (index is None):
         raise validation("segmentCount and segmentIndex must be specified together")
@@ -84,11 +84,11 @@ def _segment(request: Request) -> tuple[int, int]:
     return index, count
 
 
-def _listed(page: list[Stored], request: Request) -> Answer:
+def _listed(page: list[Stored], request: Parameters) -> Body:
     return {"vectors": [_answered(stored, request) for stored in page]}
 
 
-def _answered(stored: Stored, request: Request) -> dict[str, Any]:
+def _answered(stored: Stored, request: Parameters) -> dict[str, Any]:
     answer: dict[str, Any] = {"key": stored.key}
     if request.get("returnData"):
         answer["data"] = {"float32": stored.vector}

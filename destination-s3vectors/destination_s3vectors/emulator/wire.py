@@ -20,6 +20,8 @@ from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Sh
 
 from destination_s3vectors.emulator.errors import Field, ServiceError, invalid_fields
 
+Parameters = Mapping[str, Any]  # what a request holds
+Body = dict[str, Any]  # what an answer holds
 NUMBERS = frozenset({int, float})
 NOT_NUMBERS_IN_JSON = frozenset({"NaN", "Infinity", "-Infinity"})  # how rest-json writes these floats
 TYPES: Mapping[str, tuple[type, ...]] = {
@@ -38,7 +40,7 @@ class Call:
     """One request, read and valid by the model. `parameters`: those of the path and the query string too."""
 
     operation: str
-    parameters: Mapping[str, Any]
+    parameters: Parameters
 
 
 class Protocol:
