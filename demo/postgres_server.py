@@ -69,11 +69,13 @@ class PostgresServer:
             self._process = None
 
     def kill(self) -> None:
-        """As a power cut would: the whole process group, at once."""
+        """As a power cut would: every process, at once. Each of the server's leads a group of its own."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
+            self._process.send_signal(signal.SIGSTOP)  # from here on it makes no more, and reaps none
+            children = _children(self._process)
+            for child in children:
+                os.kill(child, signal.SIGKILL)
+            self._end(children)
 
     def own(self, folder: Path) -> None:
         """Give a folder to the user that the server runs as."""
@@ -83,13 +85,16 @@ class PostgresServer:
     def kill_postmaster(self) -> None:
         """Kill the first process alone, and wait until the others have noticed: they leave by themselves."""
         if self._process is not None:
-            number = self._process.pid
-            children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-            while any(Path(f"/proc/{child}").exists() for child in children):
-                time.sleep(0.01)
+            self._end(_children(self._process))
+
+    def _end(self, children: Sequence[int]) -> None:
+        """Kill the first process, and wait until the others are gone: a new server refuses their shared memory."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+        while any(Path(f"/proc/{child}").exists() for child in children):
+            time.sleep(0.01)
 
     def _run(self, program: str, *arguments: str | Path) -> None:
         command: list[str | Path] = [self._bin / program, *arguments]
@@ -120,6 +125,10 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _children(process: subprocess.Popen[bytes]) -> Sequence[int]:
+    return [int(child) for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
 
 def _unprivileged() -> dict[str, Any]:

@@ -204,3 +204,17 @@ def test_a_full_disk_is_said_and_what_was_there_stays_until_there_is_room(
 def _free(folder: Path) -> int:
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize
+
+
+def test_a_killed_server_leaves_no_process_and_comes_back_with_what_was_committed(
+    server: PostgresServer, database: Database
+) -> None:
+    """The kills of the other tests are of no worth if a part of the server outlives them."""
+    with database.connect() as conn:
+        conn.execute("CREATE TABLE t AS SELECT 1 AS a")
+        ((backend,),) = conn.execute("SELECT pg_backend_pid()").fetchall()
+        server.kill()
+        assert not Path(f"/proc/{backend}").exists()
+    server.start()
+    with database.connect() as conn:
+        assert conn.execute("SELECT a FROM t").fetchall() == [(1,)]

@@ -57,7 +57,6 @@ class Limits:
         """
         self.minute, self._clock = minute, clock
         self._headers, self._retry_after = headers, retry_after
-        self.accepted_tokens = 0
         self.accepted: list[tuple[float, int]] = []  # when, and how many tokens
         self.refused_at: list[float] = []
         self._buckets: dict[str, Bucket] = {}
@@ -93,7 +92,6 @@ class Limits:
         if fits:
             for kind, bucket in self._buckets.items():
                 bucket.level -= wanted[kind]
-            self.accepted_tokens += tokens
             self.accepted.append((now, tokens))
         else:
             self.refused_at.append(now)
