@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -55,6 +56,14 @@ def stream(name: str, mode: str, key: str | None = "id", **more: Any) -> dict[st
         "primary_key": [[key]] if key else None,
         **more,
     }
+
+
+def lines(*lines: bytes) -> bytes:
+    return b"\n".join(lines) + b"\n"
+
+
+def assert_that(message: str, expected: str) -> None:
+    assert re.search(expected, message), message
 
 
 def arguments(program: Path, folder: Path, command: str, config: object, catalog: object = None) -> list[str]:

@@ -72,7 +72,7 @@ def test_each_connector_has_an_id_of_its_own() -> None:
 
 @connectors
 def test_the_icon_is_a_square_svg(connector: str) -> None:
-    icon = ET.fromstring((ROOT / connector / "icon.svg").read_text())  # noqa: S314 (a file of this repository)
+    icon = ET.fromstring((ROOT / connector / metadata(connector)["icon"]).read_text())  # noqa: S314 (a file of this repository)
     assert icon.tag.endswith("svg")
     _, _, width, height = (float(part) for part in icon.attrib["viewBox"].split())
     assert width == height

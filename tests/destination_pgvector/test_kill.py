@@ -51,14 +51,19 @@ def rows(database: Database, schema: str) -> list[tuple[Any, ...]]:
         return conn.execute(query.encode()).fetchall()
 
 
-def kill_somewhere(line: Sequence[str], lines: Sequence[bytes], chance: random.Random) -> list[Mapping[str, Any]]:
-    """Run until a few states came back, and a moment longer. Returns the states. stdin stays open: the kill hits."""
-    wanted = chance.choice([0, 1, 1, 2, 30])
+def kill_somewhere(
+    line: Sequence[str], lines: Sequence[bytes], chance: random.Random, *, holds_states: bool
+) -> list[Mapping[str, Any]]:
+    """Run until a few states came back, and a moment longer. Returns the states. stdin stays open: the kill hits.
+
+    `holds_states`: none comes before the end, so the kill has its moment by the clock, as long as the load lasts.
+    """
+    wanted = 0 if holds_states else chance.choice([0, 1, 1, 2, 30])
     states = []
     with Command(line) as process:
         feeder = threading.Thread(target=_feed, args=(process.stdin, b"\n".join(lines) + b"\n"))
         feeder.start()
-        timer = threading.Timer(chance.uniform(0.5, 2.0) if wanted == 0 else 2.0, process.kill)
+        timer = threading.Timer(chance.uniform(0.3, 1.5) if wanted == 0 else 2.0, process.kill)
         timer.start()
         for message in map(json.loads, process.stdout):
             if message["type"] == "STATE":
@@ -96,7 +101,7 @@ def test_reruns_after_kills_end_with_the_rows_of_an_undisturbed_sync(
         line = command_line(folder, "write", config(indexing), catalog(STREAMS[name]))
         done = 0
         for _ in range(KILLS if schema == "killed" else 0):
-            for state in kill_somewhere(line, lines[done:], chance):
+            for state in kill_somewhere(line, lines[done:], chance, holds_states=name == "overwrite"):
                 done = state["lines"]
         assert run(line, b"\n".join([*lines[done:], *end])).code == 0
     calm = rows(database, "calm")

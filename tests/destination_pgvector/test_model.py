@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Database
-from tests.destination_commands import Ended, catalog, config, run, stream
-from tests.destination_pgvector.commands import command_line
-from tests.destination_pgvector.test_run import complete, contents, lines, record, state
+from tests.destination_commands import Ended, catalog, config, lines, run, stream
+from tests.destination_pgvector.commands import command_line, complete, contents, record, state
 from tests.servers.embedding_server import DIMENSIONS, KEY, EmbeddingServer, Limits
 
 MODEL = "text-embedding-3-small"

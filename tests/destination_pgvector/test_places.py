@@ -11,10 +11,9 @@ import pytest
 
 from destination_pgvector.names import LONGEST, beside, parts, qualified, table_names
 from tests.conftest import Database
-from tests.destination_commands import catalog, config, run, stream
-from tests.destination_pgvector.commands import command_line
+from tests.destination_commands import catalog, config, lines, run, stream
+from tests.destination_pgvector.commands import command_line, complete, record
 from tests.destination_pgvector.stores import DOCS, ask, change, document, opened, sync, vector_of
-from tests.destination_pgvector.test_run import complete, lines, record
 from vector_ingest.errors import ConfigError
 from vector_ingest.search import Scope
 

@@ -1,7 +1,6 @@
 """The commands as processes: what they print, how they exit, what lies in the database afterwards."""
 
 import json
-import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,58 +9,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import Database
-from tests.destination_commands import catalog, config, run, run_program, stream
-from tests.destination_pgvector.commands import PROGRAM, command_line
-from vector_ingest.messages import record_line, state_line, status_line
+from tests.destination_commands import assert_that, catalog, config, lines, run, run_program, stream
+from tests.destination_pgvector.commands import PROGRAM, command_line, complete, contents, record, state
+from vector_ingest.messages import status_line
 
 SECRET = "s3cret-in-the-config"
-
-
-def lines(*lines: bytes) -> bytes:
-    return b"\n".join(lines) + b"\n"
-
-
-def record(identity: Any, text: str, name: str = "Docs", **data: Any) -> bytes:
-    return record_line(name, None, {"id": identity, "text": text, **data}, 1)
-
-
-def state(number: int) -> bytes:
-    return state_line("Docs", None, {"n": number}, 0)
-
-
-def complete(name: str = "Docs") -> bytes:
-    return status_line(name, None, "COMPLETE")
-
-
-def contents(database: Database, table: str = "docs") -> list[str]:
-    with database.connect() as conn:
-        query = f"SELECT document_content FROM {table} ORDER BY document_id, chunk_number"
-        return [row[0] for row in conn.execute(query.encode()).fetchall()]
-
-
-def test_spec_is_one_message_and_imports_nothing_heavy() -> None:
-    ended = run_program([str(PROGRAM), "spec"])
-    assert ended.code == 0
-    (spec,) = ended.of("SPEC")
-    assert set(spec["supported_destination_sync_modes"]) == {"append", "overwrite", "append_dedup"}
-    code = (
-        "import sys; sys.argv = ['x', 'spec']; import destination_pgvector.run as r\ntry: r.main()\nexcept SystemExit: "
-    )
-    code += "sys.exit(bool({'airbyte_cdk', 'psycopg', 'numpy', 'pydantic'} & set(sys.modules)))"
-    python = PROGRAM.parent / "python"
-    assert subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
-
-
-@pytest.mark.parametrize("line", [["--help"], ["write", "--help"], ["search", "--help"]])
-def test_help_tells_how_to_use_it(line: list[str]) -> None:
-    done = subprocess.run([PROGRAM, *line], capture_output=True, text=True, check=False)
-    assert done.returncode == 0
-    assert "search" in done.stdout or "--catalog" in done.stdout
-
-
-@pytest.mark.parametrize("line", [[], ["wrong"], ["check"], ["write", "--config", "x"]])
-def test_wrong_arguments_exit_with_2(line: list[str]) -> None:
-    assert subprocess.run([PROGRAM, *line], capture_output=True, check=False).returncode == 2
 
 
 def test_check_succeeds_on_a_working_configuration_and_leaves_nothing(database: Database, tmp_path: Path) -> None:
@@ -115,10 +67,6 @@ def test_a_bad_configuration_ends_a_write_with_a_config_error(database: Database
     assert ended.error()["failure_type"] == "config_error"
     assert_that(ended.error()["message"], expected)
     assert SECRET not in str(ended.messages) + ended.errors
-
-
-def assert_that(message: str, expected: str) -> None:
-    assert re.search(expected, message), message
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,9 @@ from typing import Any
 
 from destination_pgvector.status import status
 from tests.conftest import Database
-from tests.destination_commands import catalog, config, run, stream
-from tests.destination_pgvector.commands import command_line
+from tests.destination_commands import catalog, config, lines, run, stream
+from tests.destination_pgvector.commands import command_line, complete, record
 from tests.destination_pgvector.stores import DOCS, change, document, opened, sync
-from tests.destination_pgvector.test_run import complete, lines, record
 
 
 def found_in(database: Database) -> list[Any]:

@@ -15,10 +15,9 @@ from destination_pgvector.connector import CONNECTOR
 from destination_pgvector.table_options import BySchema
 from destination_pgvector.typed_columns import typed_columns
 from tests.conftest import Database
-from tests.destination_commands import catalog, config, run, stream
-from tests.destination_pgvector.commands import command_line
+from tests.destination_commands import catalog, config, lines, run, stream
+from tests.destination_pgvector.commands import command_line, complete, record
 from tests.destination_pgvector.stores import DOCS, ask, change, document, opened, sync
-from tests.destination_pgvector.test_run import complete, lines, record
 from vector_ingest.errors import ConfigError
 from vector_ingest.pipeline import replay, write_lines
 from vector_ingest.processing import ProcessingConfig

@@ -1,6 +1,5 @@
 """The command `destination-s3vectors`: its input, its output, what it stored."""
 
-import re
 from functools import partial
 from typing import Any
 
@@ -16,10 +15,6 @@ DOCS = Stream("docs", None, "append_dedup", (("id",),))
 INDEX = "airbyte.docs"
 ACCOUNT = "airbyte.ingest--account"
 COMPLETE = status_line("docs", None, "COMPLETE")
-
-
-def lines(*lines: bytes) -> bytes:
-    return b"\n".join(lines) + b"\n"
 
 
 def record(identity: Any, text: str, name: str = "docs", namespace: str | None = None, **data: Any) -> bytes:
@@ -42,7 +37,3 @@ def stored(bucket: VectorBucket) -> dict[str, list[str]]:
 
 def logged(ended: Ended, expected: str) -> bool:
     return any(expected in log["message"] for log in ended.of("LOG"))
-
-
-def assert_that(message: str, expected: str) -> None:
-    assert re.search(expected, message), message

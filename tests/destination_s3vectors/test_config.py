@@ -5,14 +5,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
-from airbyte_connector_models.metadata.v0.connector_metadata_definition_v0 import ConnectorMetadataDefinitionV0
 from botocore.awsrequest import AWSPreparedRequest
 
 from destination_s3vectors.config import GROUPS, Config
 from destination_s3vectors.metadata import Layout
 from destination_s3vectors.places import Places
-from tests.contract.form import nodes
 from vector_ingest.errors import ConfigError
 from vector_ingest.spec import connection_specification, parse_config
 
@@ -43,30 +40,6 @@ def test_the_shortest_configuration_has_safe_defaults() -> None:
     assert (indexing.create_missing, indexing.canary, indexing.use_fips) == (True, True, False)
     assert (indexing.kms_key_arn, indexing.tags, indexing.endpoint) == (None, [], None)
     assert (config.refused_records.type, config.largest_sweep, config.omit_raw_text) == ("stop", 100, False)
-
-
-def test_every_property_of_the_form_has_a_title_and_belongs_to_a_group() -> None:
-    groups = {group["id"] for group in FORM["groups"]}
-    for name, node in FORM["properties"].items():
-        assert node["title"], name
-        assert node["group"] in groups, name
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["aws_access_key_id", "aws_secret_access_key", "aws_session_token", "openai_key", "api_key", "cohere_key"],
-)
-def test_secrets_are_marked(name: str) -> None:
-    found = [node[name] for node in nodes(FORM) if isinstance(node.get(name), dict) and "title" in node[name]]
-    assert found
-    assert all(node["airbyte_secret"] is True for node in found)
-
-
-def test_metadata_is_what_the_registry_expects_and_asks_for_refreshes() -> None:
-    metadata = yaml.safe_load((CONNECTOR / "metadata.yaml").read_text())
-    ConnectorMetadataDefinitionV0.model_validate(metadata)
-    assert metadata["data"]["supportsRefreshes"] is True
-    assert (CONNECTOR / metadata["data"]["icon"]).exists()
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,12 @@ import pytest
 
 from destination_s3vectors.emulator.faults import Kind, Rule
 from tests.conftest import VectorBucket
-from tests.destination_commands import Ended, catalog, config, run, run_program, stream
+from tests.destination_commands import Ended, assert_that, catalog, config, lines, run, run_program, stream
 from tests.destination_s3vectors.commands import (
     COMPLETE,
     INDEX,
     PROGRAM,
-    assert_that,
     command_line,
-    lines,
     logged,
     record,
     state,
@@ -28,32 +26,6 @@ from vector_ingest.messages import status_line
 
 SECRET = "s3cret-in-the-config"
 KEYS = {"auth_type": "iam_user", "aws_access_key_id": "test", "aws_secret_access_key": SECRET}
-
-
-def test_spec_is_one_message_and_imports_nothing_heavy() -> None:
-    ended = run_program([str(PROGRAM), "spec"])
-    assert ended.code == 0
-    (spec,) = ended.of("SPEC")
-    assert set(spec["supported_destination_sync_modes"]) == {"append", "overwrite", "append_dedup"}
-    code = (
-        "import sys; sys.argv = ['x', 'spec']; import destination_s3vectors.run as r\n"
-        "try: r.main()\nexcept SystemExit: "
-        "sys.exit(bool({'airbyte_cdk', 'botocore', 'boto3', 'numpy', 'orjson', 'pydantic'} & set(sys.modules)))"
-    )
-    python = PROGRAM.parent / "python"
-    assert subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
-
-
-@pytest.mark.parametrize("line", [["--help"], ["write", "--help"], ["search", "--help"], ["replay", "--help"]])
-def test_help_tells_how_to_use_it(line: list[str]) -> None:
-    done = subprocess.run([PROGRAM, *line], capture_output=True, text=True, check=False)
-    assert done.returncode == 0
-    assert "vector_bucket" in done.stdout or "--config" in done.stdout
-
-
-@pytest.mark.parametrize("line", [[], ["wrong"], ["check"], ["write", "--config", "x"]])
-def test_wrong_arguments_exit_with_2(line: list[str]) -> None:
-    assert subprocess.run([PROGRAM, *line], capture_output=True, check=False).returncode == 2
 
 
 def test_check_succeeds_on_a_working_configuration(vector_bucket: VectorBucket, tmp_path: Path) -> None:
