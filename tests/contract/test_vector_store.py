@@ -2,10 +2,9 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,11 +17,11 @@ from tests.conftest import Database, VectorBucket
 from tests.contract.memory_store import MemoryStore, Table
 from tests.destination_pgvector.stores import store_of
 from tests.destination_s3vectors.contents import read_stream
-from vector_ingest.document import Chunk, Document, Embedded, Stream, Target, Vector
+from tests.embedded_documents import DIMENSIONS, digest, document, named, vector_of
+from vector_ingest.document import Embedded, Stream, Target, Vector
 from vector_ingest.errors import ConfigError
 from vector_ingest.store import VectorStore
 
-DIMENSIONS = 3
 DEDUP = Stream("Some Stream", None, "append_dedup", (("id",),))
 OVERWRITE = Stream("Some Stream", None, "overwrite", (("id",),))
 
@@ -135,27 +134,6 @@ def store(kind: Kind) -> Iterator[Closable]:
     store = kind.open("model/1")
     yield store
     store.close()
-
-
-def vector_of(text: str) -> Vector:
-    return np.frombuffer(blake2b(text.encode(), digest_size=DIMENSIONS).digest(), np.uint8).astype(np.float32) + 1
-
-
-def digest(text: str) -> bytes:
-    return blake2b(text.encode(), digest_size=16).digest()
-
-
-def document(identity: str, *texts: str, keep: Sequence[str] = (), **metadata: Any) -> Embedded:
-    """A document of these chunks; the vectors of the texts in `keep` are those that are stored."""
-    text = "\n".join(texts)
-    chunks = [Chunk(number, piece, 0, len(piece), digest(piece)) for number, piece in enumerate(texts)]
-    vectors = [None if piece in keep else vector_of(piece) for piece in texts]
-    return Embedded(Document(identity, text, metadata, digest(text + repr(metadata))), chunks, vectors)
-
-
-def named(*ids: str) -> list[Document]:
-    """To look up or to delete."""
-    return [Document(identity, "", {}, b"") for identity in ids]
 
 
 def texts(kind: Kind, stream: Stream = DEDUP) -> dict[str, list[str]]:

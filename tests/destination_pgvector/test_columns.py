@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import Database
-from tests.destination_pgvector.stores import DOCS, ask, change, digest, document, opened, sync
+from tests.destination_pgvector.stores import DOCS, ask, change, opened, sync
+from tests.embedded_documents import digest, document
 from vector_ingest.document import Embedded
 from vector_ingest.errors import ConfigError
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import Database
-from tests.destination_pgvector.stores import DOCS, ask, change, document, opened, sync
+from tests.destination_pgvector.stores import DOCS, ask, change, opened, sync
+from tests.embedded_documents import document
 from vector_ingest.errors import ConfigError
 
 OVERWRITE = replace(DOCS, mode="overwrite")

@@ -13,7 +13,8 @@ from destination_pgvector.names import LONGEST, beside, parts, qualified, table_
 from tests.conftest import Database
 from tests.destination_commands import catalog, config, lines, run, stream
 from tests.destination_pgvector.commands import command_line, complete, record
-from tests.destination_pgvector.stores import DOCS, ask, change, document, opened, sync, vector_of
+from tests.destination_pgvector.stores import DOCS, ask, change, opened, sync
+from tests.embedded_documents import document, vector_of
 from vector_ingest.errors import ConfigError
 from vector_ingest.search import Scope
 

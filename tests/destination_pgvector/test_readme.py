@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from tests.conftest import Database
-from tests.destination_pgvector.stores import DOCS, change, document, sync
+from tests.destination_pgvector.stores import DOCS, change, sync
+from tests.embedded_documents import document
 from vector_ingest.errors import ConfigError
 
 README = Path(__file__).parents[2] / "destination-pgvector" / "README.md"

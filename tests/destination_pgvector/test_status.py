@@ -10,7 +10,8 @@ from destination_pgvector.status import status
 from tests.conftest import Database
 from tests.destination_commands import catalog, config, lines, run, stream
 from tests.destination_pgvector.commands import command_line, complete, record
-from tests.destination_pgvector.stores import DOCS, change, document, opened, sync
+from tests.destination_pgvector.stores import DOCS, change, opened, sync
+from tests.embedded_documents import document
 
 
 def found_in(database: Database) -> list[Any]:

@@ -17,7 +17,8 @@ from destination_pgvector.typed_columns import typed_columns
 from tests.conftest import Database
 from tests.destination_commands import catalog, config, lines, run, stream
 from tests.destination_pgvector.commands import command_line, complete, record
-from tests.destination_pgvector.stores import DOCS, ask, change, document, opened, sync
+from tests.destination_pgvector.stores import DOCS, ask, change, opened, sync
+from tests.embedded_documents import document
 from vector_ingest.errors import ConfigError
 from vector_ingest.pipeline import replay, write_lines
 from vector_ingest.processing import ProcessingConfig
@@ -71,7 +72,8 @@ BAD: list[tuple[str, Any]] = [
 def test_values_are_stored_as_their_types(database: Database) -> None:
     fields = {f"f{number}": kind for number, (kind, _, _) in enumerate(GOOD)}
     values = {f"f{number}": value for number, (_, value, _) in enumerate(GOOD)}
-    whole, empty = document("a", "x", **values), document("b", "x", **dict.fromkeys(fields))
+    nothing: dict[str, Any] = dict.fromkeys(fields)
+    whole, empty = document("a", "x", **values), document("b", "x", **nothing)
     sync(database, DOCS, whole, empty, document("c", "x"), metadata_columns=listed(**fields))
     rows = ask(database, f"SELECT {', '.join(fields)} FROM docs ORDER BY document_id")
     assert rows[0] == tuple(stored for _, _, stored in GOOD)

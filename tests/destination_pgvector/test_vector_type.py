@@ -7,7 +7,8 @@ import pytest
 
 from destination_pgvector.vector_type import kind_for
 from tests.conftest import Database
-from tests.destination_pgvector.stores import DOCS, ask, digest, document, opened, store_of, sync, vector_of
+from tests.destination_pgvector.stores import DOCS, ask, opened, store_of, sync
+from tests.embedded_documents import digest, document, vector_of
 from vector_ingest.document import Vector
 from vector_ingest.errors import ConfigError
 from vector_ingest.search import Scope

@@ -16,7 +16,8 @@ from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.lease import Leases
 from tests.conftest import VectorBucket
 from tests.destination_s3vectors.contents import vectors_of
-from tests.destination_s3vectors.stores import DOCS, document, opened
+from tests.destination_s3vectors.stores import DOCS, opened
+from tests.embedded_documents import document
 from vector_ingest.errors import TransientError
 
 KEY = "lease#docs"

@@ -2,27 +2,27 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from typing import Any
 
-import numpy as np
 import pytest
 
 from destination_s3vectors.config import Config
 from destination_s3vectors.store import S3VectorsStore
 from tests.conftest import VectorBucket
 from tests.destination_s3vectors.contents import connect, index_names, read_stream, vectors_of
-from vector_ingest.document import Chunk, Document, Embedded, Stream, Vector
+from tests.destination_s3vectors.stores import DOCS
+from tests.embedded_documents import DIMENSIONS, digest, document, vector_of
+from vector_ingest.document import Embedded, Stream
 from vector_ingest.errors import ConfigError
 
-DOCS = Stream("docs", None, "append_dedup", (("id",),))
+WORDS = ["one", "two", "three"]
 OVERWRITE = replace(DOCS, mode="overwrite")
 Open = Callable[..., S3VectorsStore]
 
 
 @pytest.fixture
 def open_store(vector_bucket: VectorBucket) -> Iterator[Open]:
-    """Stores of two dimensions, closed at the end. `indexing` changes that part of the configuration."""
+    """Stores, closed at the end. `indexing` changes that part of the configuration."""
     opened: list[S3VectorsStore] = []
 
     def open_one(model: str = "model/1", indexing: dict[str, Any] | None = None, **changes: Any) -> S3VectorsStore:
@@ -32,7 +32,7 @@ def open_store(vector_bucket: VectorBucket) -> Iterator[Open]:
             "indexing": vector_bucket.indexing(**(indexing or {})),
             **changes,
         }
-        opened.append(S3VectorsStore(Config.model_validate(config), 2, model))
+        opened.append(S3VectorsStore(Config.model_validate(config), DIMENSIONS, model))
         return opened[-1]
 
     yield open_one
@@ -40,30 +40,10 @@ def open_store(vector_bucket: VectorBucket) -> Iterator[Open]:
         store.close()
 
 
-def digest(text: str) -> bytes:
-    return blake2b(text.encode(), digest_size=16).digest()
-
-
-def vector_of(text: str) -> Vector:
-    return np.frombuffer(digest(text)[:2], np.uint8).astype(np.float32) + 1
-
-
-def document(identity: str, *texts: str, keep: bool = False, **metadata: Any) -> Embedded:
-    """`keep`: all its vectors are those that are stored."""
-    chunks = [Chunk(number, text, 0, len(text), digest(text)) for number, text in enumerate(texts)]
-    vectors = [None if keep else vector_of(text) for text in texts]
-    whole = "".join(texts)
-    return Embedded(Document(identity, whole, metadata, digest(whole + repr(metadata))), chunks, vectors)
-
-
 def changed(document: Embedded, numbers: Sequence[int]) -> Embedded:
     """The same, only these chunks' vectors brought along."""
     vectors = [vector_of(chunk.text) if chunk.number in numbers else None for chunk in document.chunks]
     return replace(document, vectors=vectors)
-
-
-def named(*ids: str) -> list[Document]:
-    return [Document(identity, "", {}, b"") for identity in ids]
 
 
 def texts(bucket: VectorBucket, stream: Stream = DOCS) -> dict[str, list[str]]:
@@ -101,7 +81,7 @@ def test_a_document_that_is_the_same_is_put_no_more_than_its_first_chunk(
     again = store.prepare(replace(refresh, generation=2))
     known = store.known(again, [document("a", "one", "two", "three").document])
     assert known["a"].hash is None  # its generation must be written
-    same = document("a", "one", "two", "three", keep=True)
+    same = document("a", *WORDS, keep=WORDS)
     assert sent(store, lambda: store.replace(again, [same])) == 1
     assert store.known(again, [same.document])["a"].hash == same.document.hash
     assert texts(vector_bucket) == {"a": ["one", "two", "three"]}
@@ -111,7 +91,7 @@ def test_other_metadata_are_put_with_the_stored_vectors(open_store: Open, vector
     store = open_store()
     target = store.prepare(DOCS)
     store.replace(target, [document("a", "one", "two", "three", author="Ada")])
-    store.replace(target, [document("a", "one", "two", "three", keep=True, author="Eve")])
+    store.replace(target, [document("a", *WORDS, keep=WORDS, author="Eve")])
     assert texts(vector_bucket) == {"a": ["one", "two", "three"]}
     assert {vector["metadata"]["author"] for vector in vectors_of(vector_bucket, "airbyte.docs")} == {"Eve"}
 

@@ -12,7 +12,8 @@ from destination_s3vectors.emulator.faults import Rule
 from tests.conftest import VectorBucket
 from tests.destination_s3vectors.contents import connect, index_names, vectors_of
 from tests.destination_s3vectors.killed_sync import calls_of
-from tests.destination_s3vectors.stores import DOCS, document, opened
+from tests.destination_s3vectors.stores import DOCS, opened
+from tests.embedded_documents import document
 from vector_ingest.document import Embedded, Stream
 from vector_ingest.errors import ConfigError
 
