@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -262,6 +263,27 @@ def test_a_live_table_is_written_to_while_its_index_is_built_and_the_progress_is
     )
 
 
+def test_only_a_table_that_nobody_knows_yet_is_closed_while_its_index_is_built(
+    database: Database, opened: Open
+) -> None:
+    def statement_of(distance: str) -> str:
+        store = opened(distance=distance)
+        target = store.prepare(STREAM)
+        with ThreadPoolExecutor(1) as pool:
+            # Both ways to build wait for the end of this transaction.
+            with database.connect() as writer, writer.transaction(), database.connect() as watcher:
+                writer.execute(
+                    "INSERT INTO docs (document_id, chunk_id, chunk_number) VALUES (%s, 'x', 0)", (distance,)
+                )
+                finished = pool.submit(store.finish, target, complete=True)
+                found = _wait_for(watcher, "SELECT query FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX%'")
+            finished.result()
+        return str(found)
+
+    assert "CONCURRENTLY" not in statement_of("cosine")
+    assert "CONCURRENTLY" in statement_of("l2")
+
+
 def _build(database: Database, plan: index.Plan) -> None:
     with database.connect() as conn:
         before = settings(conn)
@@ -277,11 +299,14 @@ def settings(conn: Connection) -> Any:
 
 def _builder(watcher: Connection) -> int:
     """The server's process that builds."""
+    return int(_wait_for(watcher, "SELECT pid FROM pg_stat_progress_create_index WHERE phase LIKE 'building%'"))
+
+
+def _wait_for(watcher: Connection, query: str) -> Any:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        query = "SELECT pid FROM pg_stat_progress_create_index WHERE phase LIKE 'building%'"
-        for (pid,) in watcher.execute(query).fetchall():
-            return int(pid)
+        for (found,) in watcher.execute(query.encode()).fetchall():
+            return found
         time.sleep(0.01)
     raise AssertionError("no index is being built")
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 
@@ -13,8 +14,10 @@ from destination_pgvector.names import LONGEST, beside, parts, qualified, table_
 from tests.conftest import Database
 from tests.destination_commands import catalog, config, lines, run, stream
 from tests.destination_pgvector.commands import command_line, complete, record
-from tests.destination_pgvector.stores import DOCS, ask, change, opened, sync
+from tests.destination_pgvector.stores import DOCS, ask, change, opened, store_of, sync
 from tests.embedded_documents import document, vector_of
+from tests.servers.postgres_front import PostgresFront
+from vector_ingest.document import Embedded, Vector
 from vector_ingest.errors import ConfigError
 from vector_ingest.search import Scope
 
@@ -95,6 +98,21 @@ def test_streams_of_one_table_are_searched_and_replaced_each_for_itself(database
         assert [stored.document_id for stored in store.scan(target)] == ["b"]
     indexes = "SELECT count(*) FROM pg_indexes WHERE tablename = 'documents' AND indexdef LIKE '%hnsw%'"
     assert ask(database, indexes) == [1]
+
+
+def test_a_search_goes_on_until_the_stream_has_given_as_many_as_were_asked_for(database: Database) -> None:
+    """The index finds the nearest of all streams, and those of another are passed over."""
+    chance, question = np.random.default_rng(1), np.ones(3, np.float32)
+
+    def around(place: Vector, count: int) -> list[Embedded]:
+        vectors = [place + chance.normal(scale=0.1, size=3).astype(np.float32) for _ in range(count)]
+        return [document(str(number), "x", vector=vector) for number, vector in enumerate(vectors)]
+
+    sync(database, replace(DOCS, name="other"), *around(question, 300), table_for=FOR_ALL)
+    sync(database, DOCS, *around(-question, 12), table_for=FOR_ALL)
+    change(database, f"ALTER DATABASE {database.name} SET enable_sort = off")  # so that the index is asked
+    with opened(database, table_for=FOR_ALL) as store:
+        assert len(store.nearest(Scope("docs"), question, 10)) == 10
 
 
 def test_an_overwrite_in_one_table_brings_columns_that_are_new(database: Database) -> None:
@@ -187,3 +205,26 @@ def test_another_setting_that_names_the_tenant_is_taken_over(database: Database)
     change(database, "ALTER TABLE docs DISABLE ROW LEVEL SECURITY")
     sync(database, DOCS, tenant_field="f", tenant_setting="shop.customer")
     assert ask(database, "SELECT relrowsecurity FROM pg_class WHERE relname = 'docs'") == [True]
+
+
+@pytest.mark.parametrize(
+    ("tables", "last"),
+    [({}, [b"RENAME TO", b"COMMIT"]), ({"table_for": FOR_ALL}, [b"INSERT INTO", b"COMMIT"])],
+    ids=["switched", "moved"],
+)
+def test_an_overwrite_that_ends_without_the_servers_answer_is_found_to_be_whole(
+    database: Database, tables: dict[str, Any], last: list[bytes]
+) -> None:
+    for each in (DOCS, replace(DOCS, name="other")):
+        sync(database, each, document("old", "x"), **tables)
+    with PostgresFront(database.port, loses=last) as front:
+        store = store_of({**database.indexing(), "port": front.port, "tables": tables})
+        target = store.prepare(replace(DOCS, mode="overwrite"))
+        store.replace(target, [document("new", "x")])
+        store.finish(target, complete=True)
+        store.close()
+    assert last == []
+    table, only = ("documents", "WHERE stream = 'docs'") if tables else ("docs", "")
+    assert ask(database, f"SELECT document_id FROM {table} {only}") == ["new"]
+    indexes = f"SELECT count(*) FROM pg_indexes WHERE tablename = '{table}' AND indexdef LIKE '%hnsw%'"
+    assert ask(database, indexes) == [1]

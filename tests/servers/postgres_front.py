@@ -27,7 +27,8 @@ class PostgresFront:
 
     `tls`: speaks it, and refuses whoever does not; or, where it asks for certificates, whoever has none. `lets_in`:
     whether a user may come in with a password; then the connection is one of `behind`, a URL. `cut_after`: bytes from
-    the client until a connection is cut, for as many connections as there are entries.
+    the client until a connection is cut, for as many connections as there are entries. `loses`: words that clients
+    send, one after the other; the answer to the last of them is lost, and the connection with it.
     """
 
     to: int
@@ -35,6 +36,7 @@ class PostgresFront:
     lets_in: Callable[[str, str], bool] | None = None
     behind: str = ""
     cut_after: list[int] = field(default_factory=list)
+    loses: list[bytes] = field(default_factory=list)
     connections: int = 0
     port: int = 0
 
@@ -82,7 +84,7 @@ class PostgresFront:
                 await self._sign_in(reader, writer, self.lets_in)
             else:
                 there, out = await asyncio.open_connection("127.0.0.1", self.to)
-                await _both_ways(reader, writer, there, out, cut)
+                await self._both_ways(reader, writer, there, out, cut)
 
     async def _sign_in(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lets_in: Callable[[str, str], bool]
@@ -102,39 +104,56 @@ class PostgresFront:
             told = b"".join(_message(b"S", f"{name}\0{value}\0".encode()) for name, value in facts.items())
             writer.write(_message(b"R", struct.pack("!i", 0)) + told + _message(b"Z", b"I"))
             there, out = await asyncio.open_connection(sock=_copy_of_socket(conn))
-            await _both_ways(reader, writer, there, out, None)
+            await self._both_ways(reader, writer, there, out, None)
+
+    async def _both_ways(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        there: asyncio.StreamReader,
+        out: asyncio.StreamWriter,
+        cut: int | None,
+    ) -> None:
+        lost = asyncio.Event()
+        ways = [
+            asyncio.create_task(self._ask(reader, out, cut, lost)),
+            asyncio.create_task(_answer(there, writer, lost)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            out.transport.abort()  # before anything that waits: this task may be cancelled
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+
+    async def _ask(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, cut: int | None, lost: asyncio.Event
+    ) -> None:
+        """Until the end, or until `cut` bytes have passed."""
+        passed = 0
+        while piece := await source.read(PIECE):
+            passed += len(piece)
+            if cut is not None and passed >= cut:
+                return
+            if self.loses and self.loses[0] in piece:
+                self.loses.pop(0)
+                if not self.loses:
+                    lost.set()
+            sink.write(piece)
+            await sink.drain()
+
+
+async def _answer(source: asyncio.StreamReader, sink: asyncio.StreamWriter, lost: asyncio.Event) -> None:
+    while piece := await source.read(PIECE):
+        if lost.is_set():
+            return
+        sink.write(piece)
+        await sink.drain()
 
 
 def _copy_of_socket(conn: psycopg.Connection) -> socket.socket:
     return socket.socket(fileno=os.dup(conn.fileno()))
-
-
-async def _both_ways(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    there: asyncio.StreamReader,
-    out: asyncio.StreamWriter,
-    cut: int | None,
-) -> None:
-    ways = [asyncio.create_task(_pass(reader, out, cut)), asyncio.create_task(_pass(there, writer, None))]
-    try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        out.transport.abort()  # before anything that waits: this task may be cancelled
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
-
-
-async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter, cut: int | None) -> None:
-    """Until the end, or until `cut` bytes have passed."""
-    passed = 0
-    while piece := await source.read(PIECE):
-        passed += len(piece)
-        if cut is not None and passed >= cut:
-            return
-        sink.write(piece)
-        await sink.drain()
 
 
 def _abort(writer: asyncio.StreamWriter) -> None:
