@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from destination_s3vectors.emulator.faults import Rule
-from tests.destination_commands import catalog, config, run, stream
-from tests.destination_s3vectors.commands import COMPLETE, command_line, lines, record
+from tests.destination_commands import catalog, config, lines, run, stream
+from tests.destination_s3vectors.commands import COMPLETE, command_line, record
 from tests.destination_s3vectors.sql_bridge.conftest import BUCKET, Service, Sql
 from tests.servers.embedding_server import EmbeddingServer, Fault, vectors_of
 
