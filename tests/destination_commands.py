@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,19 @@ def run(line: Sequence[str], stdin: bytes = b"", **environment: str) -> Ended:
 def run_program(line: Sequence[str], stdin: bytes = b"") -> Ended:
     """In a process from its very start."""
     return _ended(subprocess.run(line, input=stdin, capture_output=True, check=False, timeout=SECONDS))
+
+
+@contextmanager
+def acknowledging(line: Sequence[str], *messages: bytes) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that has given back the state at the end of these messages, and waits for more of them."""
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(lines(*messages))
+        process.stdin.flush()
+        while json.loads(process.stdout.readline())["type"] != "STATE":
+            pass
+        yield process
 
 
 def _ended(done: subprocess.CompletedProcess[bytes]) -> Ended:

@@ -212,3 +212,7 @@ class Config(DestinationConfig):
     @property
     def most_skipped(self) -> int:
         return skipped(self.refused_records)
+
+    @property
+    def most_quarantined(self) -> int:
+        return self.refused_records.most if isinstance(self.refused_records, Quarantine) else 0

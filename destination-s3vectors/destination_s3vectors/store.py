@@ -12,7 +12,7 @@ from functools import cached_property
 from destination_s3vectors import check, documents, search
 from destination_s3vectors.account import Account
 from destination_s3vectors.chunks import Rules, compose, unacceptable_vectors
-from destination_s3vectors.config import Config, Quarantine
+from destination_s3vectors.config import Config
 from destination_s3vectors.documents import NewDocument, Place, StoredDocument, VectorsGone
 from destination_s3vectors.lease import Leases
 from destination_s3vectors.manifest import account_of, short
@@ -57,9 +57,7 @@ class S3VectorsStore:
 
     @cached_property
     def quarantine(self) -> AccountQuarantine:
-        refused = self._config.refused_records
-        most = refused.most if isinstance(refused, Quarantine) else 0
-        return AccountQuarantine(lambda: self.places.account, most, self._stamps)
+        return AccountQuarantine(lambda: self.places.account, self._config.most_quarantined, self._stamps)
 
     @property
     def tenant_field(self) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Database
-from tests.destination_commands import assert_that, catalog, config, lines, run, run_program, stream
+from tests.destination_commands import acknowledging, assert_that, catalog, config, lines, run, run_program, stream
 from tests.destination_pgvector.commands import PROGRAM, command_line, complete, contents, record, state
 from vector_ingest.messages import status_line
 
@@ -141,15 +141,10 @@ def test_a_source_that_breaks_off_is_a_transient_error_and_exit_code_1(database:
 
 def test_a_state_comes_back_while_stdin_stays_open(database: Database, tmp_path: Path) -> None:
     write = command_line(tmp_path, "write", config(database.indexing()), catalog(stream("Docs", "append_dedup")))
-    with subprocess.Popen(write, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(lines(record(1, "a"), state(1)))
-        process.stdin.flush()
-        assert json.loads(process.stdout.readline())["type"] == "STATE"
+    with acknowledging(write, record(1, "a"), state(1)) as process:
         assert contents(database) == ["text: a"]
-        process.stdin.close()
-        assert process.wait() == 0
+        process.communicate()
+        assert process.returncode == 0
 
 
 def test_vectors_that_come_in_a_field_are_stored_as_they_are(database: Database, tmp_path: Path) -> None:
@@ -169,19 +164,13 @@ def test_vectors_that_come_in_a_field_are_stored_as_they_are(database: Database,
 
 def test_a_restart_of_the_server_is_waited_for(database: Database, tmp_path: Path) -> None:
     write = command_line(tmp_path, "write", config(database.indexing()), catalog(stream("Docs", "append_dedup")))
-    with subprocess.Popen(write, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(lines(record(1, "a"), state(1)))
-        process.stdin.flush()
-        assert json.loads(process.stdout.readline())["type"] == "STATE"
+    with acknowledging(write, record(1, "a"), state(1)) as process:
         with database.connect() as conn:
             conn.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'airbyte%'"
             )
-        process.stdin.write(lines(record(2, "b"), state(2)))
-        process.stdin.close()
-        rest = [json.loads(line) for line in process.stdout]
-        assert process.wait() == 0
+        told, _ = process.communicate(lines(record(2, "b"), state(2)))
+        assert process.returncode == 0
+        rest = [json.loads(line) for line in told.splitlines()]
     assert [m["state"]["stream"]["stream_state"] for m in rest if m["type"] == "STATE"] == [{"n": 2}]
     assert contents(database) == ["text: a", "text: b"]

@@ -9,7 +9,17 @@ import pytest
 
 from destination_s3vectors.emulator.faults import Kind, Rule
 from tests.conftest import VectorBucket
-from tests.destination_commands import Ended, assert_that, catalog, config, lines, run, run_program, stream
+from tests.destination_commands import (
+    Ended,
+    acknowledging,
+    assert_that,
+    catalog,
+    config,
+    lines,
+    run,
+    run_program,
+    stream,
+)
 from tests.destination_s3vectors.commands import (
     COMPLETE,
     INDEX,
@@ -195,36 +205,22 @@ def test_a_source_that_breaks_off_is_a_transient_error_and_its_states_came_back(
 
 def test_a_state_comes_back_while_stdin_stays_open(vector_bucket: VectorBucket, tmp_path: Path) -> None:
     write = command_line(tmp_path, "write", config(vector_bucket.indexing()), catalog(stream("docs", "append_dedup")))
-    with subprocess.Popen(write, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(lines(record(1, "a"), state(1)))
-        process.stdin.flush()
-        while json.loads(process.stdout.readline())["type"] != "STATE":
-            pass
+    with acknowledging(write, record(1, "a"), state(1)) as process:
         assert stored(vector_bucket) == {"1": ["text: a"]}
-        process.stdin.close()
-        process.stdout.read()
-        assert process.wait() == 0
+        process.communicate()
+        assert process.returncode == 0
 
 
 def test_a_sync_begun_while_another_writes_the_stream_ends_with_an_error(
     vector_bucket: VectorBucket, tmp_path: Path
 ) -> None:
     write = command_line(tmp_path, "write", config(vector_bucket.indexing()), catalog(stream("docs", "append_dedup")))
-    with subprocess.Popen(write, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(lines(record(1, "a"), state(1)))
-        process.stdin.flush()
-        while json.loads(process.stdout.readline())["type"] != "STATE":
-            pass
+    with acknowledging(write, record(1, "a"), state(1)) as process:
         other = run(write, lines(record(1, "b"), COMPLETE))
         assert (other.code, other.error()["failure_type"]) == (1, "transient_error")
         assert_that(other.error()["message"], f"is being written by another sync .process {process.pid} on")
-        process.stdin.close()
-        process.stdout.read()
-        assert process.wait() == 0
+        process.communicate()
+        assert process.returncode == 0
     assert stored(vector_bucket) == {"1": ["text: a"]}
 
 
