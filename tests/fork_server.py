@@ -25,6 +25,7 @@ PRELOADED = (
     "source_s3.state.checkpoint",
     "destination_pgvector.connector",
     "destination_s3vectors.connector",
+    "openai",  # by which most models are asked: a second of each command that has one
     "vector_ingest.command_line",
     "vector_ingest.destination_run",
     "vector_ingest.pipeline",

@@ -31,7 +31,8 @@ from tests.fork_server import BEFORE_IMPORTS, NUMBER, encoded
 # What Python and the libraries read when they start: too late for a fork. tests/test_forks.py finds what is missing.
 READ_AT_START = (
     *("PYTHON", "_PYTHON", "LC_", "LANG"),
-    *("ARROW_", "CRAMJAM_", "NPY_", "NUMPY_", "OPENBLAS_", "PSYCOPG_", "PYDANTIC_"),
+    *("ARROW_", "CRAMJAM_", "NPY_", "NUMPY_", "OPENBLAS_", "PSYCOPG_", "PYDANTIC_", "DEFER_PYDANTIC_"),
+    *("OPENAI_LOG", "OPENAI_API_TYPE", "OPENAI_API_VERSION", "AZURE_OPENAI_"),
 )
 STARTED_WITH = dict(os.environ)
 IDLE: list["Server"] = []
