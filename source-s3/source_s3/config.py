@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from source_s3.older_forms import newest_form, warn_of_unknown
-from source_s3.read.options import UnstructuredFormat
+from source_s3.read.options import FileType, UnstructuredFormat
 from source_s3.stream_config import StreamConfig
 from vector_ingest.aws import AddressingStyle, Connection, Credentials, certificates
 from vector_ingest.form import Form, shown
 
 GROUPS = {"access": "Access to the bucket", "files": "Files", "advanced": "Advanced"}
-FileType = Literal["csv", "tsv", "jsonl", "json", "parquet", "avro", "orc", "excel", "documents"]
 
 
 class RecordsTransfer(Form):

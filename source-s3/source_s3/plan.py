@@ -7,34 +7,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from source_s3.config import Config, FileTransfer, FileType
+from source_s3.config import Config, FileTransfer
 from source_s3.documents.version import VERSION
 from source_s3.read.document_options import ApiProcessing
 from source_s3.read.options import (
+    FORMATS,
     AvroFormat,
     CsvFormat,
-    ExcelFormat,
     Format,
-    JsonFormat,
-    JsonlFormat,
     OrcFormat,
     ParquetFormat,
     UnstructuredFormat,
 )
 from source_s3.schema import Declared
 from source_s3.stream_config import SAMPLED, BadRows, StreamConfig, UnreadableObjects, ValidationPolicy, types_of
-
-FORMATS: dict[FileType, Format] = {
-    "csv": CsvFormat(),
-    "tsv": CsvFormat(delimiter="\t"),
-    "jsonl": JsonlFormat(),
-    "json": JsonFormat(),
-    "parquet": ParquetFormat(),
-    "avro": AvroFormat(),
-    "orc": OrcFormat(),
-    "excel": ExcelFormat(),
-    "documents": UnstructuredFormat(),
-}
 
 # Of a format, on the records: what is inferred is the schema, and without an API a strategy concerns scans alone.
 WITHOUT_EFFECT: Mapping[str, Any] = {"inference_type": True, "strategy": True, "processing": {"api_key", "api_url"}}

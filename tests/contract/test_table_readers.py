@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from source_s3.read import Reading, Resume, TableFormat, table_reader
-from source_s3.read.options import CsvFormat, JsonFormat, JsonlFormat, ParquetFormat
+from source_s3.read import Reading, Resume, table_reader
+from source_s3.read.options import CsvFormat, JsonFormat, JsonlFormat, ParquetFormat, TableFormat
 from source_s3.render.lines import Template, render
 from vector_ingest.errors import TransientError
 

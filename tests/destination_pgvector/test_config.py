@@ -40,7 +40,7 @@ PEER = {
 
 
 def test_the_committed_spec_is_that_of_the_model() -> None:
-    """To renew it: write `connection_specification(Config, GROUPS)` into spec.json."""
+    """To renew it: `make spec`."""
     assert connection_specification(Config, GROUPS) == FORM
 
 

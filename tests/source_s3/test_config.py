@@ -38,7 +38,7 @@ def stream(filetype: str = "csv", reading: Mapping[str, Any] | None = None, **mo
 
 
 def test_the_committed_spec_is_that_of_the_model() -> None:
-    """To renew it: write `source_s3.config.specification()` into source_s3/spec.json, with json.dumps and indent=2."""
+    """To renew it: `make spec`."""
     assert specification() == SPEC
 
 

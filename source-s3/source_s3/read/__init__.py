@@ -1,6 +1,6 @@
-"""Files to Arrow batches or documents: one module for each format.
+"""Files to Arrow batches or documents: one module for each format, called as its `filetype` in `options`.
 
-A table format has two functions, `schema` and `read`, and a line in `table_reader`; documents are in `documents/`.
+A table format has two functions, `schema` and `read`; documents are in `documents/`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,18 +10,9 @@ from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 
-from source_s3.read.options import (
-    AvroFormat,
-    CsvFormat,
-    ExcelFormat,
-    JsonFormat,
-    JsonlFormat,
-    OrcFormat,
-    ParquetFormat,
-)
+from source_s3.read.options import ExcelFormat, OrcFormat, ParquetFormat, TableFormat
 from source_s3.schema import Properties
 
-TableFormat = CsvFormat | JsonlFormat | JsonFormat | ParquetFormat | AvroFormat | OrcFormat | ExcelFormat
 Resume = Mapping[str, int]
 
 
@@ -83,19 +74,10 @@ class TableReader(Protocol):
         """
 
 
-READERS: Mapping[type, str] = {
-    CsvFormat: "csv",
-    JsonlFormat: "jsonl",
-    JsonFormat: "json",
-    ParquetFormat: "parquet",
-    AvroFormat: "avro",
-    OrcFormat: "orc",
-    ExcelFormat: "excel",
-}
 SEEKING = (ParquetFormat, OrcFormat, ExcelFormat)  # what is not read from begin to end
 
 
 def table_reader(options: TableFormat) -> TableReader:
     """The module of the format, imported at its first use."""
-    reader: TableReader = import_module(f"{__name__}.{READERS[type(options)]}")
+    reader: TableReader = import_module(f"{__name__}.{options.filetype}")
     return reader
