@@ -1,4 +1,4 @@
-"""Rows as PostgreSQL's binary COPY format, packed by hand: a row of 1,536 floats takes 5 µs instead of 20.
+"""Rows as PostgreSQL's binary COPY format, packed by hand: a row of 1,536 floats takes 5 µs, psycopg's own 7.
 
 A vector is two 16-bit integers (dimensions, 0) and its floats, of 32 bits or, as `halfvec`, of 16, all big-endian
 (https://github.com/pgvector/pgvector/blob/master/src/vector.c, vector_send; halfvec.c, halfvec_send).
