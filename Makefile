@@ -7,7 +7,7 @@ BIN := .venv/bin
 PACKAGES := shared source-s3 destination-pgvector destination-s3vectors
 CODE := shared source-s3 destination-pgvector destination-s3vectors demo tests
 
-.PHONY: help demo test check format spec bench soak lambda lock clean
+.PHONY: help demo test check format hooks spec bench soak lambda lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ check: .venv/.ok ## ruff, ruff format, mypy strict
 format: .venv/.ok ## let ruff mend what it can
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+hooks: ## run the checks before each commit (git commit --no-verify passes them by)
+	@hooks=$$(git rev-parse --git-path hooks) && mkdir -p "$$hooks" && cp .ci/pre-commit "$$hooks/" && echo "$$hooks/pre-commit"
 
 spec: .venv/.ok ## write each connector's spec.json anew, after a change of its form
 	$(BIN)/python -m tests.write_specs
