@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +22,21 @@ COMMANDS = Path(sys.executable).parent
 ENVIRONMENT = ROOT / ".venv-pyairbyte" / "bin"
 
 
-def run(folder: Path, *command: str | Path) -> str:
-    """In an environment without network look-ups; all that PyAirbyte writes goes into `folder`."""
+def environment(folder: Path) -> dict[str, str]:
+    """One without network look-ups; all that PyAirbyte writes goes into `folder`."""
     if not (ENVIRONMENT / "pyairbyte").exists():
         pytest.fail(f"PyAirbyte's environment is missing ({ENVIRONMENT}): run `make .venv-pyairbyte/.ok`")
-    environment = {
+    return {
         "PATH": f"{ENVIRONMENT}:{os.environ['PATH']}",
         "HOME": str(folder),
         "AIRBYTE_OFFLINE_MODE": "1",
         "DO_NOT_TRACK": "1",
         "PYTHONWARNINGS": "ignore",
     }
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def run(folder: Path, *command: str | Path) -> str:
+    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
@@ -44,8 +49,9 @@ def destination_config(indexing: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def sync(folder: Path, bucket: Bucket, destination: str, indexing: dict[str, Any]) -> int:
-    """The records that were delivered."""
+@contextmanager
+def syncing(folder: Path, bucket: Bucket, destination: str, indexing: dict[str, Any]) -> Iterator[Callable[[], int]]:
+    """What is given makes one sync, and returns how many records were delivered."""
     source_config = bucket.sign_in() | {
         "sync_deletions": True,
         "streams": [
@@ -53,8 +59,7 @@ def sync(folder: Path, bucket: Bucket, destination: str, indexing: dict[str, Any
             {"name": "jars", "globs": ["*.csv"], "format": {"filetype": "csv"}},
         ],
     }
-    output = run(
-        folder,
+    command: list[str | Path] = [
         ENVIRONMENT / "python",
         Path(__file__).parents[1] / "pyairbyte" / "sync.py",
         COMMANDS / "source-s3",
@@ -62,8 +67,35 @@ def sync(folder: Path, bucket: Bucket, destination: str, indexing: dict[str, Any
         COMMANDS / destination,
         json.dumps(destination_config(indexing)),
         folder / "state.duckdb",
-    )
-    return int(output.splitlines()[-1])
+    ]
+    errors = folder / "stderr.txt"
+    with (
+        errors.open("w") as stderr,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment(folder),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+    ):
+        requests, answers = process.stdin, process.stdout
+        assert requests is not None
+        assert answers is not None
+
+        def sync() -> int:
+            requests.write("sync\n")
+            requests.flush()
+            for line in answers:
+                if line.startswith("delivered: "):
+                    return int(line.split()[1])
+            raise AssertionError(f"PyAirbyte has ended:\n{errors.read_text()[-3000:]}")
+
+        yield sync
+        requests.close()
+        assert process.wait() == 0
 
 
 def rows(connection: psycopg.Connection, table: str, column: str = "document_content") -> list[str]:
@@ -80,16 +112,19 @@ def test_a_second_sync_sends_nothing_and_a_third_what_is_new(
     tmp_path: Path, bucket: Bucket, database: Database
 ) -> None:
     filled(bucket)
-    assert sync(tmp_path, bucket, "destination-pgvector", database.indexing()) == 42
-    with database.connect() as connection:
+    with (
+        syncing(tmp_path, bucket, "destination-pgvector", database.indexing()) as sync,
+        database.connect() as connection,
+    ):
+        assert sync() == 42
         first = rows(connection, "papers"), rows(connection, "jars")
         assert [len(table) for table in first] == [2, 40]
 
-        assert sync(tmp_path, bucket, "destination-pgvector", database.indexing()) == 0
+        assert sync() == 0
         assert (rows(connection, "papers"), rows(connection, "jars")) == first
 
         bucket.put("papers/c.md", "Barley keeps for ten years.")
-        assert sync(tmp_path, bucket, "destination-pgvector", database.indexing()) == 1
+        assert sync() == 1
         assert len(rows(connection, "papers")) == 3
 
 
@@ -101,17 +136,17 @@ def test_a_second_sync_into_s3_vectors_sends_nothing_and_a_third_what_is_new(
     tmp_path: Path, bucket: Bucket, vector_bucket: VectorBucket
 ) -> None:
     filled(bucket)
-    target = "destination-s3vectors", vector_bucket.indexing()
-    assert sync(tmp_path, bucket, *target) == 42
-    first = texts(vector_bucket, "airbyte.papers"), texts(vector_bucket, "airbyte.jars")
-    assert [len(found) for found in first] == [2, 40]
+    with syncing(tmp_path, bucket, "destination-s3vectors", vector_bucket.indexing()) as sync:
+        assert sync() == 42
+        first = texts(vector_bucket, "airbyte.papers"), texts(vector_bucket, "airbyte.jars")
+        assert [len(found) for found in first] == [2, 40]
 
-    assert sync(tmp_path, bucket, *target) == 0
-    assert (texts(vector_bucket, "airbyte.papers"), texts(vector_bucket, "airbyte.jars")) == first
+        assert sync() == 0
+        assert (texts(vector_bucket, "airbyte.papers"), texts(vector_bucket, "airbyte.jars")) == first
 
-    bucket.put("papers/c.md", "Barley keeps for ten years.")
-    assert sync(tmp_path, bucket, *target) == 1
-    assert len(texts(vector_bucket, "airbyte.papers")) == 3
+        bucket.put("papers/c.md", "Barley keeps for ten years.")
+        assert sync() == 1
+        assert len(texts(vector_bucket, "airbyte.papers")) == 3
 
 
 def smoke_test(folder: Path, destination: str, indexing: dict[str, Any], **processing: Any) -> dict[str, Any]:
