@@ -18,16 +18,14 @@ from destination_pgvector.index_options import Distance, Hnsw, Index
 from destination_pgvector.table_options import Listed, Quarantine, Tables
 from destination_pgvector.typed_columns import metadata_names
 from vector_ingest.destination_config import DestinationConfig, Skip, Stop, groups, skipped
-from vector_ingest.form import Form
+from vector_ingest.form import Form, shown
 
 GROUPS = groups("PostgreSQL")
 
 
 class Credentials(Form):
     model_config = ConfigDict(title="Credentials")
-    password: SecretStr = Field(
-        title="Password", description="The password of this user.", json_schema_extra={"order": 1}
-    )
+    password: SecretStr = Field(title="Password", description="The password of this user.", json_schema_extra=shown(1))
 
 
 class Indexing(Form):
@@ -38,7 +36,7 @@ class Indexing(Form):
         title="Host",
         description="The name or address of the server.",
         examples=["db.example.com"],
-        json_schema_extra={"order": 1},
+        json_schema_extra=shown(1),
     )
     port: int = Field(
         default=5432,
@@ -47,54 +45,54 @@ class Indexing(Form):
         title="Port",
         description="The port of the server.",
         examples=[5432],
-        json_schema_extra={"order": 2},
+        json_schema_extra=shown(2),
     )
     database: str | None = Field(
         default=None,
         min_length=1,
         title="Database",
         description="The database to load into. It must exist.",
-        json_schema_extra={"order": 3},
+        json_schema_extra=shown(3),
     )
     default_schema: str = Field(
         default="public",
         min_length=1,
         title="Default schema",
         description="Where the tables of streams without a namespace go. It is created if missing.",
-        json_schema_extra={"order": 4},
+        json_schema_extra=shown(4),
     )
     username: str | None = Field(
         default=None,
         min_length=1,
         title="Username",
         description="The user to sign in as. It needs the right to create tables in the schema.",
-        json_schema_extra={"order": 5},
+        json_schema_extra=shown(5),
     )
-    credentials: Credentials | None = Field(default=None, json_schema_extra={"order": 6})
+    credentials: Credentials | None = Field(default=None, json_schema_extra=shown(6))
     ssl_mode: SslMode = Field(
         default=Prefer(),
         title="SSL mode",
         description="How the connection is encrypted, and whether the server's certificate is checked.",
-        json_schema_extra={"order": 7},
+        json_schema_extra=shown(7),
     )
     index: Index = Field(
         default=Hnsw(),
         title="Vector index",
         description="The index that makes search fast.",
-        json_schema_extra={"order": 8},
+        json_schema_extra=shown(8),
     )
     distance: Distance = Field(
         default="cosine",
         title="Distance",
         description="By what vectors are compared, in the index and in `search`: `cosine` looks at directions only, "
         "`inner_product` is the same and cheaper for vectors of length 1, `l2` is the distance of the points.",
-        json_schema_extra={"order": 9},
+        json_schema_extra=shown(9),
     )
     metadata_index: bool = Field(
         default=False,
         title="Index the metadata",
         description='A GIN index that makes conditions such as `metadata @> \'{"language": "en"}\'` fast.',
-        json_schema_extra={"order": 10},
+        json_schema_extra=shown(10),
     )
     url: SecretStr | None = Field(
         default=None,
@@ -102,19 +100,19 @@ class Indexing(Form):
         description="In place of host, port, database, username and password. Several hosts may be named, with "
         "`target_session_attrs=read-write` for the one that takes writes after a failover.",
         examples=["postgresql://airbyte:secret@db.example.com:5432/vectors?sslmode=require"],
-        json_schema_extra={"order": 11},
+        json_schema_extra=shown(11),
     )
     tunnel_method: TunnelMethod = Field(
         default=NoTunnel(),
         title="SSH tunnel method",
         description="Whether the server is reached through a jump server.",
-        json_schema_extra={"order": 12},
+        json_schema_extra=shown(12),
     )
     authentication: Authentication = Field(
         default=ByPassword(),
         title="Authentication",
         description="How the user proves to be who it is.",
-        json_schema_extra={"order": 13},
+        json_schema_extra=shown(13),
     )
     connect_timeout: int = Field(
         default=15,
@@ -122,7 +120,7 @@ class Indexing(Form):
         le=600,
         title="Connect timeout",
         description="Seconds that a connection may take to be made.",
-        json_schema_extra={"order": 14},
+        json_schema_extra=shown(14),
     )
     statement_timeout: int | None = Field(
         default=None,
@@ -130,7 +128,7 @@ class Indexing(Form):
         title="Statement timeout",
         description="Seconds that one statement of the load may take. Building an index is not bound by it. If "
         "absent: what the server has set.",
-        json_schema_extra={"order": 15},
+        json_schema_extra=shown(15),
     )
     recall_questions: int = Field(
         default=50,
@@ -139,12 +137,12 @@ class Indexing(Form):
         title="Questions to a new index",
         description="After an index was built, so many stored vectors are searched for with and without it, for 20 "
         "seconds at most. The log says how many of the nearest it finds. 0: not at all.",
-        json_schema_extra={"order": 16},
+        json_schema_extra=shown(16),
     )
     tables: Tables = Field(
         default=Tables(),
         description="Which tables there are, and which columns they have beside those of Airbyte's connector.",
-        json_schema_extra={"order": 17},
+        json_schema_extra=shown(17),
     )
 
     @field_validator("ssl_mode", mode="before")
@@ -190,13 +188,13 @@ class Config(DestinationConfig):
     model_config = ConfigDict(title="Destination pgvector")
     indexing: Indexing = Field(
         description="The PostgreSQL server with pgvector that stores the vectors.",
-        json_schema_extra={"group": "indexing", "order": 1},
+        json_schema_extra=shown(1, "indexing"),
     )
     refused_records: Refusals = Field(
         default=Stop(),
         title="Refused records",
         description="What becomes of a record that can't be stored.",
-        json_schema_extra={"group": "advanced", "order": 2},
+        json_schema_extra=shown(2, "advanced"),
     )
 
     @model_validator(mode="after")

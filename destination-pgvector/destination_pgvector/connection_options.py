@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from vector_ingest.credentials import DefaultCredentials, IamRole, IamUser
-from vector_ingest.form import Form
+from vector_ingest.form import Form, about, shown
 
 # Of a URL: the parameters of libpq that name no file of the machine, which in the cloud is not the user's.
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
@@ -25,14 +25,6 @@ URL_PARAMETERS = frozenset(
     ]
 )
 PEM = re.compile(r"-----BEGIN (?P<kind>[A-Z0-9 ]+)-----(?P<body>.*?)-----END (?P=kind)-----", re.DOTALL)
-
-
-def _about(title: str, description: str) -> ConfigDict:
-    return ConfigDict(title=title, json_schema_extra={"description": description})
-
-
-def _order(number: int) -> dict[str, Any]:
-    return {"order": number}
 
 
 def pem(text: str) -> str:
@@ -50,22 +42,22 @@ def pem(text: str) -> str:
 
 
 class Disable(Form):
-    model_config = _about("disable", "Never encrypt.")
+    model_config = about("disable", "Never encrypt.")
     mode: Literal["disable"] = "disable"
 
 
 class Allow(Form):
-    model_config = _about("allow", "Encrypt only where the server insists.")
+    model_config = about("allow", "Encrypt only where the server insists.")
     mode: Literal["allow"] = "allow"
 
 
 class Prefer(Form):
-    model_config = _about("prefer", "Encrypt where the server can.")
+    model_config = about("prefer", "Encrypt where the server can.")
     mode: Literal["prefer"] = "prefer"
 
 
 class Require(Form):
-    model_config = _about("require", "Always encrypt. Who the server is, is not checked.")
+    model_config = about("require", "Always encrypt. Who the server is, is not checked.")
     mode: Literal["require"] = "require"
 
 
@@ -75,25 +67,25 @@ class _Certificates(Form):
         title="CA certificate",
         description="The certificates, as PEM, of the authority that signed the server's. If absent: those in "
         "~/.postgresql/root.crt of the machine.",
-        json_schema_extra={**_order(1), "multiline": True},
+        json_schema_extra=shown(1, multiline=True),
     )
     client_certificate: SecretStr | None = Field(
         default=None,
         title="Client certificate",
         description="As PEM, where the server asks clients for one.",
-        json_schema_extra={**_order(2), "multiline": True},
+        json_schema_extra=shown(2, multiline=True),
     )
     client_key: SecretStr | None = Field(
         default=None,
         title="Client key",
         description="The private key of the client certificate, as PEM.",
-        json_schema_extra={**_order(3), "multiline": True},
+        json_schema_extra=shown(3, multiline=True),
     )
     client_key_password: SecretStr | None = Field(
         default=None,
         title="Client key password",
         description="Where the client key is encrypted.",
-        json_schema_extra=_order(4),
+        json_schema_extra=shown(4),
     )
 
     @field_validator("ca_certificate", "client_certificate", "client_key", "client_key_password", mode="before")
@@ -114,12 +106,12 @@ class _Certificates(Form):
 
 
 class VerifyCa(_Certificates):
-    model_config = _about("verify-ca", "Always encrypt, and check that the authority signed the server's certificate.")
+    model_config = about("verify-ca", "Always encrypt, and check that the authority signed the server's certificate.")
     mode: Literal["verify-ca"] = "verify-ca"
 
 
 class VerifyFull(_Certificates):
-    model_config = _about("verify-full", "As verify-ca, and check that the certificate is the host's. The safest.")
+    model_config = about("verify-full", "As verify-ca, and check that the certificate is the host's. The safest.")
     mode: Literal["verify-full"] = "verify-full"
 
 
@@ -127,7 +119,7 @@ SslMode = Annotated[Disable | Allow | Prefer | Require | VerifyCa | VerifyFull, 
 
 
 class NoTunnel(Form):
-    model_config = _about("No tunnel", "The server is reached directly.")
+    model_config = about("No tunnel", "The server is reached directly.")
     tunnel_method: Literal["NO_TUNNEL"] = "NO_TUNNEL"
 
 
@@ -136,7 +128,7 @@ class _Tunnel(Form):
         min_length=1,
         title="SSH tunnel jump server host",
         description="The server that the connection goes through. The host of the database is as it sees it.",
-        json_schema_extra=_order(1),
+        json_schema_extra=shown(1),
     )
     tunnel_port: int = Field(
         default=22,
@@ -144,13 +136,13 @@ class _Tunnel(Form):
         le=65535,
         title="SSH connection port",
         description="The port of its SSH server.",
-        json_schema_extra=_order(2),
+        json_schema_extra=shown(2),
     )
     tunnel_user: str = Field(
         min_length=1,
         title="SSH login username",
         description="The user to sign in there as.",
-        json_schema_extra=_order(3),
+        json_schema_extra=shown(3),
     )
     tunnel_host_key: str | None = Field(
         default=None,
@@ -158,17 +150,17 @@ class _Tunnel(Form):
         description="The public key of the jump server, as in known_hosts or /etc/ssh/ssh_host_ed25519_key.pub. With "
         "it, no other server is spoken to; without it, the log says which key was found.",
         examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI…"],
-        json_schema_extra=_order(5),
+        json_schema_extra=shown(5),
     )
 
 
 class KeyTunnel(_Tunnel):
-    model_config = _about("SSH key authentication", "Through a jump server, signed in with a private key.")
+    model_config = about("SSH key authentication", "Through a jump server, signed in with a private key.")
     tunnel_method: Literal["SSH_KEY_AUTH"] = "SSH_KEY_AUTH"
     ssh_key: SecretStr = Field(
         title="SSH private key",
         description="As ssh-keygen writes it (RSA, ECDSA or Ed25519), without a passphrase.",
-        json_schema_extra={**_order(4), "multiline": True},
+        json_schema_extra=shown(4, multiline=True),
     )
 
     @field_validator("ssh_key")
@@ -178,10 +170,10 @@ class KeyTunnel(_Tunnel):
 
 
 class PasswordTunnel(_Tunnel):
-    model_config = _about("Password authentication", "Through a jump server, signed in with a password.")
+    model_config = about("Password authentication", "Through a jump server, signed in with a password.")
     tunnel_method: Literal["SSH_PASSWORD_AUTH"] = "SSH_PASSWORD_AUTH"
     tunnel_user_password: SecretStr = Field(
-        title="Password", description="Of the user on the jump server.", json_schema_extra=_order(4)
+        title="Password", description="Of the user on the jump server.", json_schema_extra=shown(4)
     )
 
 
@@ -190,12 +182,12 @@ TunnelMethod = Annotated[NoTunnel | KeyTunnel | PasswordTunnel, Field(discrimina
 
 
 class ByPassword(Form):
-    model_config = _about("Password", "With the password of the credentials.")
+    model_config = about("Password", "With the password of the credentials.")
     method: Literal["password"] = "password"
 
 
 class ByIam(Form):
-    model_config = _about(
+    model_config = about(
         "AWS IAM",
         "For RDS and Aurora: each connection signs in with a token of AWS that is good for 15 minutes. It is always "
         "encrypted.",
@@ -206,13 +198,13 @@ class ByIam(Form):
         title="AWS region",
         description="Of the database. If absent: the one in the host's name, or the machine's.",
         examples=["eu-central-1"],
-        json_schema_extra=_order(1),
+        json_schema_extra=shown(1),
     )
     credentials: Annotated[IamUser | IamRole | DefaultCredentials, Field(discriminator="auth_type")] = Field(
         default=DefaultCredentials(auth_type="default_credentials"),
         title="AWS credentials",
         description="Who asks AWS for the token. It needs the right rds-db:connect for the database user.",
-        json_schema_extra=_order(2),
+        json_schema_extra=shown(2),
     )
 
 

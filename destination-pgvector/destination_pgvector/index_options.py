@@ -1,10 +1,10 @@
 """The part of the form that says how vectors are indexed, and what pgvector calls it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from vector_ingest.form import Form
+from vector_ingest.form import Form, about, shown
 
 Distance = Literal["cosine", "l2", "inner_product"]
 # https://github.com/pgvector/pgvector#querying: the end of the operator class's name, and the operator
@@ -12,16 +12,8 @@ OPERATOR_CLASSES: dict[Distance, str] = {"cosine": "cosine_ops", "l2": "l2_ops",
 OPERATORS: dict[Distance, str] = {"cosine": "<=>", "l2": "<->", "inner_product": "<#>"}
 
 
-def _about(title: str, description: str) -> ConfigDict:
-    return ConfigDict(title=title, json_schema_extra={"description": description})
-
-
-def _order(number: int) -> dict[str, Any]:
-    return {"order": number}
-
-
 class Hnsw(Form):
-    model_config = _about("HNSW", "Fast approximate search. Built after loading.")
+    model_config = about("HNSW", "Fast approximate search. Built after loading.")
     type: Literal["hnsw"] = "hnsw"
     m: int = Field(
         default=16,
@@ -29,7 +21,7 @@ class Hnsw(Form):
         le=100,
         title="m",
         description="Links of each vector. More find better and take more memory.",
-        json_schema_extra=_order(1),
+        json_schema_extra=shown(1),
     )
     ef_construction: int = Field(
         default=64,
@@ -37,7 +29,7 @@ class Hnsw(Form):
         le=1000,
         title="ef_construction",
         description="Candidates looked at while building, at least twice m. More find better and build slower.",
-        json_schema_extra=_order(2),
+        json_schema_extra=shown(2),
     )
     ef_search: int = Field(
         default=40,
@@ -46,7 +38,7 @@ class Hnsw(Form):
         title="ef_search",
         description="Candidates looked at by `search`, and by the check of what the index finds. More find better and "
         "take longer.",
-        json_schema_extra=_order(3),
+        json_schema_extra=shown(3),
     )
 
     @model_validator(mode="after")
@@ -57,7 +49,7 @@ class Hnsw(Form):
 
 
 class IvfFlat(Form):
-    model_config = _about(
+    model_config = about(
         "IVFFlat",
         "Vectors in lists around centres that are found once, when it is built: it is built faster than HNSW and finds "
         "less in the same time.",
@@ -70,7 +62,7 @@ class IvfFlat(Form):
         title="Lists",
         description="If absent: a thousandth of the rows, above a million rows their square root. Then the index is "
         "built anew when the table has become twice as large as it was.",
-        json_schema_extra=_order(1),
+        json_schema_extra=shown(1),
     )
     probes: int | None = Field(
         default=None,
@@ -79,12 +71,12 @@ class IvfFlat(Form):
         title="Probes",
         description="Lists looked at by `search`, and by the check of what the index finds. If absent: the square root "
         "of the lists.",
-        json_schema_extra=_order(2),
+        json_schema_extra=shown(2),
     )
 
 
 class NoIndex(Form):
-    model_config = _about("None", "Exact search, which reads every row. Right for small tables.")
+    model_config = about("None", "Exact search, which reads every row. Right for small tables.")
     type: Literal["none"] = "none"
 
 

@@ -10,7 +10,7 @@ from destination_s3vectors.names import location_of
 from vector_ingest.aws import DefaultCredentials, IamRole, IamUser
 from vector_ingest.destination_config import DestinationConfig, KeptAside, Skip, Stop, groups, skipped
 from vector_ingest.errors import ConfigError
-from vector_ingest.form import Form
+from vector_ingest.form import Form, about, shown
 
 GROUPS = groups("Amazon S3 Vectors")
 
@@ -19,28 +19,24 @@ Credentials = Annotated[IamUser | IamRole | DefaultCredentials, Field(discrimina
 
 
 class PerStream(Form):
-    model_config = ConfigDict(
-        title="One for each stream",
-        json_schema_extra={"description": "`prefix.stream`, or `prefix.namespace.stream` where there is a namespace."},
+    model_config = about(
+        "One for each stream", "`prefix.stream`, or `prefix.namespace.stream` where there is a namespace."
     )
     type: Literal["stream"] = "stream"
 
 
 class PerNamespace(Form):
-    model_config = ConfigDict(
-        title="One for each namespace",
-        json_schema_extra={"description": "`prefix.namespace`: streams of one namespace are searched together."},
+    model_config = about(
+        "One for each namespace", "`prefix.namespace`: streams of one namespace are searched together."
     )
     type: Literal["namespace"] = "namespace"
 
 
 class PerTenant(Form):
-    model_config = ConfigDict(
-        title="One for each stream and tenant",
-        json_schema_extra={
-            "description": "`prefix.stream-tenant`: what one tenant searches holds nothing of another. With the mode "
-            "append + dedup the field must be a part of the primary key, since a record can't move between indexes."
-        },
+    model_config = about(
+        "One for each stream and tenant",
+        "`prefix.stream-tenant`: what one tenant searches holds nothing of another. With the mode "
+        "append + dedup the field must be a part of the primary key, since a record can't move between indexes.",
     )
     type: Literal["tenant"] = "tenant"
     tenant_field: str = Field(
@@ -48,7 +44,7 @@ class PerTenant(Form):
         title="Tenant field",
         description="The field of each record that names its tenant. A path is written with dots.",
         examples=["customer_id", "account.id"],
-        json_schema_extra={"order": 1},
+        json_schema_extra=shown(1),
     )
 
 
@@ -57,8 +53,8 @@ IndexFor = Annotated[PerStream | PerNamespace | PerTenant, Field(discriminator="
 
 class Tag(Form):
     model_config = ConfigDict(title="Tag")
-    key: str = Field(min_length=1, max_length=128, title="Key", json_schema_extra={"order": 1})
-    value: str = Field(default="", max_length=256, title="Value", json_schema_extra={"order": 2})
+    key: str = Field(min_length=1, max_length=128, title="Key", json_schema_extra=shown(1))
+    value: str = Field(default="", max_length=256, title="Value", json_schema_extra=shown(2))
 
 
 class Indexing(Form):
@@ -66,46 +62,46 @@ class Indexing(Form):
     credentials: Credentials = Field(
         title="Authentication",
         description="How the connector signs in to AWS.",
-        json_schema_extra={"order": 1},
+        json_schema_extra=shown(1),
     )
     region_name: str | None = Field(
         default=None,
         title="AWS Region",
         description="The region of the vector bucket. If absent, the machine's own is used.",
         examples=["eu-central-1"],
-        json_schema_extra={"order": 2},
+        json_schema_extra=shown(2),
     )
     vector_bucket: str = Field(
         min_length=3,
         title="Vector bucket",
         description="Its name, or all in one as s3vectors://bucket[/prefix][?kmsKeyArn=…]. It is created if missing.",
         examples=["my-vectors", "s3vectors://my-vectors/handbook"],
-        json_schema_extra={"order": 3},
+        json_schema_extra=shown(3),
     )
     index_prefix: str | None = Field(
         default=None,
         title="Index prefix",
         description="What the names of the indexes begin with. If absent: `airbyte`, or what the address above says.",
         examples=["handbook"],
-        json_schema_extra={"order": 4},
+        json_schema_extra=shown(4),
     )
     index_for: IndexFor = Field(
         default=PerStream(),
         title="Indexes",
         description="How the records are spread over indexes.",
-        json_schema_extra={"order": 5},
+        json_schema_extra=shown(5),
     )
     distance_metric: Literal["cosine", "euclidean"] = Field(
         default="cosine",
         title="Distance",
         description="How near two vectors are. It can't be changed once an index is made.",
-        json_schema_extra={"order": 6},
+        json_schema_extra=shown(6),
     )
     create_missing: bool = Field(
         default=True,
         title="Create what is missing",
         description="Create the vector bucket and the indexes. If not set, they must be there.",
-        json_schema_extra={"order": 7},
+        json_schema_extra=shown(7),
     )
     kms_key_arn: str | None = Field(
         default=None,
@@ -113,33 +109,33 @@ class Indexing(Form):
         description="The full ARN of the key that encrypts new indexes. It can't be changed once an index is made. The "
         "service principal indexing.s3vectors.amazonaws.com needs kms:Decrypt on it.",
         examples=["arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
-        json_schema_extra={"order": 8},
+        json_schema_extra=shown(8),
     )
     tags: list[Tag] = Field(
         default=[],
         title="Tags",
         description="Put on a vector bucket and on indexes when they are created, for cost and access rules.",
-        json_schema_extra={"order": 9},
+        json_schema_extra=shown(9),
     )
     endpoint: str | None = Field(
         default=None,
         title="Endpoint",
         description="Only for a private endpoint or another service of the same protocol, as a URL.",
         examples=["https://vpce-0123.s3vectors.eu-central-1.vpce.amazonaws.com"],
-        json_schema_extra={"order": 10},
+        json_schema_extra=shown(10),
     )
     use_fips: bool = Field(
         default=False,
         title="FIPS endpoint",
         description="Use the endpoint with FIPS 140 validated cryptography.",
-        json_schema_extra={"order": 11},
+        json_schema_extra=shown(11),
     )
     canary: bool = Field(
         default=True,
         title="Try writing in the check",
         description="The check puts, reads and deletes one vector in an index of its own, to prove each right. If not "
         "set, it only looks.",
-        json_schema_extra={"order": 12},
+        json_schema_extra=shown(12),
     )
 
     @field_validator("vector_bucket")
@@ -159,24 +155,22 @@ class Metadata(Form):
         title="Filterable fields, in order of priority",
         description=f"S3 Vectors filters on {limits.FILTERABLE_BYTES // 1024} KB of metadata for each vector. These "
         "fields come first; what has no room stays readable, but can't be filtered on.",
-        json_schema_extra={"order": 1},
+        json_schema_extra=shown(1),
     )
     non_filterable: list[str] = Field(
         default=[],
         max_length=USERS_NON_FILTERABLE,
         title="Fields that are never filtered on",
         description="They take no room from the filterable ones. They are fixed when an index is made.",
-        json_schema_extra={"order": 2},
+        json_schema_extra=shown(2),
     )
 
 
 class Quarantine(KeptAside):
-    model_config = ConfigDict(
-        title="Keep it aside",
-        json_schema_extra={
-            "description": "The record goes with its reason into the index `prefix.ingest--account` of the vector "
-            "bucket, is counted as failed, and `destination-s3vectors replay` tries it again."
-        },
+    model_config = about(
+        "Keep it aside",
+        "The record goes with its reason into the index `prefix.ingest--account` of the vector "
+        "bucket, is counted as failed, and `destination-s3vectors replay` tries it again.",
     )
 
 
@@ -186,18 +180,18 @@ Refusals = Annotated[Stop | Skip | Quarantine, Field(discriminator="type")]
 class Config(DestinationConfig):
     model_config = ConfigDict(title="Destination Amazon S3 Vectors")
     indexing: Indexing = Field(
-        description="The vector bucket, and how to sign in to it.", json_schema_extra={"group": "indexing", "order": 1}
+        description="The vector bucket, and how to sign in to it.", json_schema_extra=shown(1, "indexing")
     )
     metadata: Metadata = Field(
         default=Metadata(),
         description="Which metadata can be filtered on.",
-        json_schema_extra={"group": "indexing", "order": 2},
+        json_schema_extra=shown(2, "indexing"),
     )
     refused_records: Refusals = Field(
         default=Stop(),
         title="Refused records",
         description="What becomes of a record that can't be stored.",
-        json_schema_extra={"group": "advanced", "order": 2},
+        json_schema_extra=shown(2, "advanced"),
     )
     largest_sweep: int = Field(
         default=100,
@@ -206,7 +200,7 @@ class Config(DestinationConfig):
         title="Largest sweep (percent)",
         description="A sync that replaces a stream deletes in the end what it did not bring. If that is more than this "
         "share of the stream's documents, it deletes nothing and fails.",
-        json_schema_extra={"group": "advanced", "order": 3},
+        json_schema_extra=shown(3, "advanced"),
     )
 
     @property

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from vector_ingest.embed.options import EmbeddingConfig
-from vector_ingest.form import Form
+from vector_ingest.form import Form, about, shown
 from vector_ingest.processing import ProcessingConfig
 from vector_ingest.too_long import TooLong
 
@@ -14,25 +14,20 @@ MOST: int = Field(
     ge=1,
     title="At most",
     description="More refused records than this in one sync stop it.",
-    json_schema_extra={"order": 1},
+    json_schema_extra=shown(1),
 )
 
 
 class Stop(Form):
-    model_config = ConfigDict(
-        title="Stop the sync",
-        json_schema_extra={"description": "The error names the record and the reason. What came before it is stored."},
-    )
+    model_config = about("Stop the sync", "The error names the record and the reason. What came before it is stored.")
     type: Literal["stop"] = "stop"
 
 
 class Skip(Form):
-    model_config = ConfigDict(
-        title="Pass over it",
-        json_schema_extra={
-            "description": "The log names the record and the reason, and it is counted as failed. What the store has "
-            "of the document stays as it is."
-        },
+    model_config = about(
+        "Pass over it",
+        "The log names the record and the reason, and it is counted as failed. What the store has "
+        "of the document stays as it is.",
     )
     type: Literal["skip"] = "skip"
     most: int = MOST
@@ -49,14 +44,14 @@ class DestinationConfig(Form):
     embedding: EmbeddingConfig = Field(
         title="Embedding",
         description="The model that makes vectors of texts.",
-        json_schema_extra={"group": "embedding", "order": 1},
+        json_schema_extra=shown(1, "embedding"),
     )
-    processing: ProcessingConfig = Field(json_schema_extra={"group": "processing", "order": 1})
+    processing: ProcessingConfig = Field(json_schema_extra=shown(1, "processing"))
     omit_raw_text: bool = Field(
         default=False,
         title="Do not store raw text",
         description="Store only the vector and the metadata, without the text that was embedded.",
-        json_schema_extra={"group": "advanced", "order": 1},
+        json_schema_extra=shown(1, "advanced"),
     )
 
     too_long_texts: TooLong = Field(
@@ -65,7 +60,7 @@ class DestinationConfig(Form):
         description="Chunks are cut to what the model reads; where its count differs from ours, it may still find one "
         "too long. `split` makes two of it, `truncate` embeds its beginning and says so in the metadata "
         "(`_ab_truncated_chunks`), `refuse` treats its record as one that can't be stored.",
-        json_schema_extra={"group": "advanced", "order": 4},
+        json_schema_extra=shown(4, "advanced"),
     )
 
     @property

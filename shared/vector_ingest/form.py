@@ -1,4 +1,4 @@
-"""The base of all models that are a form, or a part of one."""
+"""What all models have that are a form, or a part of one."""
 
 from typing import Any
 
@@ -18,3 +18,8 @@ def shown(order: int | None = None, group: str | None = None, **more: Any) -> di
         **({"group": group} if group is not None else {}),
         **more,
     }
+
+
+def about(title: str, description: str) -> ConfigDict:
+    """Of a section. Its description is text of the form, so it is no docstring."""
+    return ConfigDict(title=title, json_schema_extra={"description": description}, protected_namespaces=())

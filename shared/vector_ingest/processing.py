@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from vector_ingest.form import Form
+from vector_ingest.form import Form, about, shown
 from vector_ingest.template import parse
 
 Language = Literal[
@@ -22,12 +22,9 @@ def _is_json_string(text: str) -> bool:
 
 
 class BySeparator(Form):
-    model_config = ConfigDict(
-        title="By separator",
-        json_schema_extra={
-            "description": "Cut at the first separator that the text holds, and at the next one where a piece is still "
-            "too long."
-        },
+    model_config = about(
+        "By separator",
+        "Cut at the first separator that the text holds, and at the next one where a piece is still too long.",
     )
     mode: Literal["separator"] = "separator"
     separators: list[str] = Field(
@@ -35,13 +32,13 @@ class BySeparator(Form):
         title="Separators",
         description="In the order in which they are tried, each in double quotes as in JSON: "
         '"\\n" is a new line, "." a full stop, "" between any two characters.',
-        json_schema_extra={"order": 1},
+        json_schema_extra=shown(1),
     )
     keep_separator: bool = Field(
         default=False,
         title="Keep the separator",
         description="Whether a chunk begins with the separator it was cut at.",
-        json_schema_extra={"order": 2},
+        json_schema_extra=shown(2),
     )
 
     @field_validator("separators")
@@ -54,11 +51,8 @@ class BySeparator(Form):
 
 
 class ByMarkdownHeader(Form):
-    model_config = ConfigDict(
-        title="By Markdown header",
-        json_schema_extra={
-            "description": "Cut at Markdown headings. Sections that fit together into one chunk stay together."
-        },
+    model_config = about(
+        "By Markdown header", "Cut at Markdown headings. Sections that fit together into one chunk stay together."
     )
     mode: Literal["markdown"] = "markdown"
     split_level: int = Field(
@@ -67,61 +61,50 @@ class ByMarkdownHeader(Form):
         le=6,
         title="Split level",
         description="The deepest level of heading to cut at.",
-        json_schema_extra={"order": 1},
+        json_schema_extra=shown(1),
     )
 
 
 class ByProgrammingLanguage(Form):
-    model_config = ConfigDict(
-        title="By programming language",
-        json_schema_extra={"description": "Cut source code where its language begins classes, functions or blocks."},
+    model_config = about(
+        "By programming language", "Cut source code where its language begins classes, functions or blocks."
     )
     mode: Literal["code"] = "code"
     language: Language = Field(
-        title="Language", description="The language that the text is written in.", json_schema_extra={"order": 1}
+        title="Language", description="The language that the text is written in.", json_schema_extra=shown(1)
     )
 
 
 class BySentences(Form):
-    model_config = ConfigDict(
-        title="By sentences",
-        json_schema_extra={"description": "As many whole sentences as fit, from the start of the text."},
-    )
+    model_config = about("By sentences", "As many whole sentences as fit, from the start of the text.")
     mode: Literal["sentences"] = "sentences"
 
 
 class ByTokens(Form):
-    model_config = ConfigDict(
-        title="By tokens",
-        json_schema_extra={"description": "Windows of the chunk size, each cut after the last word that fits."},
-    )
+    model_config = about("By tokens", "Windows of the chunk size, each cut after the last word that fits.")
     mode: Literal["tokens"] = "tokens"
 
 
 class BySections(Form):
-    model_config = ConfigDict(
-        title="By sections or pages",
-        json_schema_extra={
-            "description": "Cut where a document's sections or pages end, as the source tells them in the field "
-            "`sections`, and inside of one that is too long where the text around it says."
-        },
+    model_config = about(
+        "By sections or pages",
+        "Cut where a document's sections or pages end, as the source tells them in the field "
+        "`sections`, and inside of one that is too long where the text around it says.",
     )
     mode: Literal["sections"] = "sections"
     by: Literal["section", "page"] = Field(
         default="section",
         title="Parts",
         description="`page`: sections of one page stay together where they fit.",
-        json_schema_extra={"order": 1},
+        json_schema_extra=shown(1),
     )
 
 
 class NoChunking(Form):
-    model_config = ConfigDict(
-        title="No chunking",
-        json_schema_extra={
-            "description": "The whole text is one chunk, whatever the chunk size. What is too long for the model is "
-            "treated as such texts are."
-        },
+    model_config = about(
+        "No chunking",
+        "The whole text is one chunk, whatever the chunk size. What is too long for the model is "
+        "treated as such texts are.",
     )
     mode: Literal["none"] = "none"
 
@@ -134,12 +117,8 @@ TextSplitter = Annotated[
 
 class FieldNameMapping(Form):
     model_config = ConfigDict(title="Field name mapping")
-    from_field: str = Field(
-        title="From field name", description="The name in the source.", json_schema_extra={"order": 1}
-    )
-    to_field: str = Field(
-        title="To field name", description="The name in the destination.", json_schema_extra={"order": 2}
-    )
+    from_field: str = Field(title="From field name", description="The name in the source.", json_schema_extra=shown(1))
+    to_field: str = Field(title="To field name", description="The name in the destination.", json_schema_extra=shown(2))
 
 
 _PATHS = (
@@ -155,14 +134,14 @@ class ProcessingConfig(Form):
         le=8191,
         title="Chunk size",
         description="The most tokens a chunk may have, counted as the embedding model counts them.",
-        json_schema_extra={"order": 1},
+        json_schema_extra=shown(1),
     )
     text_fields: list[str] | None = Field(
         default=[],
         title="Text fields to embed",
         description="The fields whose text is embedded. " + _PATHS + "Empty: all fields.",
         examples=["text", "user.name", "users.*.name"],
-        json_schema_extra={"order": 2, "always_show": True},
+        json_schema_extra=shown(2, always_show=True),
     )
     metadata_fields: list[str] | None = Field(
         default=[],
@@ -170,14 +149,14 @@ class ProcessingConfig(Form):
         description="The fields that are stored beside each vector. " + _PATHS + "Several values found by one path "
         "become an array under the path's name. Empty: all fields.",
         examples=["age", "user", "user.name"],
-        json_schema_extra={"order": 3, "always_show": True},
+        json_schema_extra=shown(3, always_show=True),
     )
     text_splitter: TextSplitter | None = Field(
         default=None,
         title="Text splitter",
         description="Where to cut. Unset: at ends of paragraphs and sentences, chosen by the text around them, so that "
         "an edit changes one or two chunks and the others keep their vectors.",
-        json_schema_extra={"order": 4},
+        json_schema_extra=shown(4),
     )
     chunk_overlap: int = Field(
         default=0,
@@ -185,13 +164,13 @@ class ProcessingConfig(Form):
         title="Chunk overlap",
         description="Tokens that a chunk repeats from the one before it, at most. An overlap makes an edit reach more "
         "chunks.",
-        json_schema_extra={"order": 5},
+        json_schema_extra=shown(5),
     )
     field_name_mappings: list[FieldNameMapping] = Field(
         default=[],
         title="Field name mappings",
         description="Fields to rename, in the text and in the metadata: top-level ones, or paths from the lists above.",
-        json_schema_extra={"order": 6},
+        json_schema_extra=shown(6),
     )
 
     embedded_text: str | None = Field(
@@ -200,26 +179,26 @@ class ProcessingConfig(Form):
         description="What is embedded for a chunk: a template with `{chunk}` once, and names of the record's fields in "
         "braces; `{headings}` and `{page}` are what is known of the chunk. `{{` is a brace. Unset: the chunk alone.",
         examples=["{title}\n{chunk}", "{headings}\n\n{chunk}"],
-        json_schema_extra={"order": 7, "multiline": True},
+        json_schema_extra=shown(7, multiline=True),
     )
     store_embedded_text: bool = Field(
         default=False,
         title="Store the embedded text",
         description="Store what the template puts around the chunk, too, instead of the chunk alone.",
-        json_schema_extra={"order": 8},
+        json_schema_extra=shown(8),
     )
     omit_field_names: bool = Field(
         default=False,
         title="Text without names of fields",
         description="The text is the values of the fields, one below the other. Otherwise names stand before them.",
-        json_schema_extra={"order": 9},
+        json_schema_extra=shown(9),
     )
     store_positions: bool = Field(
         default=False,
         title="Store where a chunk stands",
         description="Add `_ab_start` and `_ab_end` to the metadata of each chunk: its range of characters in the text. "
         "`_ab_page` and `_ab_headings` are added where they are known.",
-        json_schema_extra={"order": 10},
+        json_schema_extra=shown(10),
     )
     compatible_chunks: bool = Field(
         default=False,
@@ -227,7 +206,7 @@ class ProcessingConfig(Form):
         description="Count the chunk size in tokens of GPT-2, and cut as Airbyte's destinations do: by separator, "
         "by Markdown header or by programming language, by separator if nothing is chosen. What is too long for the "
         "model is cut further.",
-        json_schema_extra={"order": 11},
+        json_schema_extra=shown(11),
     )
 
     @field_validator("embedded_text")

@@ -2,18 +2,9 @@
 
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from vector_ingest.form import Form
-
-
-def about(title: str, description: str) -> ConfigDict:
-    # The description stands here, not in a docstring: it is text of the form.
-    return ConfigDict(title=title, json_schema_extra={"description": description}, protected_namespaces=())
-
-
-def order(number: int, **more: Any) -> dict[str, Any]:
-    return {"order": number, **more}
+from vector_ingest.form import Form, shown
 
 
 def key_from_field(number: int) -> Any:
@@ -21,7 +12,7 @@ def key_from_field(number: int) -> Any:
         default=None,
         title="Where the key is",
         description="In place of the key itself: where the connector finds it.",
-        json_schema_extra=order(number),
+        json_schema_extra=shown(number),
     )
 
 
@@ -30,7 +21,7 @@ def normalize_field(number: int) -> Any:
         default=False,
         title="Normalize",
         description="Bring each vector to length 1, for models that don't. Then all distances order alike.",
-        json_schema_extra=order(number),
+        json_schema_extra=shown(number),
     )
 
 
@@ -40,7 +31,7 @@ def prefix_field(number: int, of: str, example: str) -> Any:
         title=f"Prefix of {of}s",
         description=f"Put before each {of} that is embedded, for models that were trained so. It is not stored.",
         examples=[f"{example}: "],
-        json_schema_extra=order(number),
+        json_schema_extra=shown(number),
     )
 
 
@@ -53,7 +44,7 @@ class Metered(Form):
         title="Requests per minute",
         description="No more requests than this are sent. Unset: what the service says of its limits, if it does.",
         examples=[500, 3000],
-        json_schema_extra=order(21),
+        json_schema_extra=shown(21),
     )
     tokens_per_minute: int | None = Field(
         default=None,
@@ -62,7 +53,7 @@ class Metered(Form):
         description="No more tokens than this are sent. Unset: what the service says of its limits, if it does. Less "
         "than the account's limit leaves room for others who use it.",
         examples=[1_000_000],
-        json_schema_extra=order(22),
+        json_schema_extra=shown(22),
     )
     price_per_million_tokens: float | None = Field(
         default=None,
@@ -70,5 +61,5 @@ class Metered(Form):
         title="Price of a million tokens",
         description="Only to tell at the end of a sync what it cost, in the currency that you think of.",
         examples=[0.02, 0.13],
-        json_schema_extra=order(23),
+        json_schema_extra=shown(23),
     )

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from vector_ingest.credentials import DefaultCredentials, IamRole, IamUser
-from vector_ingest.embed.form import Metered, about, key_from_field, normalize_field, order
+from vector_ingest.embed.form import Metered, key_from_field, normalize_field
 from vector_ingest.embed.key_options import NO_KEY, KeySource, require_key
+from vector_ingest.form import about, shown
 
 # No anonymous access: Bedrock answers no unsigned request.
 SignIn = Annotated[IamUser | IamRole | DefaultCredentials, Field(discriminator="auth_type")]
@@ -15,26 +16,26 @@ SignIn = Annotated[IamUser | IamRole | DefaultCredentials, Field(discriminator="
 class Cohere(Metered):
     model_config = about("Cohere", "Vectors from Cohere's API.")
     mode: Literal["cohere"] = "cohere"
-    cohere_key: SecretStr = Field(default=NO_KEY, title="Cohere API key", json_schema_extra=order(1))
+    cohere_key: SecretStr = Field(default=NO_KEY, title="Cohere API key", json_schema_extra=shown(1))
     model_name: str = Field(
         default="embed-english-light-v2.0",
         title="Model name",
         description="An embedding model of Cohere. A change of model embeds everything again.",
         examples=["embed-v4.0", "embed-multilingual-v3.0", "embed-english-light-v2.0"],
-        json_schema_extra=order(2),
+        json_schema_extra=shown(2),
     )
     base_url: str | None = Field(
         default=None,
         title="Base URL",
         description="Another address of the same API, such as a proxy.",
         examples=["https://api.cohere.com"],
-        json_schema_extra=order(3),
+        json_schema_extra=shown(3),
     )
     dimensions: Literal[256, 512, 1024, 1536] | None = Field(
         default=None,
         title="Embedding dimensions",
         description="Shorter vectors than the model's own. Only embed-v4.0 can shorten.",
-        json_schema_extra=order(4),
+        json_schema_extra=shown(4),
     )
     normalize: bool = normalize_field(5)
     key_from: KeySource | None = key_from_field(6)
@@ -48,26 +49,26 @@ class Cohere(Metered):
 class Voyage(Metered):
     model_config = about("Voyage AI", "Vectors from Voyage AI's API.")
     mode: Literal["voyage"] = "voyage"
-    voyage_key: SecretStr = Field(default=NO_KEY, title="Voyage API key", json_schema_extra=order(1))
+    voyage_key: SecretStr = Field(default=NO_KEY, title="Voyage API key", json_schema_extra=shown(1))
     model_name: str = Field(
         default="voyage-4",
         title="Model name",
         description="A text embedding model of Voyage. A change of model embeds everything again.",
         examples=["voyage-4-large", "voyage-4", "voyage-4-lite", "voyage-code-3"],
-        json_schema_extra=order(2),
+        json_schema_extra=shown(2),
     )
     dimensions: Literal[256, 512, 1024, 2048] | None = Field(
         default=None,
         title="Embedding dimensions",
         description="Other than the model's own. Not every model can.",
-        json_schema_extra=order(3),
+        json_schema_extra=shown(3),
     )
     base_url: str | None = Field(
         default=None,
         title="Base URL",
         description="Another address of the same API, such as a proxy.",
         examples=["https://api.voyageai.com/v1"],
-        json_schema_extra=order(4),
+        json_schema_extra=shown(4),
     )
     key_from: KeySource | None = key_from_field(5)
 
@@ -83,39 +84,39 @@ class Bedrock(Metered):
     credentials: SignIn = Field(
         title="Authentication",
         description="How the connector signs in to AWS. The right bedrock:InvokeModel is needed.",
-        json_schema_extra=order(1),
+        json_schema_extra=shown(1),
     )
     region_name: str | None = Field(
         default=None,
         title="AWS Region",
         description="The region of the model. If absent, the machine's own is used.",
         examples=["eu-central-1"],
-        json_schema_extra=order(2),
+        json_schema_extra=shown(2),
     )
     model_name: str = Field(
         default="amazon.titan-embed-text-v2:0",
         title="Model ID",
         description="The ID of the model, or the ID or ARN of an inference profile that has it in its name.",
         examples=["amazon.titan-embed-text-v2:0", "cohere.embed-multilingual-v3", "eu.cohere.embed-v4:0"],
-        json_schema_extra=order(3),
+        json_schema_extra=shown(3),
     )
     dimensions: Literal[256, 512, 1024, 1536] | None = Field(
         default=None,
         title="Embedding dimensions",
         description="Shorter vectors than the model's own: 256 or 512 with Titan, 256, 512 or 1024 with Cohere's "
         "embed-v4.",
-        json_schema_extra=order(4),
+        json_schema_extra=shown(4),
     )
     normalize: bool = Field(
         default=True,
         title="Normalize",
         description="Vectors of length 1.",
-        json_schema_extra=order(5),
+        json_schema_extra=shown(5),
     )
     endpoint: str | None = Field(
         default=None,
         title="Endpoint",
         description="Only for a private endpoint, as a URL.",
         examples=["https://vpce-0123.bedrock-runtime.eu-central-1.vpce.amazonaws.com"],
-        json_schema_extra=order(6),
+        json_schema_extra=shown(6),
     )
