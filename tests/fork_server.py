@@ -26,10 +26,10 @@ PRELOADED = (
     "destination_pgvector.connector",
     "destination_s3vectors.connector",
     "openai",  # by which most models are asked: a second of each command that has one
-    "vector_ingest.command_line",
-    "vector_ingest.destination_run",
-    "vector_ingest.pipeline",
-    "vector_ingest.search",
+    "vector_ingest.command.command_line",
+    "vector_ingest.command.destination_run",
+    "vector_ingest.command.pipeline",
+    "vector_ingest.command.search",
 )
 NUMBER = struct.Struct("=q")  # an answer: the id of the command's process, later its exit code
 # Arrow's jemalloc has a thread of its own otherwise. It only gives memory back earlier.

@@ -6,8 +6,8 @@ from io import BytesIO
 from typing import Any
 
 from tests.destination_commands import catalog, stream
+from vector_ingest.command.pipeline import Connector, write_lines
 from vector_ingest.messages import record_line, state_line, status_line
-from vector_ingest.pipeline import Connector, write_lines
 
 COMPLETE = status_line("docs", None, "COMPLETE")
 

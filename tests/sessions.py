@@ -3,7 +3,7 @@
 from botocore.session import Session
 from pydantic import SecretStr
 
-from vector_ingest.aws import IamUser, session
+from vector_ingest.aws.clients import IamUser, session
 
 
 def signed_in(key: str, secret: str, region: str | None = None) -> Session:

@@ -5,7 +5,7 @@ from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
-from vector_ingest.spec import connection_specification
+from vector_ingest.command.spec import connection_specification
 
 PACKAGES = ("source_s3", "destination_pgvector", "destination_s3vectors")
 

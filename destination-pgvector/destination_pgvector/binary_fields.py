@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from vector_ingest.messages import dumps
-from vector_ingest.storable import storable
+from vector_ingest.record.storable import storable
 
 NULL = b"\xff\xff\xff\xff"
 TEXT_OID = 25

@@ -17,8 +17,8 @@ from destination_pgvector.connection_options import (
 from destination_pgvector.index_options import Distance, Hnsw, Index
 from destination_pgvector.table_options import Listed, Quarantine, Tables
 from destination_pgvector.typed_columns import metadata_names
-from vector_ingest.destination_config import DestinationConfig, Skip, Stop, groups, skipped
 from vector_ingest.form import Form, shown
+from vector_ingest.forms.destination_config import DestinationConfig, Skip, Stop, groups, skipped
 
 GROUPS = groups("PostgreSQL")
 

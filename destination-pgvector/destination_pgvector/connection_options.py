@@ -10,7 +10,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from vector_ingest.credentials import DefaultCredentials, IamRole, IamUser
+from vector_ingest.aws.credentials import DefaultCredentials, IamRole, IamUser
 from vector_ingest.form import Form, about, shown
 
 # Of a URL: the parameters of libpq that name no file of the machine, which in the cloud is not the user's.

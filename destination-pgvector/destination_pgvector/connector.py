@@ -2,6 +2,6 @@
 
 from destination_pgvector.config import Config
 from destination_pgvector.store import PgvectorStore
-from vector_ingest.pipeline import Connector
+from vector_ingest.command.pipeline import Connector
 
 CONNECTOR = Connector(Config, PgvectorStore)

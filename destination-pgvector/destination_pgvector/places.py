@@ -7,7 +7,7 @@ from destination_pgvector.names import qualified, schema_name, table_names
 from destination_pgvector.table_options import ForAll, Tables
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError
-from vector_ingest.storable import storable
+from vector_ingest.record.storable import storable
 
 
 class Places:

@@ -12,7 +12,7 @@ from destination_pgvector.names import qualified
 from destination_pgvector.tables import make_schema
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError
-from vector_ingest.quarantine import Rejected
+from vector_ingest.load.quarantine import Rejected
 
 TABLE = "_airbyte_refused"
 Key = tuple[str, str, str]  # namespace, stream, document

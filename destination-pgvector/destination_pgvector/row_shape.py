@@ -11,7 +11,7 @@ from destination_pgvector.typed_columns import TypedColumn
 from destination_pgvector.vector_type import Kind
 from vector_ingest.document import Document, Embedded, Refused, Stream
 from vector_ingest.errors import DataError
-from vector_ingest.storable import storable
+from vector_ingest.record.storable import storable
 
 WRITTEN = tuple(column.name for column in USUAL if column.name != "loaded_at")  # which is the server's
 LARGEST_HALF = 65_504.0  # of a 16-bit float

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from vector_ingest.destination_run import Program, run
+from vector_ingest.command.destination_run import Program, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from destination_pgvector.config import Config
-    from vector_ingest.pipeline import Connector
+    from vector_ingest.command.pipeline import Connector
 
 EXAMPLES = """  source-s3 read --config source.json --catalog catalog.json \\
     | destination-pgvector write --config pgvector.json --catalog catalog.json

@@ -10,8 +10,8 @@ from destination_pgvector.extension import is_iterative
 from destination_pgvector.index import Plan, existing
 from destination_pgvector.index_options import OPERATORS, Hnsw, IvfFlat
 from destination_pgvector.vector_type import BITS
+from vector_ingest.command.search import Nearest
 from vector_ingest.document import Vector
-from vector_ingest.search import Nearest
 
 FIRST = 20  # times as many as are wanted are taken by their bits
 # The most that pgvector takes: https://github.com/pgvector/pgvector/blob/master/src/hnsw.h, HNSW_MAX_EF_SEARCH

@@ -14,8 +14,8 @@ from destination_pgvector.names import STAGING, parts, qualified
 from destination_pgvector.postgres_errors import mapped
 from destination_pgvector.quarantine import refused_of
 from destination_pgvector.tables import Table, find
+from vector_ingest.command.spec import parse_config
 from vector_ingest.messages import dumps
-from vector_ingest.spec import parse_config
 
 Key = tuple[str, str]  # namespace, stream
 

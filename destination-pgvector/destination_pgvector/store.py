@@ -17,10 +17,10 @@ from destination_pgvector.quarantine import TableQuarantine
 from destination_pgvector.replacing import Writing, replace_documents
 from destination_pgvector.row_shape import sorted_out
 from destination_pgvector.search import Among
+from vector_ingest.command.search import Nearest, Scope
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError
-from vector_ingest.identity import has_stable_ids
-from vector_ingest.search import Nearest, Scope
+from vector_ingest.record.identity import has_stable_ids
 
 
 class PgvectorStore:

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, field_validator
 
 from destination_pgvector.names import LONGEST, NAMESPACE, STREAM
-from vector_ingest.destination_config import KeptAside
 from vector_ingest.form import Form, about, shown
+from vector_ingest.forms.destination_config import KeptAside
 
 # As PostgreSQL writes them.
 FieldType = Literal[

@@ -7,7 +7,7 @@ from typing import Any
 from destination_pgvector.names import LONGEST, hashed, normalised
 from destination_pgvector.table_options import BySchema, FieldType, Listed, NoColumns
 from vector_ingest.errors import ConfigError
-from vector_ingest.processing import ProcessingConfig
+from vector_ingest.forms.processing import ProcessingConfig
 
 # What a column may become without a value of it being lost: it is filled anew from the metadata.
 WIDER: Mapping[str, frozenset[str]] = {

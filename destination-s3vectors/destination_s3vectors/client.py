@@ -8,7 +8,7 @@ from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
-from vector_ingest.aws import CONNECT_SECONDS, READ_SECONDS, service_client
+from vector_ingest.aws.clients import CONNECT_SECONDS, READ_SECONDS, service_client
 from vector_ingest.errors import ConfigError
 
 if TYPE_CHECKING:

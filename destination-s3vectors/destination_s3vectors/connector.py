@@ -2,6 +2,6 @@
 
 from destination_s3vectors.config import Config
 from destination_s3vectors.store import S3VectorsStore
-from vector_ingest.pipeline import Connector
+from vector_ingest.command.pipeline import Connector
 
 CONNECTOR = Connector(Config, S3VectorsStore)

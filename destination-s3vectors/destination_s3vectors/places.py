@@ -24,7 +24,7 @@ from destination_s3vectors.metadata import Layout
 from destination_s3vectors.names import Location, checked_kms_key, index_name, location_of, stream_key
 from destination_s3vectors.patience import PATIENCE
 from destination_s3vectors.transport import Transport
-from vector_ingest.aws import session
+from vector_ingest.aws.clients import session
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError
 

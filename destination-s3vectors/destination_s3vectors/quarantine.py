@@ -14,7 +14,7 @@ from typing import Any
 from destination_s3vectors.account import Account
 from destination_s3vectors.names import document_digest, stream_key
 from vector_ingest.document import Stream
-from vector_ingest.quarantine import Rejected
+from vector_ingest.load.quarantine import Rejected
 
 PREFIX = "refused#"
 PIECE, REASON = 6_000, 1_000  # characters: with four bytes for each, twice escaped or not, they fit into 40 KB

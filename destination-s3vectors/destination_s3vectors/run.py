@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from vector_ingest.destination_run import Program, run
+from vector_ingest.command.destination_run import Program, run
 
 if TYPE_CHECKING:
     from destination_s3vectors.config import Config
-    from vector_ingest.pipeline import Connector
+    from vector_ingest.command.pipeline import Connector
 
 EXAMPLES = """  source-s3 read --config source.json --catalog catalog.json \\
     | destination-s3vectors write --config s3vectors.json --catalog catalog.json

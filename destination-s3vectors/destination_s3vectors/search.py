@@ -7,9 +7,9 @@ from destination_s3vectors.names import key_of
 from destination_s3vectors.read_back import read_back
 from destination_s3vectors.service_errors import Failure
 from destination_s3vectors.transport import Transport
+from vector_ingest.command.search import Nearest
 from vector_ingest.document import Vector
-from vector_ingest.fields import STREAM_FIELD
-from vector_ingest.search import Nearest
+from vector_ingest.record.fields import STREAM_FIELD
 
 
 def nearest(transport: Transport, place: Place, source: str, question: Vector, limit: int) -> Sequence[Nearest]:

@@ -23,11 +23,11 @@ from destination_s3vectors.quarantine import AccountQuarantine
 from destination_s3vectors.read_back import read_back
 from destination_s3vectors.streams import Streams, is_old
 from destination_s3vectors.sweep import Sweep
+from vector_ingest.command.search import Nearest, Scope
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError, DataError, TransientError
-from vector_ingest.fields import STREAM_FIELD
-from vector_ingest.identity import has_stable_ids
-from vector_ingest.search import Nearest, Scope
+from vector_ingest.record.fields import STREAM_FIELD
+from vector_ingest.record.identity import has_stable_ids
 
 logger = logging.getLogger("airbyte.s3vectors")
 STAMP = "#"  # in Target.write, before the stamp of a sync that replaces all that is there

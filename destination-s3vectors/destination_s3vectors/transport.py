@@ -18,7 +18,7 @@ from destination_s3vectors.rate import BatchSize, Pacer
 from destination_s3vectors.render import Vector, fill, request_buffer
 from destination_s3vectors.service_errors import Failure, attempt
 from vector_ingest.errors import TransientError
-from vector_ingest.pace import Gate
+from vector_ingest.packing.pace import Gate
 
 if TYPE_CHECKING:
     from mypy_boto3_s3vectors import S3VectorsClient

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from source_s3.older_forms import newest_form, warn_of_unknown
 from source_s3.read.options import FileType, UnstructuredFormat
 from source_s3.stream_config import StreamConfig
-from vector_ingest.aws import AddressingStyle, Connection, Credentials, certificates
+from vector_ingest.aws.clients import AddressingStyle, Connection, Credentials, certificates
 from vector_ingest.form import Form, shown
 
 GROUPS = {"access": "Access to the bucket", "files": "Files", "advanced": "Advanced"}
@@ -240,7 +240,7 @@ class Config(Form):
 
 def specification() -> dict[str, Any]:
     """What `spec` prints, and spec.json holds."""
-    from vector_ingest.spec import connection_specification
+    from vector_ingest.command.spec import connection_specification
 
     return {
         "documentationUrl": "https://docs.airbyte.com/integrations/sources/s3",

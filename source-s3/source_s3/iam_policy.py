@@ -17,12 +17,12 @@ from source_s3.listing.mentions import ADDRESS
 from source_s3.plan import Selection, StreamPlan, plans
 from source_s3.policy.quarantine_places import folder_of_bucket
 from source_s3.stream_config import Quarantine
-from vector_ingest.aws import Anonymous, IamRole
-from vector_ingest.command_line import read_object
-from vector_ingest.credentials import EXTERNAL_ID_VARIABLE
+from vector_ingest.aws.clients import Anonymous, IamRole
+from vector_ingest.aws.credentials import EXTERNAL_ID_VARIABLE
+from vector_ingest.command.command_line import read_object
+from vector_ingest.command.redact import redactor
+from vector_ingest.command.spec import parse_config
 from vector_ingest.errors import ConfigError
-from vector_ingest.redact import redactor
-from vector_ingest.spec import parse_config
 
 VERSION = "2012-10-17"  # of the policy language; the newest there is
 PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}  # by the beginning of a region's name; others are in `aws`

@@ -42,7 +42,7 @@ def main() -> None:
 
         sys.exit(print_policies(arguments.config, arguments.bucket, _spec()))
     gc.set_threshold(GARBAGE)
-    from vector_ingest.command_line import execute, leave
+    from vector_ingest.command.command_line import execute, leave
 
     signal.signal(signal.SIGTERM, _stop)
     leave(execute(arguments.command, arguments.config, _spec(), partial(_dispatch, arguments)))
@@ -121,9 +121,9 @@ def _prepare_arrow() -> None:
 def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Output") -> None:
     _prepare_arrow()
     from source_s3.config import Config
-    from vector_ingest.command_line import read_object, status
+    from vector_ingest.command.command_line import read_object, status
+    from vector_ingest.command.spec import parse_config
     from vector_ingest.messages import dumps
-    from vector_ingest.spec import parse_config
 
     parsed = parse_config(Config, config)
     match arguments.command:
@@ -156,8 +156,8 @@ def _read(arguments: argparse.Namespace, parsed: "Config", config: dict[str, Any
     from source_s3.sync.configured import configured_streams
     from source_s3.sync.leaving import Leaving
     from source_s3.sync.read_all import read_all
-    from vector_ingest.command_line import error_message, read_json, read_object
-    from vector_ingest.redact import redactor
+    from vector_ingest.command.command_line import error_message, read_json, read_object
+    from vector_ingest.command.redact import redactor
 
     hide = redactor(_spec()["connectionSpecification"], config)
 

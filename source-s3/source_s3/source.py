@@ -24,8 +24,8 @@ from source_s3.config import Config
 from source_s3.discover import discover
 from source_s3.sync.configured import configured_streams
 from source_s3.sync.read_all import read_all
+from vector_ingest.command.spec import parse_config
 from vector_ingest.errors import EXPLAINED, failure_type
-from vector_ingest.spec import parse_config
 
 
 class SourceS3(Source):

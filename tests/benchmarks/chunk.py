@@ -13,10 +13,10 @@ from typing import Any
 from tests.benchmarks import chunk_peer
 from tests.benchmarks.connectors import installed
 from tests.shared.edited_texts import Text, long_text, measured, paragraphs_of, stability, versions
-from vector_ingest import gpt2
-from vector_ingest.chunk import Splitter, splitter_from
-from vector_ingest.processing import ProcessingConfig
-from vector_ingest.tokens import openai_tokens
+from vector_ingest.chunk.splitter import Splitter, splitter_from
+from vector_ingest.forms.processing import ProcessingConfig
+from vector_ingest.tokens import gpt2
+from vector_ingest.tokens.counts import openai_tokens
 
 LANGCHAIN = "langchain-text-splitters==1.1.3"
 TIKTOKEN = "tiktoken==0.14.0"

@@ -21,7 +21,7 @@ import openai
 
 from vector_ingest.embed.openai import OpenAIEmbedder
 from vector_ingest.embed.options import OpenAI
-from vector_ingest.packer import Packer
+from vector_ingest.packing.packer import Packer
 
 TEXTS, DIMENSIONS, TURNS = 600, 1536, 9
 MODEL = "text-embedding-3-small"

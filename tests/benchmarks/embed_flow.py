@@ -10,8 +10,8 @@ from tests.servers.embedding.limits import Limits
 from tests.servers.embedding_server import KEY, EmbeddingServer
 from vector_ingest.embed.openai import OpenAIEmbedder
 from vector_ingest.embed.options import OpenAI
-from vector_ingest.packer import Packer
-from vector_ingest.rate import Rate
+from vector_ingest.packing.packer import Packer
+from vector_ingest.packing.rate import Rate
 
 MINUTE = 10.0  # seconds
 SIZES = (60_000, 2_000_000, 60_000_000)

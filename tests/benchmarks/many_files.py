@@ -28,7 +28,7 @@ from source_s3.sync.objects_ahead import FETCHERS
 from tests.benchmarks.connectors import ENVIRONMENT, OURS, RECORD, peer, reading, run
 from tests.peak import measured
 from tests.servers.many_objects import PREFIX, Made
-from vector_ingest.spec import parse_config
+from vector_ingest.command.spec import parse_config
 
 TINY = int(os.environ.get("MANY_FILES", "20000"))
 LIMITS = {100_000: (15.0, 300.0), 1_000_000: (150.0, 1024.0)}  # seconds and MiB, by objects

@@ -24,8 +24,8 @@ from tests.benchmarks.connectors import ENVIRONMENT, installed
 from tests.benchmarks.load_pgvector import server
 from tests.destination_commands import COMMANDS, arguments
 from tests.peak import measured
-from vector_ingest import gpt2
 from vector_ingest.messages import record_line, state_line
+from vector_ingest.tokens import gpt2
 
 RECORDS = int(os.environ.get("PEER_RECORDS", "20000"))
 WORDS = [f"word{number}" for number in range(14)]

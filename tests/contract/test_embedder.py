@@ -10,12 +10,12 @@ import pytest
 from pydantic import BaseModel
 
 from tests.servers.embedding_server import DEPLOYMENT, DIMENSIONS, KEY, EmbeddingServer, Fault, vectors_of
+from vector_ingest.command.spec import parse_config
 from vector_ingest.embed.choice import embedder_from
 from vector_ingest.embed.embedder import Embedder, Usage
 from vector_ingest.embed.options import EmbeddingConfig
 from vector_ingest.errors import ConfigError, DataError, TransientError
-from vector_ingest.packer import Packer
-from vector_ingest.spec import parse_config
+from vector_ingest.packing.packer import Packer
 
 OVER_HTTP = ["openai", "azure_openai", "openai_compatible", "cohere", "voyage", "bedrock"]
 # botocore's errors go through one place for all services of AWS, which has words of its own.

@@ -19,10 +19,10 @@ from tests.destination_commands import COMMANDS
 from tests.destination_pgvector.stores import ask
 from tests.destination_s3vectors.contents import read_stream, vectors_of
 from tests.refused_records import COMPLETE, bad, config, good, state, write
+from vector_ingest.command.pipeline import Connector, replay
 from vector_ingest.document import Stream
 from vector_ingest.errors import DataError, TransientError
 from vector_ingest.messages import record_line, status_line
-from vector_ingest.pipeline import Connector, replay
 
 PREFIX = "Stream_docs_Key_"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import jsonschema
 
 from destination_pgvector.config import GROUPS, Config
-from vector_ingest.spec import connection_specification, parse_config
+from vector_ingest.command.spec import connection_specification, parse_config
 
 SPEC = json.loads(files("destination_pgvector").joinpath("spec.json").read_text())
 FORM = SPEC["connectionSpecification"]

@@ -23,10 +23,10 @@ from tests.destination_pgvector.commands import command_line
 from tests.destination_pgvector.stores import store_of
 from tests.servers import certificates
 from tests.servers.postgres_front import PostgresFront
+from vector_ingest.command.spec import parse_config
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError
 from vector_ingest.messages import record_line, state_line, status_line
-from vector_ingest.spec import parse_config
 
 STREAM = Stream("Docs", None, "append_dedup", (("id",),))
 KEY_ID, SECRET_KEY = "AKIATESTKEY", "a/secret+key"

@@ -19,8 +19,8 @@ from destination_pgvector.store import PgvectorStore
 from destination_pgvector.vector_type import VectorType
 from tests.conftest import Database
 from tests.destination_pgvector.stores import store_of
+from vector_ingest.command.search import Scope
 from vector_ingest.document import Chunk, Document, Embedded, Stream
-from vector_ingest.search import Scope
 
 STREAM = Stream("Docs", None, "append_dedup", (("id",),))
 DIMENSIONS = 16

@@ -17,9 +17,9 @@ from tests.destination_pgvector.commands import command_line, complete, record
 from tests.destination_pgvector.stores import DOCS, ask, change, opened, store_of, sync
 from tests.embedded_documents import document, vector_of
 from tests.servers.postgres_front import PostgresFront
+from vector_ingest.command.search import Scope
 from vector_ingest.document import Embedded, Vector
 from vector_ingest.errors import ConfigError
-from vector_ingest.search import Scope
 
 FOR_ALL = {"type": "all"}
 

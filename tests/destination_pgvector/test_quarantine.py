@@ -9,8 +9,8 @@ from tests.conftest import Database
 from tests.destination_commands import catalog, stream
 from tests.destination_pgvector.stores import ask, change
 from tests.refused_records import COMPLETE, bad, config, good, state, write
+from vector_ingest.command.pipeline import replay, write_lines
 from vector_ingest.errors import ConfigError, DataError
-from vector_ingest.pipeline import replay, write_lines
 
 
 def test_without_a_quarantine_there_is_no_table_for_it(database: Database) -> None:

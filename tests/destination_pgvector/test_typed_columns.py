@@ -19,9 +19,9 @@ from tests.destination_commands import catalog, config, lines, run, stream
 from tests.destination_pgvector.commands import command_line, complete, record
 from tests.destination_pgvector.stores import DOCS, ask, change, opened, sync
 from tests.embedded_documents import document
+from vector_ingest.command.pipeline import replay, write_lines
 from vector_ingest.errors import ConfigError
-from vector_ingest.pipeline import replay, write_lines
-from vector_ingest.processing import ProcessingConfig
+from vector_ingest.forms.processing import ProcessingConfig
 
 BY_SCHEMA = {"type": "schema"}
 

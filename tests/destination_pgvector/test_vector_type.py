@@ -9,9 +9,9 @@ from destination_pgvector.vector_type import kind_for
 from tests.conftest import Database
 from tests.destination_pgvector.stores import DOCS, ask, opened, store_of, sync
 from tests.embedded_documents import digest, document, vector_of
+from vector_ingest.command.search import Scope
 from vector_ingest.document import Vector
 from vector_ingest.errors import ConfigError
-from vector_ingest.search import Scope
 
 INDEXES = "SELECT indexdef FROM pg_indexes WHERE tablename = 'docs' AND indexdef LIKE '%hnsw%'"
 TYPE = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'docs'::regclass AND attname = %s"

@@ -12,8 +12,8 @@ from tests.conftest import VectorBucket
 from tests.destination_commands import config
 from tests.destination_s3vectors.commands import ACCOUNT
 from tests.destination_s3vectors.contents import connect, index_names, vectors_of
+from vector_ingest.command.pipeline import check
 from vector_ingest.errors import ConfigError, TransientError
-from vector_ingest.pipeline import check
 
 WRITES = ("CreateVectorBucket", "CreateIndex", "PutVectors", "DeleteVectors", "TagResource", "UpdateIndexMode")
 

@@ -10,8 +10,8 @@ from botocore.awsrequest import AWSPreparedRequest
 from destination_s3vectors.config import GROUPS, Config
 from destination_s3vectors.metadata import Layout
 from destination_s3vectors.places import Places
+from vector_ingest.command.spec import connection_specification, parse_config
 from vector_ingest.errors import ConfigError
-from vector_ingest.spec import connection_specification, parse_config
 
 SPEC = json.loads(files("destination_s3vectors").joinpath("spec.json").read_text())
 FORM = SPEC["connectionSpecification"]

@@ -12,9 +12,9 @@ from destination_s3vectors.connector import CONNECTOR
 from tests.conftest import VectorBucket
 from tests.destination_commands import COMMANDS, arguments, catalog, config, run, stream
 from tests.servers.embedding_server import KEY, EmbeddingServer
+from vector_ingest.command.pipeline import find, write_lines
+from vector_ingest.command.search import Scope
 from vector_ingest.errors import ConfigError
-from vector_ingest.pipeline import find, write_lines
-from vector_ingest.search import Scope
 
 RECORD = {"stream": "docs", "emitted_at": 1, "data": {"id": 1, "text": "Rye is sown in autumn."}}
 LINE = json.dumps({"type": "RECORD", "record": RECORD}).encode() + b"\n"

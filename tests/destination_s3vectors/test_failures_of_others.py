@@ -25,10 +25,10 @@ from tests.conftest import VectorBucket
 from tests.destination_commands import catalog, config, stream
 from tests.destination_s3vectors.commands import ACCOUNT, COMPLETE, DOCS, INDEX, record, state, stored
 from tests.destination_s3vectors.contents import connect, index_names, vectors_of
+from vector_ingest.command.pipeline import find, write_lines
+from vector_ingest.command.search import Scope
 from vector_ingest.document import Chunk, Document, Embedded, Target
 from vector_ingest.errors import ConfigError, DataError
-from vector_ingest.pipeline import find, write_lines
-from vector_ingest.search import Scope
 
 KEY_ARN = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 NO_TEXT_IN_METADATA = {"chunk_size": 1000, "text_fields": ["text"], "metadata_fields": ["id", "title"]}

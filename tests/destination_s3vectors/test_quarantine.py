@@ -16,7 +16,7 @@ from tests.destination_s3vectors.commands import ACCOUNT, DOCS, stored
 from tests.destination_s3vectors.contents import vectors_of
 from tests.refused_records import COMPLETE, bad, config, good, state, write
 from vector_ingest.errors import ConfigError
-from vector_ingest.quarantine import Rejected
+from vector_ingest.load.quarantine import Rejected
 
 
 def test_a_record_that_brings_a_vector_without_direction_is_kept(vector_bucket: VectorBucket) -> None:

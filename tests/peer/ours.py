@@ -21,8 +21,8 @@ from tests.peer.case import (
     outcome_of_read,
     streams_of,
 )
+from vector_ingest.command.spec import parse_config
 from vector_ingest.errors import EXPLAINED
-from vector_ingest.spec import parse_config
 
 ASPECTS = ("check", "discover", "read", "records")
 

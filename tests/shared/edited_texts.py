@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from vector_ingest.chunk import Splitter
+from vector_ingest.chunk.splitter import Splitter
 
 Text = list[list[str]]  # paragraphs of sentences
 

@@ -11,9 +11,9 @@ from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.servers.identities import make_role
-from vector_ingest.aws import Credentials, aws_errors, s3_client, session
+from vector_ingest.aws.clients import Credentials, aws_errors, s3_client, session
+from vector_ingest.command.spec import connection_specification, parse_config
 from vector_ingest.errors import ConfigError, TransientError
-from vector_ingest.spec import connection_specification, parse_config
 
 KEYS = {"auth_type": "iam_user", "aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
 
@@ -189,7 +189,7 @@ def test_an_endpoint_without_a_server_is_a_transient_error_that_names_it(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = f"http://127.0.0.1:{free_port()}"
-    monkeypatch.setattr("vector_ingest.aws.ATTEMPTS", 1)  # a number, so that the test need not wait
+    monkeypatch.setattr("vector_ingest.aws.clients.ATTEMPTS", 1)  # a number, so that the test need not wait
     with pytest.raises(TransientError, match=f"{endpoint}.*Check the endpoint"):
         list_with(KEYS, bucket, endpoint)
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.shared.edited_texts import joined, long_text, measured
-from vector_ingest.chunk import Splitter, splitter_from
+from vector_ingest.chunk.splitter import Splitter, splitter_from
 from vector_ingest.document import Chunk, Section
 from vector_ingest.errors import DataError
-from vector_ingest.fields import contents_from
-from vector_ingest.processing import ProcessingConfig
+from vector_ingest.forms.processing import ProcessingConfig
+from vector_ingest.record.fields import contents_from
 from vector_ingest.template import filled, parse
-from vector_ingest.tokens import openai_tokens
+from vector_ingest.tokens.counts import openai_tokens
 
 FEW = 30
 EDITS = int(os.environ.get("CHUNK_EDITS", FEW))

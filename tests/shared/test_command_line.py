@@ -3,7 +3,7 @@ import sys
 
 THREAD_THAT_GOES_ON = """
 import sys, threading, time
-from vector_ingest.command_line import leave
+from vector_ingest.command.command_line import leave
 threading.Thread(target=time.sleep, args=(120,)).start()
 sys.stdout.write("all of it")
 leave(3)

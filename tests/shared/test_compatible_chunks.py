@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import regex
 
-from vector_ingest.chunk import Splitter, splitter_from
-from vector_ingest.gpt2 import gpt2_tokens
-from vector_ingest.processing import ProcessingConfig
-from vector_ingest.tokens import openai_tokens
+from vector_ingest.chunk.splitter import Splitter, splitter_from
+from vector_ingest.forms.processing import ProcessingConfig
+from vector_ingest.tokens.counts import openai_tokens
+from vector_ingest.tokens.gpt2 import gpt2_tokens
 
 RECORDED = json.loads((Path(__file__).parents[1] / "files" / "airbyte_chunks" / "cases.json").read_text())
 CUT_INSIDE = {"thai", "hindi", "emoji", "accents"}  # texts of clusters, in which the peer cuts where no space is

@@ -18,8 +18,8 @@ from vector_ingest.embed.openai import OpenAIEmbedder
 from vector_ingest.embed.options import OpenAI
 from vector_ingest.embed.vectors import Vectors
 from vector_ingest.errors import ConfigError, DataError, TransientError
-from vector_ingest.packer import Packer
-from vector_ingest.rate import Rate
+from vector_ingest.packing.packer import Packer
+from vector_ingest.packing.rate import Rate
 
 MINUTE = 2.0  # seconds, of the service and of the rate alike
 # Of a limit, at least, on a machine that has other work as well. `test_rate.py` asks for 0.95 by a clock of its own,

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from vector_ingest.command.spec import parse_config
 from vector_ingest.errors import ConfigError, DataError
-from vector_ingest.fields import contents_from, document_of
-from vector_ingest.processing import ProcessingConfig
-from vector_ingest.spec import parse_config
+from vector_ingest.forms.processing import ProcessingConfig
+from vector_ingest.record.fields import contents_from, document_of
 from vector_ingest.template import Slot
 
 

@@ -3,9 +3,9 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vector_ingest.compose import content_hash
 from vector_ingest.document import Stream
-from vector_ingest.identity import LONGEST, identity_of, key_of
+from vector_ingest.record.compose import content_hash
+from vector_ingest.record.identity import LONGEST, identity_of, key_of
 
 SINGLE = Stream("Users", None, "append_dedup", (("id",),))
 DOUBLE = Stream("Users", None, "append_dedup", (("a",), ("b", "c")))

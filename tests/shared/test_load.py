@@ -15,20 +15,20 @@ import orjson
 import pytest
 
 from tests.contract.memory_store import MemoryStore, Table
-from vector_ingest.chunk import splitter_from
+from vector_ingest.chunk.splitter import splitter_from
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.errors import ConfigError, DataError, TransientError
-from vector_ingest.fields import contents_from
-from vector_ingest.lines import Lines, read_lines
-from vector_ingest.load import BATCH, FIRST, THREADS, Load
-from vector_ingest.load_batch import BYTES_PER_TOKEN, PER_DOCUMENT, TIMES_LINE, Steps
+from vector_ingest.forms.processing import ProcessingConfig
+from vector_ingest.load.batch import BYTES_PER_TOKEN, PER_DOCUMENT, TIMES_LINE, Steps
+from vector_ingest.load.lines import Lines, read_lines
+from vector_ingest.load.load import BATCH, FIRST, THREADS, Load
+from vector_ingest.load.quarantine import Quarantine
+from vector_ingest.load.refused import Refusals
+from vector_ingest.load.report import Report
 from vector_ingest.messages import error_line, record_line, state_line, status_line
-from vector_ingest.packer import Packer
-from vector_ingest.processing import ProcessingConfig
-from vector_ingest.quarantine import Quarantine
-from vector_ingest.refused import Refusals
-from vector_ingest.report import Report
+from vector_ingest.packing.packer import Packer
+from vector_ingest.record.fields import contents_from
 
 DEDUP = Stream("s", None, "append_dedup", (("id",),))
 PROCESSING = ProcessingConfig(chunk_size=20, text_fields=["text"], metadata_fields=["text"])

@@ -10,7 +10,7 @@ from tests.contract.memory_store import MemoryStore
 from tests.shared.test_load import DEDUP, Model, SlowStore, Sync, record, state, status
 from vector_ingest.embed.embedder import Limits
 from vector_ingest.errors import DataError, TransientError
-from vector_ingest.lines import Lines
+from vector_ingest.load.lines import Lines
 from vector_ingest.messages import record_line
 
 FEW = Limits(texts=3, tokens=None, tokens_per_text=None)

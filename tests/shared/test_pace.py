@@ -3,7 +3,7 @@
 from threading import Thread
 
 from vector_ingest.errors import TransientError
-from vector_ingest.pace import Gate, wait_before
+from vector_ingest.packing.pace import Gate, wait_before
 
 
 def test_a_request_comes_back_when_the_service_says_and_not_all_at_once() -> None:

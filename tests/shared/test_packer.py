@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.errors import ConfigError, DataError, TransientError
-from vector_ingest.packer import Packer
-from vector_ingest.rate import Rate
-from vector_ingest.requests import Given, Queue, Request, Text
+from vector_ingest.packing.packer import Packer
+from vector_ingest.packing.rate import Rate
+from vector_ingest.packing.requests import Given, Queue, Request, Text
 
 THREE = Limits(texts=3, tokens=None, tokens_per_text=None)
 MANY = Limits(texts=100, tokens=None, tokens_per_text=None)

@@ -7,8 +7,8 @@ import pytest
 
 from tests.servers.embedding.limits import Limits
 from vector_ingest.embed.rate_headers import allowances_of, retry_after
-from vector_ingest.pace import Gate
-from vector_ingest.rate import Budget, Rate
+from vector_ingest.packing.pace import Gate
+from vector_ingest.packing.rate import Budget, Rate
 
 LATENCY = 0.3  # seconds
 MOST = 300_000  # tokens of a request, where the rate sets no lower limit

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from vector_ingest.redact import redactor
+from vector_ingest.command.redact import redactor
 
 SPEC = {
     "properties": {

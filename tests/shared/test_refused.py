@@ -11,9 +11,9 @@ from tests.contract.memory_store import MemoryStore
 from tests.shared.test_load import DEDUP, SlowStore, Sync, record, state, status
 from vector_ingest.document import Document, Embedded, Known, Refused, Stream, Target
 from vector_ingest.errors import DataError
-from vector_ingest.lines import Lines
+from vector_ingest.load.lines import Lines
+from vector_ingest.load.quarantine import Rejected, for_replay, id_of_line
 from vector_ingest.messages import record_line
-from vector_ingest.quarantine import Rejected, for_replay, id_of_line
 
 
 @dataclass(slots=True)

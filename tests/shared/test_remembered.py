@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vector_ingest.remembered import REMEMBERED, VectorCache
+from vector_ingest.packing.remembered import REMEMBERED, VectorCache
 
 TWO = REMEMBERED // 8 - 300  # dimensions of which there is room for two vectors
 

@@ -18,10 +18,10 @@ from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.servers.identities import make_role, make_user
-from vector_ingest.aws import Connection, Credentials, aws_errors, s3_client, session
+from vector_ingest.aws.clients import Connection, Credentials, aws_errors, s3_client, session
+from vector_ingest.aws.sign_in import Issued, RenewedCredentials
+from vector_ingest.command.spec import connection_specification, parse_config
 from vector_ingest.errors import ConfigError, TransientError
-from vector_ingest.sign_in import Issued, RenewedCredentials
-from vector_ingest.spec import connection_specification, parse_config
 
 ARN = "arn:aws:iam::123456789012:role/reader"
 KEYS = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}

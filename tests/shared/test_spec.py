@@ -4,8 +4,8 @@ import jsonschema
 import pytest
 from pydantic import BaseModel, Field, SecretStr
 
+from vector_ingest.command.spec import connection_specification, parse_config
 from vector_ingest.errors import ConfigError
-from vector_ingest.spec import connection_specification, parse_config
 
 
 class Keys(BaseModel):

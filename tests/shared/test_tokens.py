@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vector_ingest.embed.local import LocalEmbedder
-from vector_ingest.tokens import openai_tokens, unknown_tokens
+from vector_ingest.tokens.counts import openai_tokens, unknown_tokens
 
 TEXTS = [
     "The quick brown fox jumps over the lazy dog, and nobody minds it at all today.",

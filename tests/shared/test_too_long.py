@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vector_ingest.document import Chunk, Document
-from vector_ingest.too_long import TRUNCATED, split, truncate
+from vector_ingest.load.too_long import TRUNCATED, split, truncate
 
 
 def digest(text: str) -> bytes:

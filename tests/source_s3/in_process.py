@@ -13,8 +13,8 @@ from source_s3.sync.read_all import read_all
 from source_s3.sync.stream import read_stream
 from tests.destination_commands import Ended
 from tests.source_s3.commands import catalog, records
+from vector_ingest.command.spec import parse_config
 from vector_ingest.errors import ConfigError, DataError, TransientError
-from vector_ingest.spec import parse_config
 
 URL, ROW, DELETED_AT = "_ab_source_file_url", "_ab_source_file_row", "_ab_cdc_deleted_at"
 

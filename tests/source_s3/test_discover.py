@@ -16,8 +16,8 @@ from source_s3.discover import discover
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3
 from tests.source_s3.declared import changes, read, rows, settings
+from vector_ingest.command.spec import parse_config
 from vector_ingest.errors import ConfigError, DataError
-from vector_ingest.spec import parse_config
 
 FACTS = {"_ab_source_file_last_modified", "_ab_source_file_url"}
 

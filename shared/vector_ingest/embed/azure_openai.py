@@ -9,7 +9,7 @@ from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.openai_api import TIMEOUT, embed
 from vector_ingest.embed.options import AzureOpenAI
 from vector_ingest.embed.vectors import Vectors
-from vector_ingest.tokens import openai_tokens
+from vector_ingest.tokens.counts import openai_tokens
 
 # https://learn.microsoft.com/azure/ai-services/openai/how-to/embeddings
 LIMITS = Limits(texts=2048, tokens=300_000, tokens_per_text=8191)

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from botocore.config import Config
 
-from vector_ingest.aws import service_client, session
+from vector_ingest.aws.clients import service_client, session
 from vector_ingest.embed.answers import cohere_rows, parsed_object
 from vector_ingest.embed.bedrock_errors import bedrock_errors
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
@@ -20,7 +20,7 @@ from vector_ingest.embed.options import Bedrock
 from vector_ingest.embed.unit import unit_length
 from vector_ingest.embed.vectors import Vectors, checked
 from vector_ingest.errors import ConfigError
-from vector_ingest.tokens import unknown_tokens
+from vector_ingest.tokens.counts import unknown_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from vector_ingest.embed.options import Cohere
 from vector_ingest.embed.unit import unit_length
 from vector_ingest.embed.vectors import Vectors, checked
 from vector_ingest.errors import ConfigError
-from vector_ingest.tokens import unknown_tokens
+from vector_ingest.tokens.counts import unknown_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.options import FromField
 from vector_ingest.embed.vectors import Vectors
 from vector_ingest.errors import DataError
-from vector_ingest.tokens import unknown_tokens
+from vector_ingest.tokens.counts import unknown_tokens
 
 
 class FromFieldEmbedder:

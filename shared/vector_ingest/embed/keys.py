@@ -8,11 +8,11 @@ from botocore import exceptions
 from botocore.config import Config
 from pydantic import SecretStr
 
-from vector_ingest.aws import aws_errors, service_client, session
-from vector_ingest.credentials import DefaultCredentials
+from vector_ingest.aws.clients import aws_errors, service_client, session
+from vector_ingest.aws.credentials import DefaultCredentials
+from vector_ingest.aws.sign_in import in_cloud
 from vector_ingest.embed.key_options import FromEnvironment, FromSecretsManager, KeySource
 from vector_ingest.errors import ConfigError
-from vector_ingest.sign_in import in_cloud
 
 PATIENCE = Config(connect_timeout=10, read_timeout=20, retries={"mode": "standard"}, signature_version="v4")
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vector_ingest.aws.sign_in import in_cloud
 from vector_ingest.embed.batches import in_batches
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.onnx_session import Model
@@ -13,7 +14,6 @@ from vector_ingest.embed.options import Local
 from vector_ingest.embed.prefixes import Prefixes
 from vector_ingest.embed.vectors import Vectors, excerpt
 from vector_ingest.errors import ConfigError, DataError
-from vector_ingest.sign_in import in_cloud
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

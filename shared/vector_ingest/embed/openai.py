@@ -10,7 +10,7 @@ from vector_ingest.embed.openai_api import TIMEOUT, embed
 from vector_ingest.embed.options import OpenAI
 from vector_ingest.embed.vectors import Vectors
 from vector_ingest.errors import ConfigError
-from vector_ingest.tokens import openai_tokens
+from vector_ingest.tokens.counts import openai_tokens
 
 # https://platform.openai.com/docs/api-reference/embeddings/create: texts and tokens of a request, tokens of a text
 LIMITS = Limits(texts=2048, tokens=300_000, tokens_per_text=8191)

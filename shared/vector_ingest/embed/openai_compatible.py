@@ -20,7 +20,7 @@ from vector_ingest.embed.prefixes import Prefixes
 from vector_ingest.embed.unit import unit_length
 from vector_ingest.embed.vectors import Vectors
 from vector_ingest.errors import ConfigError, DataError
-from vector_ingest.tokens import unknown_tokens
+from vector_ingest.tokens.counts import unknown_tokens
 
 # The smallest limit among the services: text-embeddings-inference refuses more by default.
 # https://huggingface.co/docs/text-embeddings-inference/cli_arguments (--max-client-batch-size)

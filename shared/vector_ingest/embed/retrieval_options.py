@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from vector_ingest.credentials import DefaultCredentials, IamRole, IamUser
+from vector_ingest.aws.credentials import DefaultCredentials, IamRole, IamUser
 from vector_ingest.embed.form import Metered, key_from_field, normalize_field
 from vector_ingest.embed.key_options import NO_KEY, KeySource, require_key
 from vector_ingest.form import about, shown

@@ -15,7 +15,7 @@ from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.options import Voyage
 from vector_ingest.embed.vectors import Vectors, checked
 from vector_ingest.errors import ConfigError, TransientError
-from vector_ingest.tokens import unknown_tokens
+from vector_ingest.tokens.counts import unknown_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import BotoCoreError
 
 from source_s3.s3_object import Bucket, S3Object
-from vector_ingest.aws import Connection, connection_of, time_limits
+from vector_ingest.aws.clients import Connection, connection_of, time_limits
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Credential, S3Store

@@ -8,8 +8,8 @@ from charset_normalizer import from_bytes
 
 from source_s3.documents.limits import Limits, TooMuch
 from source_s3.documents.parsed import NO_FACTS, Facts, Parsed, Section
+from vector_ingest.chunk.headings import markdown_sections
 from vector_ingest.errors import DataError
-from vector_ingest.headings import markdown_sections
 
 # UTF-32 first: its mark begins with UTF-16's.
 MARKS = {

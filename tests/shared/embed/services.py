@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from vector_ingest.command.spec import parse_config
 from vector_ingest.embed.choice import embedder_from
 from vector_ingest.embed.embedder import Embedder
 from vector_ingest.embed.options import EmbeddingConfig
-from vector_ingest.spec import parse_config
 
 
 class Config(BaseModel):

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from vector_ingest.command.spec import connection_specification, parse_config
 from vector_ingest.embed.options import EmbeddingConfig
 from vector_ingest.errors import ConfigError
-from vector_ingest.processing import ProcessingConfig
-from vector_ingest.spec import connection_specification, parse_config
+from vector_ingest.forms.processing import ProcessingConfig
 
 
 class Config(BaseModel):

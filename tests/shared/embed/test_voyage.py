@@ -10,7 +10,7 @@ from tests.servers.embedding_server import KEY, EmbeddingServer, Fault, vectors_
 from tests.shared.embed.services import embedder
 from vector_ingest.embed.embedder import Embedder
 from vector_ingest.errors import ConfigError, DataError
-from vector_ingest.packer import Packer
+from vector_ingest.packing.packer import Packer
 
 
 def asked(server: EmbeddingServer, **more: Any) -> Any:

@@ -155,8 +155,8 @@ def test_what_can_not_be_read_on_ends_the_object_and_not_the_stream(bucket: Buck
 
 def test_a_place_that_is_none_is_refused_by_check(bucket: Bucket) -> None:
     from source_s3.check import check
+    from vector_ingest.command.spec import parse_config
     from vector_ingest.errors import ConfigError
-    from vector_ingest.spec import parse_config
 
     bucket.put("a.csv", HEAD + GOOD)
     parsed = parse_config(Config, settings(bucket, {"type": "quarantine", "place": "relative"}))

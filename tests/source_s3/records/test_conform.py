@@ -21,7 +21,7 @@ from source_s3.render.lines import Template, render
 from tests.conftest import Bucket
 from tests.source_s3.commands import last_states, statuses
 from tests.source_s3.declared import changes, read, rows, settings
-from vector_ingest.spec import parse_config
+from vector_ingest.command.spec import parse_config
 
 ADDITIONAL = "_ab_additional_properties"
 COLUMNS = {"id": "integer", "name": "string"}

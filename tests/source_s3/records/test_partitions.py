@@ -14,7 +14,7 @@ from source_s3.records.partitions import partitions_of
 from source_s3.s3_object import S3Object
 from tests.conftest import Bucket
 from tests.source_s3.declared import read, rows, settings
-from vector_ingest.spec import parse_config
+from vector_ingest.command.spec import parse_config
 
 
 def parquet(**columns: list[Any]) -> bytes:

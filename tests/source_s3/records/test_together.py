@@ -24,7 +24,7 @@ from source_s3.schema import declared
 from tests.conftest import Bucket
 from tests.source_s3.commands import catalog, config, read, records, statuses
 from tests.source_s3.content.packed import COMPRESSED
-from vector_ingest.spec import parse_config
+from vector_ingest.command.spec import parse_config
 
 NOBODY: Any = None  # the client, which nothing asks for anything here
 Told = tuple[list[dict[str, Any]], int, int]  # the records, how many there are said to be, the number of the last row

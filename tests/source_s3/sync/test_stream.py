@@ -18,8 +18,8 @@ from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3 import commands
 from tests.source_s3.commands import catalog, config, counts, last_states, records, statuses
 from tests.source_s3.in_process import DELETED_AT, ROW, URL, deletes, keys, pieces, sync
+from vector_ingest.command.spec import parse_config
 from vector_ingest.errors import ConfigError, DataError
-from vector_ingest.spec import parse_config
 
 
 def parquet(count: int, group: int = 1000) -> bytes:

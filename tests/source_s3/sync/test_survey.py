@@ -18,7 +18,7 @@ from tests.conftest import Bucket
 from tests.destination_commands import Ended
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.commands import catalog, config, last_states, logs, read, records, statuses
-from vector_ingest.spec import parse_config
+from vector_ingest.command.spec import parse_config
 
 URL, DELETED_AT = "_ab_source_file_url", "_ab_cdc_deleted_at"
 CSV = {"filetype": "csv"}

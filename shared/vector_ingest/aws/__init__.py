@@ -1,0 +1,1 @@
+"""Sign-in to AWS, its clients and its errors."""

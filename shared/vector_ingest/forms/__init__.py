@@ -1,0 +1,1 @@
+"""The parts of the forms that both destinations have."""

@@ -1,0 +1,1 @@
+"""A record's data to a document."""
