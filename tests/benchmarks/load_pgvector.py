@@ -91,9 +91,10 @@ def load(folder: Path, options: dict[str, Any], records: Path, rows: int, mode: 
     """Rows a second and the process's peak memory."""
     password = options["indexing"]["credentials"]["password"]
     with psycopg.connect(
-        port=options["indexing"]["port"], host="127.0.0.1", user="postgres", password=password
+        port=options["indexing"]["port"], host="127.0.0.1", user="postgres", password=password, autocommit=True
     ) as conn:
         conn.execute("DROP TABLE IF EXISTS bench")
+        conn.execute("CHECKPOINT")
     peak = folder / "peak"
     entry = stream("bench", mode, None if mode == "append" else "id")
     line = measured(command_line(folder, "write", options, catalog(entry)), peak)

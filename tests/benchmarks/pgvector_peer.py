@@ -73,6 +73,7 @@ def _load(program: Path, folder: Path, port: int, mode: str, environment: dict[s
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
         conn.execute(f"DROP TABLE IF EXISTS {STREAM}".encode())
+        conn.execute("CHECKPOINT")  # else it writes what the load before has left in memory
     options = _configuration(port)
     if program.parent == COMMANDS:
         options["indexing"]["index"] = {"type": "none"}
