@@ -115,12 +115,7 @@ def _by_http(
 ) -> list[float]:
     needs_name_and_dimensions(model)
     service = SERVICES[provider]
-    url = environment.get(f"S3VL_{provider.upper()}_URL") or service.url
-    if not url or (provider == "azure_openai" and not model.name.startswith(url.rstrip("/") + "/")):
-        raise model_refused(
-            f"the function has {url or 'no address'} as S3VL_{provider.upper()}_URL, which is not that of "
-            f"{model.fingerprint}: set it in the function's environment"
-        )
+    url = _address(environment, provider, model)
     key = _key(client, environment, provider)
     if service.needs_key and not key:
         name = f"S3VL_{provider.upper()}_KEY"
@@ -129,7 +124,7 @@ def _by_http(
     path, body = service.request(model, text)
     try:
         answer = pool.request(
-            "POST", url.rstrip("/") + path, json=body, headers=headers,
+            "POST", url + path, json=body, headers=headers,
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, total=seconds),
         )  # fmt: skip
     except urllib3.exceptions.TimeoutError as error:
@@ -145,6 +140,16 @@ def _by_http(
         message = f"{provider} answers with status {answer.status}: {said.replace(key, '…') if key else said}"
         raise RefusedError(kind, f"Http{answer.status}", message)
     return _numbers(lambda: service.vector(answer.json()), provider)
+
+
+def _address(environment: Mapping[str, str], provider: str, model: Model) -> str:
+    url = (environment.get(f"S3VL_{provider.upper()}_URL") or SERVICES[provider].url or "").rstrip("/")
+    if not url or (provider == "azure_openai" and not model.name.startswith(url + "/")):
+        raise model_refused(
+            f"the function has {url or 'no address'} as S3VL_{provider.upper()}_URL, which is not that of "
+            f"{model.fingerprint}: set it in the function's environment"
+        )
+    return url
 
 
 def _key(client: Callable[[str, str | None], Any], environment: Mapping[str, str], provider: str) -> str:
