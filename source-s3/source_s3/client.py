@@ -3,9 +3,9 @@
 from source_s3.config import Config
 from source_s3.listing.list_answers import parse_listings_fast
 from source_s3.s3_object import Bucket
-from source_s3.sync.objects_ahead import FETCHERS
 from vector_ingest.aws.clients import s3_client
 
+FETCHERS = 64  # objects asked for at once: most of the time of a small one is its way there and back
 LISTED = 4  # streams that are listed at once, by who discovers them
 CONNECTIONS = FETCHERS + LISTED  # kept open: for all that are asked for at once
 

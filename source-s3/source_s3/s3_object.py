@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from source_s3.content.raw_file import RawFile
+    from source_s3.raw_file import RawFile
 
 
 class Inside(Protocol):

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from source_s3.client import FETCHERS
 from source_s3.config import Config
 from source_s3.plan import plans
 from source_s3.state.ledger import Entry, Ledger, fingerprints
-from source_s3.sync.objects_ahead import FETCHERS
 from tests.benchmarks.connectors import ENVIRONMENT, OURS, RECORD, peer, reading, run
 from tests.peak import measured
 from tests.servers.many_objects import PREFIX, Made

@@ -9,7 +9,7 @@ from threading import Event
 
 import pyarrow as pa
 
-from source_s3.content.raw_file import SeekableFile
+from source_s3.raw_file import SeekableFile
 
 AHEAD = 32 * 1024 * 1024  # bytes fetched and not read yet
 THREADS = 4  # requests at once

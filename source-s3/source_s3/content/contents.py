@@ -11,10 +11,10 @@ from typing import BinaryIO
 
 from source_s3.content.decompress import Decoded, compression_of, decode
 from source_s3.content.object_file import ObjectFile, downloaded, fetch_object
-from source_s3.content.raw_file import RawFile, SeekableFile, buffered
 from source_s3.content.read_ahead import ReadAhead
 from source_s3.content.small_object import fetch_small
 from source_s3.content.spool import Spool
+from source_s3.raw_file import RawFile, SeekableFile, buffered
 from source_s3.s3_object import Bucket, S3Object
 from vector_ingest.errors import DataError
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from isal import igzip_lib
 
 from source_s3.content import snappy
-from source_s3.content.raw_file import RawFile, SeekableFile, buffered
+from source_s3.raw_file import RawFile, SeekableFile, buffered
 from vector_ingest.errors import DataError
 
 Compression = Literal["gzip", "bzip2", "zstd", "xz", "snappy", "lz4"]

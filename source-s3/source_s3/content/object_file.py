@@ -9,8 +9,8 @@ from functools import partial
 
 from botocore.response import StreamingBody
 
-from source_s3.content.raw_file import RawFile, SeekableFile, buffered
 from source_s3.content.read_ahead import PIECE_BYTES, ReadAhead
+from source_s3.raw_file import RawFile, SeekableFile, buffered
 from source_s3.s3_object import Bucket, S3Object
 from vector_ingest.aws.clients import aws_errors
 from vector_ingest.errors import TransientError

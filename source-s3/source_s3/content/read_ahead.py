@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
-from source_s3.content.raw_file import RawFile, SeekableFile
+from source_s3.raw_file import RawFile, SeekableFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -5,7 +5,7 @@ import tempfile
 import weakref
 from collections.abc import Callable
 
-from source_s3.content.raw_file import SeekableFile
+from source_s3.raw_file import SeekableFile
 from vector_ingest.errors import ConfigError
 
 PIECE = 1024 * 1024

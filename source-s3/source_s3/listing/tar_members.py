@@ -17,8 +17,8 @@ from threading import Lock
 
 from source_s3.content.decompress import Compression, Decoded, decode
 from source_s3.content.object_file import ObjectFile, downloaded
-from source_s3.content.raw_file import RawFile, buffered
 from source_s3.content.spool import Spool
+from source_s3.raw_file import RawFile, buffered
 from source_s3.s3_object import Bucket, S3Object
 from vector_ingest.errors import DataError
 

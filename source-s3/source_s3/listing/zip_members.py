@@ -16,7 +16,7 @@ from isal import igzip_lib
 from source_s3.content.decompress import ENGINES as UNZIP
 from source_s3.content.decompress import REMEDY, Decoded, Engine, Read, arrow_pieces, engine_pieces
 from source_s3.content.object_file import ObjectFile, downloaded
-from source_s3.content.raw_file import RawFile
+from source_s3.raw_file import RawFile
 from source_s3.s3_object import Bucket, S3Object
 from vector_ingest.errors import DataError
 

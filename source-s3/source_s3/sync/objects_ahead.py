@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from itertools import chain
 
+from source_s3.client import FETCHERS
 from source_s3.content.contents import SMALL, Fetched, fetch_whole
 from source_s3.content.decompress import compression_of
 from source_s3.plan import StreamPlan
@@ -16,7 +17,6 @@ from source_s3.records.pieces import BEGIN, Job, Piece, Start
 from source_s3.records.read_object import read_object
 from source_s3.s3_object import S3Object
 
-FETCHERS = 64  # objects asked for at once: most of the time of a small one is its way there and back
 ASKED, ASKED_BYTES = 128, 16 * 1024 * 1024  # objects that are asked for and not read yet, and what they may hold
 THREADS = 4  # objects read at once: on two cores more only wait for each other
 IN_FLIGHT = 64 * 1024 * 1024  # bytes of small objects, and of the lines they become
