@@ -120,7 +120,7 @@ def test_a_slow_service_gets_more_requests_at_once_over_connections_that_are_kep
         texts = named(600)
         assert_whole(packer.ask(texts).result().vectors, texts)
         assert server.most_in_flight > 8
-        assert server.connections <= server.most_in_flight + 2 < len(server.requests) / 3
+        assert server.connections <= packer.embedder.limits.at_once < len(server.requests) / 3
 
 
 FAULTS = [
