@@ -3,7 +3,6 @@
 The function is the real one, and asks the emulator. `aws_lambda.py` stands in for Lambda and the extension aws_lambda.
 """
 
-import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
@@ -27,8 +26,7 @@ def bridged(
     """
     from destination_s3vectors.sql_bridge.handler import Bridge
 
-    client_for = functools.cache(lambda region: connect({**indexing, "region_name": region}))
-    bridge = Bridge(client_for, log, {"local": _embed})
+    bridge = Bridge(lambda region: connect({**indexing, "region_name": region}), log, {"local": _embed})
     with AwsLambda({FUNCTION: bridge.answer}) as aws_lambda:
         connection.execute(aws_lambda.install)
         connection.execute(files("destination_s3vectors.sql_bridge").joinpath("s3vl.sql").read_text())

@@ -15,6 +15,7 @@ from destination_s3vectors.sql_bridge.requests import (
     TOP_K,
     at_once,
     bytes_of,
+    get_vectors,
     list_of,
     number_of,
 )
@@ -78,8 +79,7 @@ def _read(calls: Sequence[Call], ids: Sequence[str], *, data: bool, metadata: bo
         call, keys = part
         if not call.in_time():
             raise RefusedError("timeout", "OutOfTime", f"reading {len(ids)} vectors takes longer than the timeout")
-        answer = call.ask("get_vectors", indexArn=call.index, keys=keys, returnData=data, returnMetadata=metadata)
-        return list(answer["vectors"])
+        return get_vectors(call, keys, data=data, metadata=metadata)
 
     starts = range(0, len(ids), GET_VECTORS)
     for vectors in at_once(read, [(call, ids[start : start + GET_VECTORS]) for start in starts for call in calls]):

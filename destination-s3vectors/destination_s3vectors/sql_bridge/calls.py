@@ -18,6 +18,7 @@ from botocore.exceptions import (
 Event = Mapping[str, Any]
 Json = dict[str, Any]
 T = TypeVar("T")
+CONNECT_SECONDS, READ_SECONDS = 3.0, 20.0  # that a client of any service waits
 
 KINDS = {
     "AccessDeniedException": "denied",

@@ -24,7 +24,15 @@ from botocore.config import Config
 from botocore.session import get_session
 
 from destination_s3vectors.sql_bridge.cache import Answers, answers_from
-from destination_s3vectors.sql_bridge.calls import Call, Event, Json, RefusedError, invalid
+from destination_s3vectors.sql_bridge.calls import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    Call,
+    Event,
+    Json,
+    RefusedError,
+    invalid,
+)
 from destination_s3vectors.sql_bridge.embedding import Embed
 from destination_s3vectors.sql_bridge.operations import OPERATIONS, QUERIES, WRITES
 from destination_s3vectors.sql_bridge.providers import providers
@@ -32,7 +40,6 @@ from destination_s3vectors.sql_bridge.text import Questions
 
 SECONDS = 30.0  # where the event names no timeout
 MARGIN = 0.5  # seconds that are left to answer, before whoever waits gives up
-CONNECT_SECONDS, READ_SECONDS = 3.0, 20.0
 ARN = re.compile(
     r"arn:aws[a-z-]*:s3vectors:([a-z0-9-]+):[0-9]{12}:bucket/[a-z0-9.-]{3,63}/index/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 )

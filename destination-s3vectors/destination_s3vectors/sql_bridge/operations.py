@@ -15,6 +15,7 @@ from destination_s3vectors.sql_bridge.requests import (
     PUT_VECTORS,
     at_once,
     bytes_of,
+    get_vectors,
     list_of,
     number_of,
 )
@@ -49,9 +50,7 @@ def _found(calls: Sequence[Call], keys: Sequence[str]) -> dict[str, Json]:
     data, metadata = bool(event.get("return_data", True)), bool(event.get("return_metadata", True))
 
     def ask(call: Call) -> Sequence[Json]:
-        answer = call.ask("get_vectors", indexArn=call.index, keys=keys, returnData=data, returnMetadata=metadata)
-        vectors: Sequence[Json] = answer["vectors"]
-        return vectors
+        return get_vectors(call, keys, data=data, metadata=metadata)
 
     return {vector["key"]: vector for vectors in at_once(ask, calls) for vector in vectors}
 

@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
-from destination_s3vectors.sql_bridge.calls import Json, RefusedError, refusal
+from destination_s3vectors.sql_bridge.calls import CONNECT_SECONDS, READ_SECONDS, Json, RefusedError, refusal
 from destination_s3vectors.sql_bridge.embedding import (
     Embed,
     Model,
@@ -25,7 +25,6 @@ from destination_s3vectors.sql_bridge.embedding import (
     needs_name_and_dimensions,
 )
 
-CONNECT_SECONDS = 3.0
 SECRET_SECONDS = 300  # until a secret is read again: it may have been changed
 AZURE_API = "2024-10-21"
 # https://platform.openai.com/docs/guides/embeddings, https://docs.cohere.com/docs/cohere-embed and
@@ -62,7 +61,7 @@ def _client(service: str, region: str | None) -> Any:
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 1},
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=20,
+        read_timeout=READ_SECONDS,
         signature_version="v4",
     )
     create: Any = get_session().create_client

@@ -1,11 +1,11 @@
 """What an event asks for, and how much of it one answer carries."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from destination_s3vectors.sql_bridge.calls import Event, Json, invalid
+from destination_s3vectors.sql_bridge.calls import Call, Event, Json, invalid
 
 # A synchronous answer of Lambda has at most 6 MB; the rest is for what surrounds the vectors.
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -34,6 +34,12 @@ def number_of(event: Event, name: str, default: int, most: int) -> int:
     if not isinstance(given, int) or not 1 <= given <= most:
         raise invalid(f"`{name}` must be a number from 1 to {most}; got {given!r}")
     return given
+
+
+def get_vectors(call: Call, keys: Sequence[str], *, data: bool, metadata: bool) -> list[Json]:
+    """As far as the index has them; of GET_VECTORS keys at most."""
+    answer = call.ask("get_vectors", indexArn=call.index, keys=keys, returnData=data, returnMetadata=metadata)
+    return list(answer["vectors"])
 
 
 def at_once(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
