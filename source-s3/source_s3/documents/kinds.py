@@ -4,7 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 SOURCE = (
     "py pyi js mjs cjs jsx ts tsx java kt kts scala groovy go rs c h cc cpp cxx hpp hh cs fs swift m mm rb php pl pm "
@@ -109,7 +109,7 @@ def kind_of(name: str, content: bytes, content_type: str | None = None) -> str |
 
 
 def extension_of(name: str) -> str:
-    return PurePosixPath(name).suffix.removeprefix(".").lower()
+    return splitext(name)[1].removeprefix(".").lower()
 
 
 def has_kind(name: str) -> bool:

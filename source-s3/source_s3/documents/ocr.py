@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from source_s3.documents.limits import Limits, TooMuch
-from source_s3.documents.pdf_page import MARKER, Line
-from source_s3.documents.pdf_tables import GAP, Cell, runs_of
+from source_s3.documents.pdf_lines import Cell, Lines
+from source_s3.documents.pdf_page import MARKER
+from source_s3.documents.pdf_tables import GAP, runs_of
 from vector_ingest.errors import DataError
 
 NOT_INSTALLED = (
@@ -38,7 +38,7 @@ class Picture(NamedTuple):
     resolution: int
 
 
-Recognizer = Callable[[Picture], list[Line]]
+Recognizer = Callable[[Picture], Lines]
 
 
 def is_installed() -> bool:
@@ -73,7 +73,7 @@ def recognizer(key: str, limits: Limits) -> Iterator[Recognizer]:
         yield lambda picture: _lines(tesseract, picture)
 
 
-def _lines(tesseract: Any, picture: Picture) -> list[Line]:
+def _lines(tesseract: Any, picture: Picture) -> Lines:
     from tesserocr import RIL, iterate_level
 
     if picture.width * picture.height > MOST_PIXELS:
@@ -83,7 +83,7 @@ def _lines(tesseract: Any, picture: Picture) -> list[Line]:
     tesseract.Recognize()
     found = tesseract.GetIterator()
     if found is None:
-        return []
+        return Lines()
     rows: list[_Row] = []
     for word in iterate_level(found, RIL.WORD):
         text = "" if word.Empty(RIL.WORD) else word.GetUTF8Text(RIL.WORD).strip()
@@ -93,7 +93,7 @@ def _lines(tesseract: Any, picture: Picture) -> list[Line]:
             rows.append(_Row(word.BoundingBox(RIL.TEXTLINE), float(word.RowAttributes()["row_height"]), []))
         left, _, right, _ = word.BoundingBox(RIL.WORD)
         rows[-1].words.append(Cell(text, left, right))
-    return [_line(row, picture) for row in rows]
+    return _as_lines(rows, picture)
 
 
 class _Row(NamedTuple):
@@ -104,15 +104,23 @@ class _Row(NamedTuple):
     words: list[Cell]
 
 
-def _line(row: _Row, picture: Picture) -> Line:
+def _as_lines(rows: Sequence[_Row], picture: Picture) -> Lines:
     """In points, y upwards."""
     scale = POINTS / picture.resolution
-    left, upper, right, lower = (scale * side for side in row.box)
-    middle, height = scale * picture.height - (upper + lower) / 2, scale * row.height
-    words = _with_bullet(row)
-    cells = () if words is not row.words else _cells(row, scale)
-    text = " ".join(word.text for word in words)
-    return Line(text, left, right, middle - height / 2, middle + height / 2, height, round(4 * height), False, cells)
+    heights = [scale * row.height for row in rows]
+    middles = [scale * (picture.height - (row.box[1] + row.box[3]) / 2) for row in rows]
+    words = [_with_bullet(row) for row in rows]
+    cells = [_cells(row, scale) if each is row.words else () for row, each in zip(rows, words, strict=True)]
+    return Lines(
+        texts=[" ".join(word.text for word in each) for each in words],
+        lefts=[scale * row.box[0] for row in rows],
+        rights=[scale * row.box[2] for row in rows],
+        bottoms=[middle - height / 2 for middle, height in zip(middles, heights, strict=True)],
+        tops=[middle + height / 2 for middle, height in zip(middles, heights, strict=True)],
+        heights=heights,
+        sizes=[round(4 * height) for height in heights],
+        cells=cells if any(cells) else (),
+    )
 
 
 def _with_bullet(row: _Row) -> list[Cell]:
@@ -137,14 +145,15 @@ def _cells(row: _Row, scale: float) -> tuple[Cell, ...]:
     return tuple(Cell(text, left * scale, right * scale) for text, (left, right) in zip(texts, runs, strict=True))
 
 
-def evened(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
+def evened(pages: Sequence[Lines]) -> list[Lines]:
     """With one size for all lines whose measured sizes are near each other: first that of most letters."""
     letters: Counter[int] = Counter()
-    for line in chain.from_iterable(pages):
-        letters[line.size] += len(line.text)
+    for lines in pages:
+        for size, text in zip(lines.sizes, lines.texts, strict=True):
+            letters[size] += len(text)
     body = max(letters, key=lambda size: sum(letters[size + other] for other in (-1, 0, 1)), default=0)
     sizes, top = {size: body for size in letters if abs(size - body) <= NEAR * body}, 0
     for size in sorted(letters.keys() - sizes.keys(), reverse=True):
         top = top if 0 < top * (1 - NEAR_LARGER) <= size else size
         sizes[size] = top if size > body else size
-    return [[line._replace(size=sizes[line.size]) for line in lines] for lines in pages]
+    return [lines._replace(sizes=[sizes[size] for size in lines.sizes]) for lines in pages]

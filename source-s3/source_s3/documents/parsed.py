@@ -66,6 +66,7 @@ def assembled(blocks: Iterable[Block], most: int, facts: Facts = NO_FACTS) -> Pa
     texts: list[str] = []
     sections: list[Section] = []
     path: list[tuple[int, str]] = []
+    headings: tuple[str, ...] = ()
     place, title = 0, None
     for block in blocks:
         written = written_as(block)
@@ -73,12 +74,14 @@ def assembled(blocks: Iterable[Block], most: int, facts: Facts = NO_FACTS) -> Pa
             continue
         if block.level:
             path = [outer for outer in path if outer[0] < block.level] + [(block.level, _one_line(block.text))]
-            title = title or path[0][1]
+            headings = tuple(text for _, text in path)
+            title = title or headings[0]
         if place + len(written) > most:
             raise TooMuch("characters of text", most)
-        _extend(sections, place, len(written) + len(BETWEEN), block.page, tuple(text for _, text in path))
         texts.append(written)
-        place += len(written) + len(BETWEEN)
+        end = place + len(written) + len(BETWEEN)
+        _extend(sections, place, end, block.page, headings)
+        place = end
     content = BETWEEN.join(texts) + "\n" if texts else ""
     if sections:
         sections[-1] = replace(sections[-1], end=len(content))
@@ -102,9 +105,8 @@ def _one_line(text: str, most: int = LONGEST_HEADING) -> str:
     return " ".join(text.split())[:most]
 
 
-def _extend(sections: list[Section], start: int, length: int, page: int | None, headings: tuple[str, ...]) -> None:
+def _extend(sections: list[Section], start: int, end: int, page: int | None, headings: tuple[str, ...]) -> None:
     last = sections[-1] if sections else None
-    if last is not None and (last.page, last.headings) == (page, headings):
-        sections[-1] = replace(last, end=start + length)
-    else:
-        sections.append(Section(start, start + length, page, headings))
+    if last is not None and last.page == page and last.headings == headings:
+        start = sections.pop().start
+    sections.append(Section(start, end, page, headings))

@@ -1,6 +1,5 @@
 """PDF through PDFium: the lines of each page with their places, which `pdf_layout` makes paragraphs and headings of."""
 
-import ctypes
 import re
 from threading import Lock
 
@@ -21,8 +20,10 @@ from source_s3.documents.ocr import (
 )
 from source_s3.documents.parsed import Facts, Parsed, assembled
 from source_s3.documents.pdf_layout import blocks_of
+from source_s3.documents.pdf_letters import text_page
+from source_s3.documents.pdf_lines import Lines
 from source_s3.documents.pdf_links import links_of
-from source_s3.documents.pdf_page import Line, lines_of
+from source_s3.documents.pdf_page import lines_of
 from vector_ingest.errors import DataError
 
 # PDFium keeps global state: one call at a time, also for different documents (pypdfium2's README, "Thread safety").
@@ -56,13 +57,13 @@ def read(key: str, content: bytes, limits: Limits) -> Parsed:
     return assembled(blocks_of(pages), limits.characters, facts)
 
 
-def _pages(document: pypdfium2.PdfDocument, limits: Limits) -> list[list[Line]]:
+def _pages(document: pypdfium2.PdfDocument, limits: Limits) -> list[Lines]:
     if len(document) > limits.pages:
         raise TooMuch("pages", limits.pages)
     pages, size = [], 0
     for number in range(len(document)):
         pages.append(_lines_of_page(document, number))
-        size += sum(len(line.text) for line in pages[-1])
+        size += sum(map(len, pages[-1].texts))
         if size > limits.characters:
             raise TooMuch("characters of text", limits.characters)
     return pages
@@ -76,7 +77,7 @@ def _why_empty(limits: Limits) -> str:
     return "no text in it, and none was recognized in its pictures: exclude it by the stream's globs"
 
 
-def _with_scans(key: str, document: pypdfium2.PdfDocument, pages: list[list[Line]], limits: Limits) -> list[list[Line]]:
+def _with_scans(key: str, document: pypdfium2.PdfDocument, pages: list[Lines], limits: Limits) -> list[Lines]:
     """With the text that is recognized on the pages that have none."""
     with recognizer(key, limits) as lines_of:
         scans = {number: _scanned(document[number], lines_of) for number, lines in enumerate(pages) if not lines}
@@ -84,10 +85,10 @@ def _with_scans(key: str, document: pypdfium2.PdfDocument, pages: list[list[Line
     return [found.get(number, lines) for number, lines in enumerate(pages)]
 
 
-def _scanned(page: pypdfium2.PdfPage, lines_of: Recognizer) -> list[Line]:
+def _scanned(page: pypdfium2.PdfPage, lines_of: Recognizer) -> Lines:
     if pdfium.FPDFPage_CountObjects(page) <= 0:
         page.close()
-        return []
+        return Lines()
     width, height = page.get_size()
     scale = min(RESOLUTION / POINTS, (MOST_PIXELS / (width * height)) ** 0.5)
     bitmap = page.render(scale=scale, grayscale=True)
@@ -95,7 +96,7 @@ def _scanned(page: pypdfium2.PdfPage, lines_of: Recognizer) -> list[Line]:
     return lines_of(Picture(bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, round(scale * POINTS)))
 
 
-def _lines_of_page(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
+def _lines_of_page(document: pypdfium2.PdfDocument, number: int) -> Lines:
     page = pdfium.FPDF_LoadPage(document, number)
     if not page:
         raise pypdfium2.PdfiumError(f"page {number + 1} can't be loaded")
@@ -104,7 +105,7 @@ def _lines_of_page(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
         if not text:
             raise pypdfium2.PdfiumError(f"the text of page {number + 1} can't be loaded")
         try:
-            return lines_of(ctypes.cast(text, ctypes.c_void_p).value or 0, links_of(document, page))
+            return lines_of(text_page(text), links_of(document, page))
         finally:
             pdfium.FPDFText_ClosePage(text)
     finally:
@@ -112,19 +113,19 @@ def _lines_of_page(document: pypdfium2.PdfDocument, number: int) -> list[Line]:
 
 
 def _facts(document: pypdfium2.PdfDocument) -> Facts:
-    about = document.get_metadata_dict(skip_empty=True)
+    about = document.get_metadata_value
     return Facts(
-        title=about.get("Title"),
-        author=about.get("Author"),
+        title=about("Title") or None,
+        author=about("Author") or None,
         page_count=len(document),
-        created=_moment(about.get("CreationDate")),
-        modified=_moment(about.get("ModDate")),
+        created=_moment(about("CreationDate")),
+        modified=_moment(about("ModDate")),
     )
 
 
-def _moment(text: str | None) -> str | None:
+def _moment(text: str) -> str | None:
     """`D:20260131120000+01'00'` as ISO 8601."""
-    match = DATE.match(text or "")
+    match = DATE.match(text)
     if match is None:
         return None
     year, month, day, hour, minute, second, utc, sign, hours, minutes = match.groups()

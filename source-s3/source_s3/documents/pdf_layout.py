@@ -1,14 +1,17 @@
 """Lines of a PDF to paragraphs and headings: a PDF knows neither, only where each letter stands, and how large."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from itertools import compress, pairwise, repeat
 
 from source_s3.documents import markup
 from source_s3.documents.parsed import Block
-from source_s3.documents.pdf_page import BOTH_HYPHENS, BULLETS, HYPHENS, Line
+from source_s3.documents.pdf_lines import BULLETS, Lines
+from source_s3.documents.pdf_page import BOTH_HYPHENS, HYPHENS
+from source_s3.documents.pdf_running import without_running
 from source_s3.documents.pdf_tables import Row, Table, follows, joined_over_pages, table_of
 
 INDENT = 40.0  # points: lines that begin further apart stand in different columns
@@ -16,20 +19,15 @@ NOWHERE = float("-inf")
 LARGER = 1.12  # times the size of the text: a heading
 LEVELS = 5  # sizes of headings that are told apart
 LONGEST = 200  # characters of a heading
+MOST_LINES = 4  # of a heading
 OFTEN = 0.25  # of all letters: a larger size that is so common is text as well
-AT_EDGE = (2, 6)  # rows at the upper and lower end of a page that may be running heads: of a short one, of a long one
-RUNNING = 0.4  # of all pages: what stands in the same place on so many is one
-PAGE_NUMBER = re.compile(r"\W*(?:page|seite|p\.)?\W*(\d{1,5})(?:\s*(?:/|of|von|de)\s*\d{1,5})?\W*", re.IGNORECASE)
-DIGITS = re.compile(r"\d+")
-LONGEST_NUMBER = 40  # characters of a page number and what is around it
 ITEM = "- "
 ENDS = (".", ",", ";", ":")
-CELLS, BOTTOM, LINKED = attrgetter("cells"), attrgetter("bottom"), attrgetter("linked")
 # A link that goes on in the next line.
 CONTINUED = re.compile(r"\]\(([^()\s]+)\)([ \n]?)\[(?=[^\[\]]*\]\(\1\))")
 
 
-def blocks_of(pages: Sequence[Sequence[Line]]) -> Iterator[Block]:
+def blocks_of(pages: Sequence[Lines]) -> Iterator[Block]:
     """Without running heads and page numbers. The text of a column runs on; a page begins a block."""
     items: list[Block] = []  # of a list, one below the other
     for block in _blocks(pages):
@@ -45,47 +43,41 @@ def blocks_of(pages: Sequence[Sequence[Line]]) -> Iterator[Block]:
         yield Block("\n".join(item.text for item in items), page=items[0].page)
 
 
-def _blocks(pages: Sequence[Sequence[Line]]) -> Iterator[Block]:
-    kept = _without_running(pages)
+def _blocks(pages: Sequence[Lines]) -> Iterator[Block]:
+    kept = [lines._replace(edges=_right_edges(lines)) for lines in without_running(pages)]
     levels = _Levels.of(kept)
-    edges = [_right_edges(lines) for lines in kept]
     parts = ((number, part) for number, lines in enumerate(kept, 1) for part in _with_tables(lines))
     for number, part in joined_over_pages(parts):
-        if isinstance(part, list):
+        if isinstance(part, Lines):
+            yield from (Block(text, level, number) for text, level in _paragraphs(part, levels))
+        else:
             yield Block(markup.table(part), page=number)
-            continue
-        for group, level in _groups(part, levels):
-            text = "".join(_joined(group, edges[number - 1], with_links=not level)).strip()
-            if any(map(LINKED, group)):
-                text = CONTINUED.sub(_one_link, text)
-            yield Block(text if level else markup.paragraph(text), level, number)
 
 
-def _with_tables(lines: Sequence[Line]) -> Iterator[Table | tuple[Line, ...]]:
+def _with_tables(lines: Lines) -> Iterator[Table | Lines]:
     """The tables, and the lines between them."""
-    if not any(map(CELLS, lines)):
-        yield tuple(lines)
-        return
-    between: list[Line] = []
-    rows: list[Line] = []
-    for line in [*lines, None]:
-        if rows and (line is None or not line.cells or not follows(_row(line), _row(rows[-1]))):
-            at_edge = line is None or rows[0] is lines[0]
-            table = table_of([_row(row) for row in rows], at_edge=at_edge)
-            if table is not None:
-                yield tuple(between)
-                yield table
-                between = []
-            else:
-                between += rows
+    done, count = 0, len(lines.texts)
+    for start, rows in _rows(lines) if lines.cells else ():
+        end = start + len(rows)
+        table = table_of(rows, at_edge=start == 0 or end == count)
+        if table is not None:
+            yield lines.part(done, start)
+            yield table
+            done = end
+    yield lines.part(done, count) if done else lines
+
+
+def _rows(lines: Lines) -> Iterator[tuple[int, list[Row]]]:
+    """Those that may be of one table, with the number of the first."""
+    rows: list[Row] = []
+    for number, row in enumerate(map(Row, lines.cells, lines.bottoms, lines.heights)):
+        if rows and not (row.cells and follows(row, rows[-1])):
+            yield number - len(rows), rows
             rows = []
-        if line is not None:
-            (rows if line.cells else between).append(line)
-    yield tuple(between)
-
-
-def _row(line: Line) -> Row:
-    return Row(line.cells, line.bottom, line.height)
+        if row.cells:
+            rows.append(row)
+    if rows:
+        yield len(lines.cells) - len(rows), rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +89,8 @@ class _Levels:
     bold: int
 
     @classmethod
-    def of(cls, pages: Sequence[Sequence[Line]]) -> "_Levels":
-        letters: Counter[int] = Counter()
-        in_bold = 0
-        for lines in pages:
-            for line in lines:
-                length = len(line.text)
-                letters[line.size] += length
-                if line.bold:
-                    in_bold += length
+    def of(cls, pages: Sequence[Lines]) -> "_Levels":
+        letters, in_bold = _letters(pages)
         total = letters.total()
         if not total:
             return cls(0, {}, 0)
@@ -121,121 +106,115 @@ class _Levels:
         bold = max(levels.values(), default=0) + 1 if in_bold < OFTEN * total else 0
         return cls(body, levels, bold)
 
-    def of_line(self, line: Line) -> int:
-        """0: no heading."""
-        level = self.sizes.get(line.size, 0)
-        in_bold = self.bold and line.bold and line.size >= 0.95 * self.body and not line.text.endswith(ENDS)
-        if not (level or in_bold) or len(line.text) > LONGEST or not any(letter.isalpha() for letter in line.text):
+    def of_lines(self, lines: Lines) -> Sequence[int]:
+        """0: no heading, as most lines are."""
+        bold = lines.bold if self.bold else ()
+        if not any(bold) and self.sizes.keys().isdisjoint(lines.sizes):
+            return [0] * len(lines.texts)
+        columns = zip(lines.texts, lines.sizes, bold or repeat(False), strict=False)
+        return [self._of_line(text, size, is_bold=is_bold) for text, size, is_bold in columns]
+
+    def _of_line(self, text: str, size: int, *, is_bold: bool) -> int:
+        level = self.sizes.get(size, 0)
+        in_bold = is_bold and size >= 0.95 * self.body and not text.endswith(ENDS)
+        if not (level or in_bold) or len(text) > LONGEST or not any(map(str.isalpha, text)):
             return 0
         return level or self.bold
 
 
-def _without_running(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
-    at_edge = [_at_edge(lines) for lines in pages]
-    edges = [[line for line, _ in edge] for edge in at_edge]
-    found_at = [[_place(line, outermost=outermost) for line, outermost in edge] for edge in at_edge]
-    places = Counter(place for found in found_at for place in set(found))
-    least = max(3, RUNNING * sum(1 for lines in pages if lines))
-    numbered = [[_numbered(line, page) for line in edge] for page, edge in enumerate(edges)]
-    numbers = Counter(number for found in numbered for number in found if number)
-    kept = []
-    for lines, *found in zip(pages, edges, found_at, numbered, strict=True):
-        gone = {
-            id(line)
-            for line, place, number in zip(*found, strict=True)
-            if places[place] >= least or numbers[number] >= 2
-        }
-        kept.append([line for line in lines if id(line) not in gone] if gone else list(lines))
-    return kept
+def _letters(pages: Iterable[Lines]) -> tuple[Counter[int], int]:
+    """How many have which size, and how many are bold."""
+    letters: Counter[int] = Counter()
+    in_bold = 0
+    for lines in pages:
+        lengths = list(map(len, lines.texts))
+        if lines and lines.sizes.count(lines.sizes[0]) == len(lengths):
+            letters[lines.sizes[0]] += sum(lengths)
+        else:
+            for size, length in zip(lines.sizes, lengths, strict=True):
+                letters[size] += length
+        in_bold += sum(compress(lengths, lines.bold))
+    return letters, in_bold
 
 
-def _at_edge(lines: Sequence[Line]) -> list[tuple[Line, bool]]:
-    """The lines in the rows at the upper and at the lower end; True: of the outermost ones."""
-    bottoms = list(map(round, map(BOTTOM, lines)))
-    rows = sorted(set(bottoms))
-    if len(rows) < 2:
-        return []
-    fewest, most = AT_EDGE
-    count, outer = (min(max(fewest, len(rows) // 4), most), fewest) if len(rows) >= 2 * fewest else (1, 1)
-    lower, upper, lowest, uppermost = rows[count - 1], rows[-count], rows[outer - 1], rows[-outer]
-    return [
-        (line, not lowest < bottom < uppermost)
-        for line, bottom in zip(lines, bottoms, strict=True)
-        if not lower < bottom < upper
-    ]
-
-
-def _place(line: Line, *, outermost: bool) -> tuple[str, int]:
-    """Further inside, a line with other numbers may be one of a form, which all pages fill in."""
-    return DIGITS.sub("#", line.text) if outermost else line.text, round(line.bottom / 4)
-
-
-def _numbered(line: Line, page: int) -> tuple[int, int] | None:
-    """How far its number is from that of the page, and its height: the same on all pages, if it numbers them."""
-    match = PAGE_NUMBER.fullmatch(line.text) if len(line.text) <= LONGEST_NUMBER else None
-    return (int(match.group(1)) - page, round(line.bottom / 4)) if match else None
-
-
-def _groups(lines: Sequence[Line], levels: _Levels) -> Iterator[tuple[list[Line], int]]:
-    """Lines that belong together, and the level of the heading that they are."""
-    group: list[Line] = []
-    level = 0
-    sizes = levels.sizes
-    for line in lines:
-        own = levels.of_line(line) if line.bold or line.size in sizes else 0  # most lines are neither
-        if group and own == level and not (_is_apart(group[-1], line) or (own and not _goes_on(group, line))):
-            group.append(line)
+def _paragraphs(lines: Lines, levels: _Levels) -> Iterator[tuple[str, int]]:
+    """Lines that belong together as one text, and the level of the heading that they are."""
+    if not lines:
+        return
+    between, of_lines = list(_between(lines)), levels.of_lines(lines)
+    if any(of_lines):
+        between = list(_apart_from_headings(lines, of_lines, between))
+    bounds = [0, *(number for number, each in enumerate(between, 1) if each is None), len(of_lines)]
+    plain = _written(lines.texts, between)
+    linked = [link or text for link, text in zip(lines.linked, lines.texts, strict=True)] if lines.linked else ()
+    with_links = _written(linked, between) if linked else plain
+    for start, end in pairwise(bounds):
+        level = of_lines[start]
+        text = "".join((plain if level else with_links)[2 * start : 2 * end - 1]).strip()
+        if level:
+            yield text, level
             continue
-        if group:
-            yield group, level
-        group, level = [line], own
-    if group:
-        yield group, level
+        if any(lines.linked[start:end]):
+            text = CONTINUED.sub(r"\2", text)
+        yield markup.paragraph(text) if "#" in text else text, 0  # there is no space around its lines
 
 
-def _goes_on(group: Sequence[Line], line: Line) -> bool:
+def _between(lines: Lines) -> Iterator[str | None]:
+    """What stands between each line and the next: a space, where that runs on, or a line's end. None: they are apart.
+
+    Apart: more than half a line of space between, another size of type, or the next column. It runs on where its first
+    word had no room at the end of the line before, in its column.
+    """
+    texts, heights = lines.texts, lines.heights
+    first_words = [(text.find(" ") + 1 or len(text) + 1) / len(text) for text in texts]  # the part that they are
+    before = heights, lines.bottoms, lines.rights, lines.edges
+    after = heights[1:], lines.tops[1:], lines.lefts[1:], lines.rights[1:], first_words[1:], texts[1:]
+    for height, bottom, right, edge, other, top, left, end, first_word, text in zip(*before, *after, strict=False):
+        if not (-2 * height <= bottom - top <= 0.5 * height and height <= 1.25 * other and other <= 1.25 * height):
+            yield None
+        elif right + first_word * (end - left) > edge and text[0] not in BULLETS:
+            yield " "
+        else:
+            yield "\n"
+
+
+def _apart_from_headings(lines: Lines, levels: Sequence[int], between: Sequence[str | None]) -> Iterator[str | None]:
     """A heading in several lines: they stand one below the other, without the space that stands between two."""
-    return len(group) < 4 and group[-1].bottom - line.top < 0.25 * line.height
+    count = 1
+    for number, each in enumerate(between, 1):
+        level, top = levels[number], lines.tops[number]
+        goes_on = each is not None and level == levels[number - 1]
+        if level and goes_on:
+            space = lines.bottoms[number - 1] - top
+            goes_on = count < MOST_LINES and space < 0.25 * lines.heights[number]
+        count = count + 1 if goes_on else 1
+        yield each if goes_on else None
 
 
-def _joined(lines: Sequence[Line], edges: Mapping[int, float], *, with_links: bool) -> Iterator[str]:
-    """Lines that were one paragraph run on; a line that ends early keeps its end."""
-    before: Line | None = None
-    for line in lines:
-        text = line.text
-        is_item = text[0] in BULLETS
-        if before is not None:
-            first_word = text.find(" ") + 1 or len(text) + 1
-            width = (line.right - line.left) / len(text)
-            # It had no room at the end of the line before, in its column.
-            runs_on = before.right + first_word * width > edges[round(before.left)] and not is_item
-            yield " " if runs_on else "\n"
-        before = line
-        if with_links and line.linked:
-            text = line.linked
-        if text[-1] in HYPHENS:
-            text = text.rstrip(BOTH_HYPHENS)
-            before = None
-        yield ITEM + text[1:].lstrip() if is_item else text
+def _written(texts: Sequence[str], between: Sequence[str | None]) -> list[str]:
+    """Lines, and what stands between them: nothing within a word that is divided."""
+    written = [""] * (len(texts) + len(between))
+    written[0::2] = [ITEM + text[1:].lstrip() if text[0] in BULLETS else text for text in texts]
+    written[1::2] = [each or "" for each in between]
+    for number in [number for number, text in enumerate(texts) if text[-1] in HYPHENS]:
+        written[2 * number] = written[2 * number].rstrip(BOTH_HYPHENS)
+        if number < len(between):
+            written[2 * number + 1] = ""
+    return written
 
 
-def _one_link(match: "re.Match[str]") -> str:
-    return match.group(2)
-
-
-def _is_apart(line: Line, following: Line) -> bool:
-    """More than half a line of space between, another size of type, or the next column."""
-    height, other = line.height, following.height
-    return not (
-        -2 * height <= line.bottom - following.top <= 0.5 * height and height <= 1.25 * other and other <= 1.25 * height
-    )
-
-
-def _right_edges(lines: Sequence[Line]) -> Mapping[int, float]:
+def _right_edges(lines: Lines) -> list[float]:
     """Of the columns that lines stand in, by where a line begins."""
+    lefts = list(map(round, lines.lefts))
+    if len(set(lefts)) == 1:  # as in most texts
+        return [max(lines.rights)] * len(lefts)
     widest: dict[int, float] = {}
-    for line in lines:
-        left = round(line.left)
-        if line.right > widest.get(left, NOWHERE):
-            widest[left] = line.right
-    return {left: max(right for other, right in widest.items() if abs(other - left) < INDENT) for left in widest}
+    for left, right in zip(lefts, lines.rights, strict=True):
+        if right > widest.get(left, NOWHERE):
+            widest[left] = right
+    begins = sorted(widest)
+    edges = {}
+    for left in begins:
+        near = begins[bisect_right(begins, left - INDENT) : bisect_left(begins, left + INDENT)]
+        edges[left] = max(map(widest.__getitem__, near))
+    return list(map(edges.__getitem__, lefts))

@@ -1,24 +1,27 @@
-"""The lines of a page of a PDF with their places, from PDFium. There are very many: each call of it counts."""
+"""The lines of a page of a PDF with their places."""
 
-import ctypes
 import re
-from array import array
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import repeat
-from typing import Any, NamedTuple
-
-import pypdfium2.raw as pdfium
+from operator import sub
+from typing import NamedTuple
 
 from source_s3.documents import markup
+from source_s3.documents.pdf_letters import (
+    MOST_PIECES,
+    TextPage,
+    boxes_of,
+    count_pieces,
+    ends_of,
+    units_of,
+    weights_of,
+)
+from source_s3.documents.pdf_lines import BULLETS, Cell, Lines
 from source_s3.documents.pdf_links import Link, spans_of
-from source_s3.documents.pdf_tables import Cell, runs_of, split_row
+from source_s3.documents.pdf_tables import runs_of, split_row
 
 HYPHENS = ("\u0002", "\ufffe")  # what PDFium writes for the hyphen of a word divided at a line's end
 BOTH_HYPHENS = "".join(HYPHENS)
-BULLETS = frozenset("•●▪◦‣∙·➢\uf0b7\uf0a7\uf06e\uf076\uf0d8\uf0fc")
 BOLD = 600  # the weight from which a font counts as bold
-MOST_PIECES = 64  # of a line that may be a row of a table
 SHORT = 160  # characters: only such lines can be headings
 # A word that is divided stands in one row with the next line.
 LINE_END = re.compile(f"[{BOTH_HYPHENS}]\\s*|\n")
@@ -26,46 +29,6 @@ INVISIBLE = " \r\t\x00" + BOTH_HYPHENS
 SPACES = re.compile(r"[ \r\t]+(?=\S)")
 MARKER = re.compile(r"\W|\(?\w{1,3}[.)]|\[\d+\]")  # of an item, before its text
 SURROGATE = re.compile("[\ud800-\udfff]")
-BOX, RECT = 4 * 4, 4 * 8  # bytes: left, top, right and bottom as floats, as doubles
-
-# Of the pieces of a line, one after another, and where their sides are: one line at a time, since PDFium's are, too.
-RECTS = array("d", bytes(RECT * MOST_PIECES))
-PLACE = (RECTS.buffer_info()[0], RECTS.buffer_info()[0] + RECT, 8)
-SIDES = [range(start, start + RECT * MOST_PIECES, RECT) for start in range(*PLACE)]
-
-TextPage = int  # where PDFium has it
-
-
-class Line(NamedTuple):  # made faster than a dataclass
-    """A line of text with its box in points: y grows upwards. `size`: its height in quarters of a point."""
-
-    text: str
-    left: float
-    right: float
-    bottom: float
-    top: float
-    height: float
-    size: int
-    bold: bool
-    cells: tuple[Cell, ...] = ()  # two or more, of a line that may be a row of a table
-    linked: str | None = None  # the text with its links, where it has some
-
-
-def _fast(function: Any, *arguments: Any) -> Callable[..., int]:
-    """A function of PDFium that takes addresses: the check of each argument's type takes as long as the call."""
-    address = ctypes.cast(function, ctypes.c_void_p).value
-    assert address is not None
-    return ctypes.PYFUNCTYPE(ctypes.c_int, *arguments)(address)
-
-
-AT, INT = ctypes.c_void_p, ctypes.c_int
-_box_of = _fast(pdfium.FPDFText_GetLooseCharBox, AT, INT, AT)
-_weight_of = _fast(pdfium.FPDFText_GetFontWeight, AT, INT)
-_count_rects = _fast(pdfium.FPDFText_CountRects, AT, INT, INT)
-_rect_of = _fast(pdfium.FPDFText_GetRect, AT, INT, AT, AT, AT, AT)
-_count_letters = _fast(pdfium.FPDFText_CountChars, AT)
-_text_of = _fast(pdfium.FPDFText_GetText, AT, INT, INT, AT)
-_letter_of = _fast(pdfium.FPDFText_GetUnicode, AT, INT)
 
 
 class _Rows(NamedTuple):
@@ -76,69 +39,63 @@ class _Rows(NamedTuple):
     lasts: list[int]
 
 
-def lines_of(page: TextPage, links: Sequence[Link] = ()) -> list[Line]:
+def lines_of(page: TextPage, links: Sequence[Link] = ()) -> Lines:
     """In PDFium's reading order, which keeps columns apart."""
-    units = _units(page)
-    texts, firsts, lasts = _rows(units)
-    count = len(texts)
-    begins, ends = _boxes(page, firsts), _boxes(page, lasts)
-    weights = map(_weight_of, repeat(page), firsts)
-    lines: list[Line] = []
-    made = tuple.__new__  # half the time of calling the class
-    for text, left, top, bottom, right, other_top, other_bottom, weight in zip(
-        texts, begins[0::4], begins[1::4], begins[3::4], ends[2::4], ends[1::4], ends[3::4], weights, strict=True
-    ):
-        if top != other_top or bottom != other_bottom:
-            is_item = text[0] in BULLETS  # it may be of another font
-            top = other_top if is_item else max(top, other_top)  # noqa: PLW2901
-            bottom = other_bottom if is_item else min(bottom, other_bottom)  # noqa: PLW2901
-        height = top - bottom
-        is_bold = weight >= BOLD and len(text) <= SHORT
-        lines.append(made(Line, (text, left, right, bottom, top, height, round(4 * height), is_bold, (), None)))
-    if _count_rects(page, 0, -1) != count:  # else each line is in one piece: there are no tables
-        for number, (line, first, last) in enumerate(zip(lines, firsts, lasts, strict=True)):
-            if cells := _cells(page, units[first : last + 1], first, line.height):
-                lines[number] = line._replace(cells=cells)
-    for number, (line, first, last) in enumerate(zip(lines, firsts, lasts, strict=True)) if links else ():
-        lines[number] = _linked(page, line, units[first : last + 1], first, links)
-    return lines
+    units = units_of(page)
+    rows = _rows(units)
+    texts, firsts, lasts = rows
+    begins, ends = boxes_of(page, firsts), boxes_of(page, lasts)
+    tops, bottoms, other_tops, other_bottoms = begins[1::4], begins[3::4], ends[1::4], ends[3::4]
+    if tops != other_tops or bottoms != other_bottoms:
+        tops, bottoms = _of_both(texts, tops, other_tops, max), _of_both(texts, bottoms, other_bottoms, min)
+    heights = list(map(sub, tops, bottoms))
+    sizes = [round(4 * height) for height in heights]
+    lines = Lines(texts, begins[0::4], ends[2::4], bottoms, tops, heights, sizes)
+    weights = weights_of(page, firsts)
+    if max(weights, default=0) >= BOLD:
+        bold = [weight >= BOLD and len(text) <= SHORT for weight, text in zip(weights, texts, strict=True)]
+        lines = lines._replace(bold=bold)
+    if count_pieces(page, 0, -1) != len(texts):  # else each line is in one piece: there are no tables
+        lines = lines._replace(cells=_cells_of_lines(page, units, rows, lines))
+    return _with_links(page, units, rows, lines, links) if links else lines
 
 
-def _linked(page: TextPage, line: Line, row: str, start: int, links: Sequence[Link]) -> Line:
-    middle = (line.bottom + line.top) / 2
-    here = [
-        link
-        for link in links
-        if link.bottom <= middle <= link.top and link.left < line.right and link.right > line.left
-    ]
-    if not here:
-        return line
+def _of_both(
+    texts: Iterable[str], begins: Iterable[float], ends: Iterable[float], outer: Callable[[float, float], float]
+) -> list[float]:
+    """Of both ends of each line. A bullet may be of another font than its line."""
+    columns = zip(texts, begins, ends, strict=True)
+    return [end if text[0] in BULLETS else outer(begin, end) for text, begin, end in columns]
+
+
+def _with_links(page: TextPage, units: str, rows: _Rows, lines: Lines, links: Sequence[Link]) -> Lines:
+    linked: list[str | None] = []
+    found = list(lines.cells)
+    for number, (first, last) in enumerate(zip(rows.firsts, rows.lasts, strict=True)):
+        middle = (lines.bottoms[number] + lines.tops[number]) / 2
+        left, right = lines.lefts[number], lines.rights[number]
+        here = [link for link in links if link.bottom <= middle <= link.top and link.left < right and link.right > left]
+        linked.append(_linked(page, lines.texts[number], units[first : last + 1], first, here) if here else None)
+        if here and found:
+            found[number] = [_linked_cell(cell, here) for cell in found[number]]
+    return lines._replace(linked=linked, cells=found) if any(linked) or found != lines.cells else lines
+
+
+def _linked(page: TextPage, text: str, row: str, start: int, here: Sequence[Link]) -> str | None:
+    """The text with its links; None: no letter of it is in one."""
     is_item = row[0] in BULLETS
     parts, end = [], 0
-    for first, last, address in spans_of(here, _boxes(page, range(start, start + len(row)))):
+    for first, last, address in spans_of(here, boxes_of(page, range(start, start + len(row)))):
         begin = max(first, 1) if is_item else first
         parts += [row[end:begin], markup.link(row[begin:last], address)]
         end = last
-    text = _characters("".join([*parts, row[end:]])) + line.text[len(line.text.rstrip(BOTH_HYPHENS)) :]
-    cells = tuple(_linked_cell(cell, here) for cell in line.cells)
-    return line._replace(linked=text if text != line.text else None, cells=cells)
+    linked = _characters("".join([*parts, row[end:]])) + text[len(text.rstrip(BOTH_HYPHENS)) :]
+    return linked if linked != text else None
 
 
 def _linked_cell(cell: Cell, links: Sequence[Link]) -> Cell:
     inside = (link.address for link in links if cell.left <= (link.left + link.right) / 2 <= cell.right)
     return cell._replace(address=next(inside, None))
-
-
-def _units(page: TextPage) -> str:
-    """A letter for each of the page's characters: by one call, where that leaves none out."""
-    count = _count_letters(page)
-    if count <= 0:
-        return ""
-    buffer = array("H", bytes(2 * count + 2))
-    if _text_of(page, 0, count, buffer.buffer_info()[0]) != count + 1:
-        return "".join(chr(_letter_of(page, index)) for index in range(count))
-    text = buffer[:count].tobytes().decode("utf-16-le", "surrogatepass")
-    return text if len(text) == count else "".join(map(chr, buffer[:count]))  # where two units are one character
 
 
 def _rows(units: str) -> _Rows:
@@ -188,24 +145,25 @@ def _characters(row: str) -> str:
     return text.replace("\x00", "").strip()
 
 
-def _boxes(page: TextPage, indexes: Sequence[int]) -> "array[float]":
-    """Of these characters: left, top, right and bottom, one after another."""
-    boxes = array("f", bytes(BOX * len(indexes)))
-    start, _ = boxes.buffer_info()
-    deque(map(_box_of, repeat(page), indexes, range(start, start + BOX * len(indexes), BOX)), maxlen=0)
-    return boxes
+def _cells_of_lines(page: TextPage, units: str, rows: _Rows, lines: Lines) -> list[Sequence[Cell]]:
+    """Nothing where no line has any."""
+    found = [
+        _cells(page, units[first : last + 1], first, height)
+        for first, last, height in zip(rows.firsts, rows.lasts, lines.heights, strict=True)
+    ]
+    return found if any(found) else []
 
 
-def _cells(page: TextPage, row: str, start: int, height: float) -> tuple[Cell, ...]:
+def _cells(page: TextPage, row: str, start: int, height: float) -> Sequence[Cell]:
     """The parts of a line between which there is more than a word's space; nothing: it has no such parts."""
-    pieces = _count_rects(page, start, len(row))
+    pieces = count_pieces(page, start, len(row))
     if not 1 < pieces <= MOST_PIECES:
         return ()
-    runs = runs_of(_ends(page, pieces), height)
+    runs = runs_of(ends_of(page, pieces), height)
     if len(runs) < 2:
         return ()
     after = [match.end() for match in SPACES.finditer(row)]
-    lefts = _boxes(page, [start + each for each in after])[::4]
+    lefts = boxes_of(page, [start + each for each in after])[::4]
     starts = [0]
     for each, left in zip(after, lefts, strict=True):
         if len(starts) == len(runs):
@@ -218,9 +176,3 @@ def _cells(page: TextPage, row: str, start: int, height: float) -> tuple[Cell, .
     if len(texts) == 2 and MARKER.fullmatch(texts[0]):
         return ()
     return tuple(Cell(text, left, right) for text, (left, right) in zip(texts, runs, strict=True))
-
-
-def _ends(page: TextPage, pieces: int) -> Iterable[tuple[float, float]]:
-    """Left and right end of each piece of the text that was last counted."""
-    deque(map(_rect_of, repeat(page), range(pieces), *SIDES), maxlen=0)
-    return zip(RECTS[0 : 4 * pieces : 4], RECTS[2 : 4 * pieces : 4], strict=True)

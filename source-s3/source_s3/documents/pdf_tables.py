@@ -1,27 +1,20 @@
 """Tables of a PDF: lines one below the other whose parts stand in columns, with more than a word's space between."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from source_s3.documents import markup
+from source_s3.documents.pdf_lines import Cell, Lines
 
 GAP = 0.6  # of a line's height: less is the space between two words, also of a line that is stretched
 LONGEST = 60  # letters of a cell, on average: of more, it is text in columns
 APART = 3.0  # times a line's height from one row to the next
 
 Table = list[list[str]]
-Lines = tuple[Any, ...]  # of text, between tables
-
-
-class Cell(NamedTuple):
-    text: str
-    left: float
-    right: float
-    address: str | None = None  # where it leads
 
 
 class Row(NamedTuple):
-    cells: tuple[Cell, ...]
+    cells: Sequence[Cell]
     bottom: float
     height: float
 
