@@ -32,6 +32,11 @@ def test_short_lines_stay_lines() -> None:
     assert read("a.pdf", pdf_of_pages([lines])).split("\n") == lines
 
 
+def test_a_page_of_very_many_lines_keeps_each_in_its_place() -> None:
+    lines = [f"{number} jars" for number in range(1, 701)]
+    assert read("a.pdf", pdf_of_pages([lines])).split() == " ".join(lines).split()
+
+
 def test_a_foot_of_several_rows_is_left_out_of_each_page_but_not_what_a_form_is_filled_with() -> None:
     foot = ["{} / 4", "[JARS] - v2", "The Book of Jars", "Copyright 2026 the keeper", "Release: March 1"]
     pages = [
