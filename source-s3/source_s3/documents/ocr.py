@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 from source_s3.documents.limits import Limits, TooMuch
 from source_s3.documents.pdf_lines import Cell, Lines
-from source_s3.documents.pdf_page import MARKER
-from source_s3.documents.pdf_tables import GAP, runs_of
+from source_s3.documents.pdf_tables import GAP, cells_of, runs_of
 from vector_ingest.errors import DataError
 
 NOT_INSTALLED = (
@@ -134,15 +133,13 @@ def _with_bullet(row: _Row) -> list[Cell]:
     return row.words
 
 
-def _cells(row: _Row, scale: float) -> tuple[Cell, ...]:
+def _cells(row: _Row, scale: float) -> Sequence[Cell]:
     """The parts of a line between which there is more than a word's space; nothing: it has no such parts."""
     runs = runs_of(((word.left, word.right) for word in row.words), row.height)
     if len(runs) < 2:
         return ()
     texts = [" ".join(word.text for word in row.words if left <= word.left <= right) for left, right in runs]
-    if len(texts) == 2 and MARKER.fullmatch(texts[0]):
-        return ()
-    return tuple(Cell(text, left * scale, right * scale) for text, (left, right) in zip(texts, runs, strict=True))
+    return cells_of(texts, [(left * scale, right * scale) for left, right in runs])
 
 
 def evened(pages: Sequence[Lines]) -> list[Lines]:

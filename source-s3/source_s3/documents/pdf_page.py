@@ -17,7 +17,7 @@ from source_s3.documents.pdf_letters import (
 )
 from source_s3.documents.pdf_lines import BULLETS, Cell, Lines
 from source_s3.documents.pdf_links import Link, spans_of
-from source_s3.documents.pdf_tables import runs_of, split_row
+from source_s3.documents.pdf_tables import cells_of, runs_of, split_row
 
 HYPHENS = ("\u0002", "\ufffe")  # what PDFium writes for the hyphen of a word divided at a line's end
 BOTH_HYPHENS = "".join(HYPHENS)
@@ -27,7 +27,6 @@ SHORT = 160  # characters: only such lines can be headings
 LINE_END = re.compile(f"[{BOTH_HYPHENS}]\\s*|\n")
 INVISIBLE = " \r\t\x00" + BOTH_HYPHENS
 SPACES = re.compile(r"[ \r\t]+(?=\S)")
-MARKER = re.compile(r"\W|\(?\w{1,3}[.)]|\[\d+\]")  # of an item, before its text
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -172,7 +171,4 @@ def _cells(page: TextPage, row: str, start: int, height: float) -> Sequence[Cell
             starts.append(each)
     if len(starts) < len(runs):
         return ()
-    texts = [_characters(text) for text in split_row(row, starts)]
-    if len(texts) == 2 and MARKER.fullmatch(texts[0]):
-        return ()
-    return tuple(Cell(text, left, right) for text, (left, right) in zip(texts, runs, strict=True))
+    return cells_of([_characters(text) for text in split_row(row, starts)], runs)

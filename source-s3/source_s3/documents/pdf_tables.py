@@ -1,5 +1,6 @@
 """Tables of a PDF: lines one below the other whose parts stand in columns, with more than a word's space between."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,8 @@ from source_s3.documents.pdf_lines import Cell, Lines
 GAP = 0.6  # of a line's height: less is the space between two words, also of a line that is stretched
 LONGEST = 60  # letters of a cell, on average: of more, it is text in columns
 APART = 3.0  # times a line's height from one row to the next
+
+MARKER = re.compile(r"\W|\(?\w{1,3}[.)]|\[\d+\]")  # of an item, before its text
 
 Table = list[list[str]]
 
@@ -30,6 +33,13 @@ def runs_of(rects: Iterable[tuple[float, float]], height: float) -> list[tuple[f
         else:
             runs.append((left, right))
     return runs
+
+
+def cells_of(texts: Sequence[str], runs: Iterable[tuple[float, float]]) -> Sequence[Cell]:
+    """Nothing of a marker and the text of its item."""
+    if len(texts) == 2 and MARKER.fullmatch(texts[0]):
+        return ()
+    return [Cell(text, left, right) for text, (left, right) in zip(texts, runs, strict=True)]
 
 
 def table_of(rows: Sequence[Row], *, at_edge: bool = False) -> Table | None:
