@@ -1,4 +1,4 @@
-"""Documents to Markdown. A kind of document is one function in a module here, and one line in `READERS`.
+"""Documents to Markdown. A kind of document is one function in a room here, and one line in `READERS`.
 
 A reader takes the object's name (for messages), its bytes and the limits. It gives the text, its sections and facts, or
 raises DataError with the reason and the remedy, or TooMuch. It runs in a process of its own (`parsers`): what else
@@ -17,27 +17,27 @@ from vector_ingest.errors import DataError
 
 # The modules are imported at the first document of their kind: the parsers are heavy.
 READERS = {
-    "pdf": "pdf.read",
-    "docx": "docx.read",
-    "pptx": "pptx.read",
-    "xlsx": "workbook.read",
-    "xlsb": "workbook.read",
-    "xls": "workbook.read",
-    "ods": "workbook.read",
-    "odt": "odf.read",
-    "odp": "odf.read",
-    "rtf": "rtf.read",
-    "html": "html.read",
-    "epub": "epub.read",
-    "eml": "mail.read",
-    "md": "text.read_markdown",
-    "rst": "rst.read",
-    "txt": "text.read",
-    "source": "text.read",
-    "image": "image.read",
-    "doc": "old_office.read_doc",
-    "ppt": "old_office.read_ppt",
-    "msg": "msg.read",
+    "pdf": "pages.pdf.read",
+    "docx": "office.docx.read",
+    "pptx": "office.pptx.read",
+    "xlsx": "office.workbook.read",
+    "xlsb": "office.workbook.read",
+    "xls": "office.workbook.read",
+    "ods": "office.workbook.read",
+    "odt": "office.odf.read",
+    "odp": "office.odf.read",
+    "rtf": "office.rtf.read",
+    "html": "web.html.read",
+    "epub": "web.epub.read",
+    "eml": "mail.eml.read",
+    "md": "plain.text.read_markdown",
+    "rst": "plain.rst.read",
+    "txt": "plain.text.read",
+    "source": "plain.text.read",
+    "image": "pages.image.read",
+    "doc": "office.old_office.read_doc",
+    "ppt": "office.old_office.read_ppt",
+    "msg": "mail.msg.read",
 }
 WITHOUT_READER = {
     "encrypted": "under a password: save it without one",
@@ -91,7 +91,7 @@ def read_document(
         )
     if kind in WITHOUT_READER:
         raise DataError(key, WITHOUT_READER[kind])
-    module, function = READERS[kind].split(".")
+    module, _, function = READERS[kind].rpartition(".")
     reader: Reader = getattr(import_module(f"{__name__}.{module}"), function)
     try:
         parsed = reader(key, content, limits)

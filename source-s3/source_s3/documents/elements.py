@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from source_s3.documents import markup
-from source_s3.documents.html import parsed_html
-from source_s3.documents.html_blocks import blocks_of as blocks_of_html
 from source_s3.documents.limits import Limits, TooMuch
 from source_s3.documents.parsed import Block, Facts, Parsed, assembled
+from source_s3.documents.web.html import parsed_html
+from source_s3.documents.web.html_blocks import blocks_of as blocks_of_html
 
 Element = Mapping[str, Any]
 AROUND = {"Header", "Footer", "PageNumber", "PageBreak"}  # of each page

@@ -70,7 +70,7 @@ def _languages(options: UnstructuredFormat) -> tuple[str, ...]:
 def prove_engine(options: UnstructuredFormat) -> None:
     """ConfigError, TransientError: documents would be sent in vain, or scans have no language."""
     if languages := _languages(options):
-        from source_s3.documents import ocr
+        from source_s3.documents.pages import ocr
 
         if ocr.is_installed() and (reason := ocr.lacking(languages)):
             raise ConfigError(f"{reason}.")

@@ -5,7 +5,7 @@ import docx
 import pytest
 
 from source_s3.documents import Limits
-from source_s3.documents.docx import read
+from source_s3.documents.office.docx import read
 from vector_ingest.errors import DataError
 
 

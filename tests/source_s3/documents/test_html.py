@@ -1,7 +1,7 @@
 import pytest
 
 from source_s3.documents import Limits
-from source_s3.documents.html import read as read_page
+from source_s3.documents.web.html import read as read_page
 from vector_ingest.errors import DataError
 
 

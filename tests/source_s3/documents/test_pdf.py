@@ -3,7 +3,7 @@ import textwrap
 import pytest
 
 from source_s3.documents import Limits
-from source_s3.documents.pdf import read as read_file
+from source_s3.documents.pages.pdf import read as read_file
 from tests.contract.document_files import pdf_file, pdf_of_columns, pdf_of_objects, pdf_of_pages
 from vector_ingest.errors import DataError
 

@@ -1,7 +1,7 @@
 import pytest
 
 from source_s3.documents import Limits
-from source_s3.documents.text import read as read_file
+from source_s3.documents.plain.text import read as read_file
 from vector_ingest.errors import DataError
 
 

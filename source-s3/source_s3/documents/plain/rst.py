@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from source_s3.documents import markup
 from source_s3.documents.limits import Limits
 from source_s3.documents.parsed import Parsed
-from source_s3.documents.text import of_markdown, text_of
+from source_s3.documents.plain.text import of_markdown, text_of
 
 UNDERLINED = re.compile(r"^([=\-`:.'\"~^_*+#])\1{2,}[ \t]*$")
 CODE_BLOCK = re.compile(r"^\.\. (?:code-block|code|sourcecode)::[ \t]*(\S*)[ \t]*$")

@@ -6,7 +6,7 @@ from operator import sub
 from typing import NamedTuple
 
 from source_s3.documents import markup
-from source_s3.documents.pdf_letters import (
+from source_s3.documents.pages.letters import (
     MOST_PIECES,
     TextPage,
     boxes_of,
@@ -15,9 +15,9 @@ from source_s3.documents.pdf_letters import (
     units_of,
     weights_of,
 )
-from source_s3.documents.pdf_lines import BULLETS, Cell, Lines
-from source_s3.documents.pdf_links import Link, spans_of
-from source_s3.documents.pdf_tables import cells_of, runs_of, split_row
+from source_s3.documents.pages.lines import BULLETS, Cell, Lines
+from source_s3.documents.pages.links import Link, spans_of
+from source_s3.documents.pages.tables import cells_of, runs_of, split_row
 
 HYPHENS = ("\u0002", "\ufffe")  # what PDFium writes for the hyphen of a word divided at a line's end
 BOTH_HYPHENS = "".join(HYPHENS)

@@ -7,11 +7,11 @@ from typing import Any
 from lxml import etree
 from lxml import html as lxml_html
 
-from source_s3.documents.html_blocks import blocks_of
 from source_s3.documents.limits import Limits
 from source_s3.documents.parsed import Block, Facts, Parsed, assembled
 from source_s3.documents.parts import local
-from source_s3.documents.text import decode, encoding_of, text_of
+from source_s3.documents.plain.text import decode, encoding_of, text_of
+from source_s3.documents.web.html_blocks import blocks_of
 from vector_ingest.errors import DataError
 
 CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]+)""", re.IGNORECASE)

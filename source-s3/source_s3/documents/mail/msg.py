@@ -1,4 +1,4 @@
-"""Mail of Outlook (MSG): its properties as the headers, the text and the attachments of the mail that `mail` reads.
+"""Mail of Outlook (MSG): its properties as the headers, the text and the attachments of the mail that `eml` reads.
 
 The properties: https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxprops, where they stand: ms-oxmsg.
 """
@@ -12,9 +12,9 @@ from email.utils import format_datetime, formataddr
 
 from source_s3.documents import markup
 from source_s3.documents.limits import Limits, TooMuch
-from source_s3.documents.lzfu import decompressed
-from source_s3.documents.mail import parsed_of
-from source_s3.documents.ole import Streams, opened
+from source_s3.documents.mail.eml import parsed_of
+from source_s3.documents.mail.lzfu import decompressed
+from source_s3.documents.mail.ole import Streams, opened
 from source_s3.documents.parsed import Parsed
 
 SUBJECT, BODY, HTML, RTF = 0x0037, 0x1000, 0x1013, 0x1009
@@ -134,7 +134,7 @@ def _add_text(key: str, message: EmailMessage, found: _Properties, limits: Limit
     elif page:
         message.set_content(page, subtype="html")
     elif packed:
-        from source_s3.documents.rtf import read as read_rtf
+        from source_s3.documents.office.rtf import read as read_rtf
 
         message.set_content(read_rtf(key, decompressed(packed, limits.unpacked), limits).content)
     else:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from source_s3.documents.html import parsed_html
-from source_s3.documents.html_blocks import blocks_of
 from source_s3.documents.limits import Limits
 from source_s3.documents.parsed import Block, Facts, Parsed, assembled
 from source_s3.documents.parts import Parts, attribute, child, every, opened, text_at, within
-from source_s3.documents.text import text_of
+from source_s3.documents.plain.text import text_of
+from source_s3.documents.web.html import parsed_html
+from source_s3.documents.web.html_blocks import blocks_of
 from vector_ingest.errors import DataError
 
 PAGES = {"application/xhtml+xml", "text/html"}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from source_s3.documents import markup
-from source_s3.documents.pdf_lines import Cell, Lines
+from source_s3.documents.pages.lines import Cell, Lines
 
 GAP = 0.6  # of a line's height: less is the space between two words, also of a line that is stretched
 LONGEST = 60  # letters of a cell, on average: of more, it is text in columns

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeVar
 
-from source_s3.documents.pdf_lines import Lines
+from source_s3.documents.pages.lines import Lines
 
 AT_EDGE = (2, 6)  # rows at the upper and lower end of a page that may be running heads: of a short one, of a long one
 RUNNING = 0.4  # of all pages: what stands in the same place on so many is one

@@ -9,9 +9,9 @@ from typing import Any
 from python_calamine import CalamineError, CalamineWorkbook
 
 from source_s3.documents import markup
-from source_s3.documents.docx import office_facts
 from source_s3.documents.limits import Limits, TooMuch
-from source_s3.documents.odf import odf_facts, require_open
+from source_s3.documents.office.docx import office_facts
+from source_s3.documents.office.odf import odf_facts, require_open
 from source_s3.documents.parsed import Block, Facts, Parsed, assembled
 from source_s3.documents.parts import opened
 from vector_ingest.errors import DataError

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from source_s3.documents import markup
-from source_s3.documents.docx import office_facts
 from source_s3.documents.limits import Limits, TooMuch
+from source_s3.documents.office.docx import office_facts
 from source_s3.documents.parsed import Block, Parsed, assembled
 from source_s3.documents.parts import Parts, attribute, child, every, local, opened
 from vector_ingest.errors import DataError

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import compress, pairwise, repeat
 
 from source_s3.documents import markup
+from source_s3.documents.pages.lines import BULLETS, Lines
+from source_s3.documents.pages.page import BOTH_HYPHENS, HYPHENS
+from source_s3.documents.pages.running import without_running
+from source_s3.documents.pages.tables import Row, Table, follows, joined_over_pages, table_of
 from source_s3.documents.parsed import Block
-from source_s3.documents.pdf_lines import BULLETS, Lines
-from source_s3.documents.pdf_page import BOTH_HYPHENS, HYPHENS
-from source_s3.documents.pdf_running import without_running
-from source_s3.documents.pdf_tables import Row, Table, follows, joined_over_pages, table_of
 
 INDENT = 40.0  # points: lines that begin further apart stand in different columns
 NOWHERE = float("-inf")

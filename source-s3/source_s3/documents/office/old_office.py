@@ -6,8 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from source_s3.documents import docx, pptx
 from source_s3.documents.limits import Limits
+from source_s3.documents.office import docx, pptx
 from source_s3.documents.parsed import Parsed
 from vector_ingest.errors import DataError
 

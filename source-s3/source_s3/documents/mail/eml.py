@@ -7,11 +7,11 @@ from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 
 from source_s3.documents import markup
-from source_s3.documents.html import parsed_html
-from source_s3.documents.html_blocks import blocks_of
 from source_s3.documents.limits import Limits, TooMuch
 from source_s3.documents.parsed import Attachment, Block, Facts, Parsed, assembled
 from source_s3.documents.parts import BROKEN
+from source_s3.documents.web.html import parsed_html
+from source_s3.documents.web.html_blocks import blocks_of
 from vector_ingest.errors import DataError
 
 SHOWN = ("From", "To", "Cc", "Date")

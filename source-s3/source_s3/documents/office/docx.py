@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from source_s3.documents import markup
-from source_s3.documents.docx_styles import Numbering, Styles
 from source_s3.documents.limits import Limits
+from source_s3.documents.office.docx_styles import Numbering, Styles
 from source_s3.documents.parsed import Block, Facts, Parsed, assembled
 from source_s3.documents.parts import Parts, attribute, child, every, local, opened, text_at
 from vector_ingest.errors import DataError

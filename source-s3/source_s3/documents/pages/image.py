@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from source_s3.documents.limits import Limits, TooMuch
-from source_s3.documents.ocr import MOST_PIXELS, NOT_ASKED, NOT_INSTALLED, Picture, evened, recognizer
+from source_s3.documents.pages.layout import blocks_of
+from source_s3.documents.pages.ocr import MOST_PIXELS, NOT_ASKED, NOT_INSTALLED, Picture, evened, recognizer
 from source_s3.documents.parsed import Facts, Parsed, assembled
-from source_s3.documents.pdf_layout import blocks_of
 from vector_ingest.errors import DataError
 
 LEAST, WANTED, MOST = 70, 240, 1200  # pixels for each inch

@@ -1,4 +1,4 @@
-"""PDF through PDFium: the lines of each page with their places, which `pdf_layout` makes paragraphs and headings of."""
+"""PDF through PDFium: the lines of each page with their places, which `layout` makes paragraphs and headings of."""
 
 import re
 from threading import Lock
@@ -7,7 +7,11 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from source_s3.documents.limits import Limits, TooMuch
-from source_s3.documents.ocr import (
+from source_s3.documents.pages.layout import blocks_of
+from source_s3.documents.pages.letters import text_page
+from source_s3.documents.pages.lines import Lines
+from source_s3.documents.pages.links import links_of
+from source_s3.documents.pages.ocr import (
     MOST_PIXELS,
     NOT_ASKED,
     NOT_INSTALLED,
@@ -18,12 +22,8 @@ from source_s3.documents.ocr import (
     is_installed,
     recognizer,
 )
+from source_s3.documents.pages.page import lines_of
 from source_s3.documents.parsed import Facts, Parsed, assembled
-from source_s3.documents.pdf_layout import blocks_of
-from source_s3.documents.pdf_letters import text_page
-from source_s3.documents.pdf_lines import Lines
-from source_s3.documents.pdf_links import links_of
-from source_s3.documents.pdf_page import lines_of
 from vector_ingest.errors import DataError
 
 # PDFium keeps global state: one call at a time, also for different documents (pypdfium2's README, "Thread safety").

@@ -8,7 +8,7 @@ from kreuzberg.exceptions import KreuzbergError
 
 from source_s3.documents.limits import Limits
 from source_s3.documents.parsed import Facts, Parsed
-from source_s3.documents.text import of_markdown
+from source_s3.documents.plain.text import of_markdown
 from vector_ingest.errors import DataError
 
 # The markers of items: kreuzberg leaves these groups out, or escapes what they hold. So words stand in for them.

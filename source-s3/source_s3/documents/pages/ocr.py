@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from source_s3.documents.limits import Limits, TooMuch
-from source_s3.documents.pdf_lines import Cell, Lines
-from source_s3.documents.pdf_tables import GAP, cells_of, runs_of
+from source_s3.documents.pages.lines import Cell, Lines
+from source_s3.documents.pages.tables import GAP, cells_of, runs_of
 from vector_ingest.errors import DataError
 
 NOT_INSTALLED = (

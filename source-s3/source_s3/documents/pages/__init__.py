@@ -1,0 +1,1 @@
+"""Documents that know only where each letter stands: PDF, and pictures."""

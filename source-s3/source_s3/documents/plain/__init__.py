@@ -1,0 +1,1 @@
+"""Documents that are text as they are."""
