@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import Connection
 
-from destination_pgvector import documents_view, index, tables
-from destination_pgvector.columns import Layout
-from destination_pgvector.layouts import Layouts
 from destination_pgvector.names import STAGING, qualified
-from destination_pgvector.postgres_errors import right_to_grant, said_by
+from destination_pgvector.server.postgres_errors import right_to_grant, said_by
+from destination_pgvector.tables import documents_view, index, tables
+from destination_pgvector.tables.columns import Layout
+from destination_pgvector.tables.layouts import Layouts
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError
 

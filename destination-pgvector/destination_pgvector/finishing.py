@@ -5,10 +5,11 @@ from collections.abc import Set as AbstractSet
 
 from psycopg import Connection
 
-from destination_pgvector import index, recall, tables, text_index
-from destination_pgvector.index_progress import Connect, progress
-from destination_pgvector.layouts import Layouts
-from destination_pgvector.quarantine import TableQuarantine
+from destination_pgvector import recall
+from destination_pgvector.rows.quarantine import TableQuarantine
+from destination_pgvector.tables import index, tables, text_index
+from destination_pgvector.tables.index_progress import Connect, progress
+from destination_pgvector.tables.layouts import Layouts
 from vector_ingest.document import Target
 
 logger = logging.getLogger("airbyte.pgvector")

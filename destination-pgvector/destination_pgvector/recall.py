@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import psycopg
 from psycopg import Connection
 
-from destination_pgvector.index import Plan, row_count
 from destination_pgvector.search import Among, how_far, statement
+from destination_pgvector.tables.index import Plan, row_count
 
 logger = logging.getLogger("airbyte.pgvector")
 NEAREST = 10

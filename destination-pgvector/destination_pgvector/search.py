@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from psycopg import Connection
 
-from destination_pgvector.extension import is_iterative
-from destination_pgvector.index import Plan, existing
 from destination_pgvector.index_options import OPERATORS, Hnsw, IvfFlat
-from destination_pgvector.vector_type import BITS
+from destination_pgvector.server.extension import is_iterative
+from destination_pgvector.tables.index import Plan, existing
+from destination_pgvector.tables.vector_type import BITS
 from vector_ingest.command.search import Nearest
 from vector_ingest.document import Vector
 

@@ -9,11 +9,11 @@ from typing import Any
 from psycopg import Connection
 
 from destination_pgvector.config import Config
-from destination_pgvector.connections import Connections
 from destination_pgvector.names import STAGING, parts, qualified
-from destination_pgvector.postgres_errors import mapped
-from destination_pgvector.quarantine import refused_of
-from destination_pgvector.tables import Table, find
+from destination_pgvector.rows.quarantine import refused_of
+from destination_pgvector.server.connections import Connections
+from destination_pgvector.server.postgres_errors import mapped
+from destination_pgvector.tables.tables import Table, find
 from vector_ingest.command.spec import parse_config
 from vector_ingest.messages import dumps
 

@@ -4,19 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from psycopg import Connection
 
-from destination_pgvector import lookup, search, tables
+from destination_pgvector import search
 from destination_pgvector.check import prove
 from destination_pgvector.config import Config
-from destination_pgvector.connections import Connections
 from destination_pgvector.finishing import Finishing
-from destination_pgvector.layouts import Layouts
-from destination_pgvector.parameters import Texts
-from destination_pgvector.postgres_errors import mapped
-from destination_pgvector.preparing import make_room, prepare
-from destination_pgvector.quarantine import TableQuarantine
-from destination_pgvector.replacing import Writing, replace_documents
-from destination_pgvector.row_shape import sorted_out
+from destination_pgvector.rows import lookup
+from destination_pgvector.rows.quarantine import TableQuarantine
+from destination_pgvector.rows.replacing import Writing, replace_documents
 from destination_pgvector.search import Among
+from destination_pgvector.server.connections import Connections
+from destination_pgvector.server.parameters import Texts
+from destination_pgvector.server.postgres_errors import mapped
+from destination_pgvector.tables import tables
+from destination_pgvector.tables.layouts import Layouts
+from destination_pgvector.tables.preparing import make_room, prepare
+from destination_pgvector.tables.row_shape import sorted_out
 from vector_ingest.command.search import Nearest, Scope
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError

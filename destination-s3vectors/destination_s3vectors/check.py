@@ -4,9 +4,9 @@ import logging
 import uuid
 from collections.abc import Callable, Sequence
 
-from destination_s3vectors.account import Account
-from destination_s3vectors.places import Places
-from destination_s3vectors.service_errors import Failure
+from destination_s3vectors.indexes.account import Account
+from destination_s3vectors.indexes.places import Places
+from destination_s3vectors.service.service_errors import Failure
 from vector_ingest.errors import ConfigError, TransientError
 
 logger = logging.getLogger("airbyte.s3vectors")

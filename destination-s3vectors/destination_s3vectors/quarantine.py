@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from destination_s3vectors.account import Account
-from destination_s3vectors.names import document_digest, stream_key
+from destination_s3vectors.indexes.account import Account
+from destination_s3vectors.vectors.names import document_digest, stream_key
 from vector_ingest.document import Stream
 from vector_ingest.load.quarantine import Rejected
 

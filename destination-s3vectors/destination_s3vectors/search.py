@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from destination_s3vectors.documents import Place
-from destination_s3vectors.names import key_of
-from destination_s3vectors.read_back import read_back
-from destination_s3vectors.service_errors import Failure
-from destination_s3vectors.transport import Transport
+from destination_s3vectors.service.service_errors import Failure
+from destination_s3vectors.service.transport import Transport
+from destination_s3vectors.vectors.documents import Place
+from destination_s3vectors.vectors.names import key_of
+from destination_s3vectors.vectors.read_back import read_back
 from vector_ingest.command.search import Nearest
 from vector_ingest.document import Vector
 from vector_ingest.record.fields import STREAM_FIELD

@@ -9,20 +9,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 
-from destination_s3vectors import check, documents, search
-from destination_s3vectors.account import Account
-from destination_s3vectors.chunks import Rules, compose, unacceptable_vectors
+from destination_s3vectors import check, search
 from destination_s3vectors.config import Config
-from destination_s3vectors.documents import NewDocument, Place, StoredDocument, VectorsGone
-from destination_s3vectors.lease import Leases
-from destination_s3vectors.manifest import account_of, short
-from destination_s3vectors.metadata import Layout
-from destination_s3vectors.names import document_digest, stream_key
-from destination_s3vectors.places import Places
+from destination_s3vectors.indexes.account import Account
+from destination_s3vectors.indexes.lease import Leases
+from destination_s3vectors.indexes.places import Places
+from destination_s3vectors.indexes.streams import Streams, is_old
+from destination_s3vectors.indexes.sweep import Sweep
 from destination_s3vectors.quarantine import AccountQuarantine
-from destination_s3vectors.read_back import read_back
-from destination_s3vectors.streams import Streams, is_old
-from destination_s3vectors.sweep import Sweep
+from destination_s3vectors.vectors import documents
+from destination_s3vectors.vectors.chunks import Rules, compose, unacceptable_vectors
+from destination_s3vectors.vectors.documents import NewDocument, Place, StoredDocument, VectorsGone
+from destination_s3vectors.vectors.manifest import account_of, short
+from destination_s3vectors.vectors.metadata import Layout
+from destination_s3vectors.vectors.names import document_digest, stream_key
+from destination_s3vectors.vectors.read_back import read_back
 from vector_ingest.command.search import Nearest, Scope
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError, DataError, TransientError

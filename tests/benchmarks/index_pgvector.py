@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from destination_pgvector import index
 from destination_pgvector.index_options import Hnsw
-from destination_pgvector.vector_type import VectorType
+from destination_pgvector.tables import index
+from destination_pgvector.tables.vector_type import VectorType
 from tests.benchmarks.load_pgvector import DIMENSIONS, server
 
 ROWS = int(os.environ.get("INDEX_BENCH_ROWS", "20000"))

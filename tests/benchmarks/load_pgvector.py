@@ -21,7 +21,7 @@ import numpy as np
 import psycopg
 
 from demo.postgres_server import PASSWORD, PostgresServer
-from destination_pgvector.row_shape import WRITTEN
+from destination_pgvector.tables.row_shape import WRITTEN
 from tests.destination_commands import catalog, config, stream
 from tests.destination_pgvector.commands import command_line
 from tests.peak import measured

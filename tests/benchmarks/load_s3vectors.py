@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from destination_s3vectors import limits
-from destination_s3vectors.transport import Transport, client_for
+from destination_s3vectors.service import limits
+from destination_s3vectors.service.transport import Transport, client_for
 from tests.benchmarks.put_s3vectors import started, writes
 from tests.destination_commands import catalog, stream
 from tests.peak import measured

@@ -24,8 +24,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from destination_s3vectors import limits
-from destination_s3vectors.transport import Transport, Vector, client_for
+from destination_s3vectors.service import limits
+from destination_s3vectors.service.transport import Transport, Vector, client_for
 from tests.sessions import signed_in
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import pytest
 
 from demo.postgres_server import PASSWORD
-from destination_pgvector.access import Access
 from destination_pgvector.config import Config, Indexing
+from destination_pgvector.server.access import Access
 from tests.conftest import Database
 from tests.destination_commands import catalog, config, run, stream
 from tests.destination_pgvector.commands import command_line

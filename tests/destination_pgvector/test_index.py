@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from psycopg import Connection
 
-from destination_pgvector import index, index_progress, recall
+from destination_pgvector import recall
 from destination_pgvector.index_options import Hnsw, IvfFlat
 from destination_pgvector.store import PgvectorStore
-from destination_pgvector.vector_type import VectorType
+from destination_pgvector.tables import index, index_progress
+from destination_pgvector.tables.vector_type import VectorType
 from tests.conftest import Database
 from tests.destination_pgvector.stores import store_of
 from vector_ingest.command.search import Scope

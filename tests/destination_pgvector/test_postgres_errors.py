@@ -2,7 +2,7 @@ import psycopg
 import pytest
 from psycopg.errors import lookup
 
-from destination_pgvector.postgres_errors import is_transient, mapped
+from destination_pgvector.server.postgres_errors import is_transient, mapped
 from vector_ingest.errors import ConfigError, TransientError
 
 TRANSIENT = {

@@ -12,8 +12,8 @@ import pytest
 from psycopg import Connection
 
 from destination_pgvector.config import Indexing
-from destination_pgvector.connections import Connections
-from destination_pgvector.postgres_errors import mapped
+from destination_pgvector.server.connections import Connections
+from destination_pgvector.server.postgres_errors import mapped
 from tests.conftest import Database
 from tests.destination_pgvector.stores import store_of
 from tests.untested import untested

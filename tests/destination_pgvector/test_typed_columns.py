@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from destination_pgvector.columns import RESERVED
 from destination_pgvector.connector import CONNECTOR
 from destination_pgvector.table_options import BySchema
+from destination_pgvector.tables.columns import RESERVED
 from destination_pgvector.typed_columns import typed_columns
 from tests.conftest import Database
 from tests.destination_commands import catalog, config, lines, run, stream

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from destination_pgvector.vector_type import kind_for
+from destination_pgvector.tables.vector_type import kind_for
 from tests.conftest import Database
 from tests.destination_pgvector.stores import DOCS, ask, opened, store_of, sync
 from tests.embedded_documents import digest, document, vector_of

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from destination_s3vectors.transport import Transport, Vector, client_for
+from destination_s3vectors.service.transport import Transport, Vector, client_for
 from tests.destination_s3vectors.scripted_service import Fault, Request, Script, ScriptedService
 from tests.sessions import signed_in
 

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import numpy as np
 
-from destination_s3vectors.names import index_name, stream_key
+from destination_s3vectors.vectors.names import index_name, stream_key
 from tests.conftest import VectorBucket
 from vector_ingest.document import Stream, Vector
 

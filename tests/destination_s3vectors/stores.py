@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from destination_s3vectors.account import Account
 from destination_s3vectors.config import Config
-from destination_s3vectors.lease import Leases
+from destination_s3vectors.indexes.account import Account
+from destination_s3vectors.indexes.lease import Leases
 from destination_s3vectors.store import S3VectorsStore
 from tests.conftest import VectorBucket
 from tests.embedded_documents import DIMENSIONS

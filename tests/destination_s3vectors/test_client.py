@@ -7,7 +7,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.credentials import Credentials
 
-from destination_s3vectors.client import client_for
+from destination_s3vectors.service.client import client_for
 from tests.destination_s3vectors.calls import SLOW_DOWN, connected, on, vectors
 from tests.destination_s3vectors.scripted_service import INDEX, Fault, Request
 from tests.sessions import signed_in

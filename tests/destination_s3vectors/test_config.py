@@ -8,8 +8,8 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest
 
 from destination_s3vectors.config import GROUPS, Config
-from destination_s3vectors.metadata import Layout
-from destination_s3vectors.places import Places
+from destination_s3vectors.indexes.places import Places
+from destination_s3vectors.vectors.metadata import Layout
 from vector_ingest.command.spec import connection_specification, parse_config
 from vector_ingest.errors import ConfigError
 

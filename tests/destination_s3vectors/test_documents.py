@@ -11,8 +11,8 @@ import random
 
 import pytest
 
-from destination_s3vectors import documents
-from destination_s3vectors.names import document_digest
+from destination_s3vectors.vectors import documents
+from destination_s3vectors.vectors.names import document_digest
 from tests.destination_s3vectors.written_documents import (
     NEVER,
     PLACE,

@@ -15,12 +15,12 @@ import numpy as np
 import orjson
 import pytest
 
-from destination_s3vectors.client import THREADS
 from destination_s3vectors.config import Config
 from destination_s3vectors.connector import CONNECTOR
 from destination_s3vectors.emulator.faults import Rule
-from destination_s3vectors.metadata import restored
+from destination_s3vectors.service.client import THREADS
 from destination_s3vectors.store import S3VectorsStore
+from destination_s3vectors.vectors.metadata import restored
 from tests.conftest import VectorBucket
 from tests.destination_commands import catalog, config, stream
 from tests.destination_s3vectors.commands import ACCOUNT, COMPLETE, DOCS, INDEX, record, state, stored

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from destination_s3vectors import index as module
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.emulator.server import ACCOUNT, REGION, Emulator
-from destination_s3vectors.index import (
+from destination_s3vectors.indexes import index as module
+from destination_s3vectors.indexes.index import (
     IndexSettings,
     Service,
     ensure_bucket,
@@ -19,11 +19,11 @@ from destination_s3vectors.index import (
     find_bucket,
     find_index,
 )
-from destination_s3vectors.limits import NON_FILTERABLE_KEYS
-from destination_s3vectors.metadata import OURS, SPARE, Layout
-from destination_s3vectors.names import Location
-from destination_s3vectors.service_errors import Failure
-from destination_s3vectors.transport import Transport, client_for
+from destination_s3vectors.service.limits import NON_FILTERABLE_KEYS
+from destination_s3vectors.service.service_errors import Failure
+from destination_s3vectors.service.transport import Transport, client_for
+from destination_s3vectors.vectors.metadata import OURS, SPARE, Layout
+from destination_s3vectors.vectors.names import Location
 from tests.sessions import signed_in
 from vector_ingest.errors import ConfigError, TransientError
 

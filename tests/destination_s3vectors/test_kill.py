@@ -21,8 +21,8 @@ import pytest
 
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.emulator.server import Emulator
-from destination_s3vectors.lease import RENEWED_EVERY
-from destination_s3vectors.names import index_name
+from destination_s3vectors.indexes.lease import RENEWED_EVERY
+from destination_s3vectors.vectors.names import index_name
 from tests.conftest import VectorBucket
 from tests.destination_commands import stream
 from tests.destination_s3vectors.killed_sync import (

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from destination_s3vectors.account import Account
 from destination_s3vectors.emulator.faults import Rule
-from destination_s3vectors.lease import Leases
+from destination_s3vectors.indexes.account import Account
+from destination_s3vectors.indexes.lease import Leases
 from tests.conftest import VectorBucket
 from tests.destination_s3vectors.contents import vectors_of
 from tests.destination_s3vectors.stores import DOCS, opened

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.records import metadata_bytes
 from destination_s3vectors.emulator.server import REGION, Emulator
-from destination_s3vectors.filterable import timestamp
-from destination_s3vectors.index import IndexSettings, ensure_index
-from destination_s3vectors.metadata import (
+from destination_s3vectors.indexes.index import IndexSettings, ensure_index
+from destination_s3vectors.service import limits
+from destination_s3vectors.service.transport import Transport, Vector, client_for
+from destination_s3vectors.vectors.filterable import timestamp
+from destination_s3vectors.vectors.metadata import (
     ACCOUNT,
     OURS,
     OVERFLOW,
@@ -30,7 +31,6 @@ from destination_s3vectors.metadata import (
     restored,
     whole_metadata,
 )
-from destination_s3vectors.transport import Transport, Vector, client_for
 from tests.sessions import signed_in
 from vector_ingest.errors import ConfigError, DataError
 

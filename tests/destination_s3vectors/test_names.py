@@ -7,8 +7,8 @@ from botocore.session import get_session
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from destination_s3vectors import limits
-from destination_s3vectors.names import (
+from destination_s3vectors.service import limits
+from destination_s3vectors.vectors.names import (
     Location,
     VectorKey,
     document_digest,

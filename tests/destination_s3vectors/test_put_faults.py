@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from destination_s3vectors.transport import Vector
+from destination_s3vectors.service.transport import Vector
 from tests.destination_s3vectors.calls import SLOW_DOWN, TOO_MUCH, connected, fine, keys, on, vectors
 from tests.destination_s3vectors.scripted_service import INDEX, Fault, Request, Script
 from vector_ingest.errors import ConfigError, TransientError

@@ -6,8 +6,8 @@ from threading import Lock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination_s3vectors import limits
-from destination_s3vectors.rate import GROWTH_SECONDS, LEAST, SLACK, BatchSize, Pacer, wait_before
+from destination_s3vectors.service import limits
+from destination_s3vectors.service.rate import GROWTH_SECONDS, LEAST, SLACK, BatchSize, Pacer, wait_before
 
 
 class Time:

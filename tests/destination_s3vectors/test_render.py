@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from destination_s3vectors import limits
-from destination_s3vectors.render import BODY_BYTES, Vector, fill, rendered, request_buffer, unacceptable
+from destination_s3vectors.service import limits
+from destination_s3vectors.service.render import BODY_BYTES, Vector, fill, rendered, request_buffer, unacceptable
 from tests.destination_s3vectors.scripted_service import INDEX
 
 Row = npt.NDArray[np.float32]

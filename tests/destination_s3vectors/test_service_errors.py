@@ -4,8 +4,8 @@ import pytest
 from botocore.session import Session
 
 from demo.postgres_server import free_port
-from destination_s3vectors.client import client_for
-from destination_s3vectors.service_errors import Failure, Kind, attempt
+from destination_s3vectors.service.client import client_for
+from destination_s3vectors.service.service_errors import Failure, Kind, attempt
 from tests.destination_s3vectors.scripted_service import INDEX, Fault, ScriptedService
 from tests.sessions import signed_in
 from vector_ingest.errors import ConfigError, TransientError

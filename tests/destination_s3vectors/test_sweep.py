@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.faults import Rule
+from destination_s3vectors.service import limits
 from tests.conftest import VectorBucket
 from tests.destination_s3vectors.contents import connect, index_names, vectors_of
 from tests.destination_s3vectors.killed_sync import calls_of

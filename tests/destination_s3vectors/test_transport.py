@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from destination_s3vectors import limits
-from destination_s3vectors.render import BODY_BYTES
-from destination_s3vectors.service_errors import Failure
-from destination_s3vectors.transport import Transport, Vector, client_for
+from destination_s3vectors.service import limits
+from destination_s3vectors.service.render import BODY_BYTES
+from destination_s3vectors.service.service_errors import Failure
+from destination_s3vectors.service.transport import Transport, Vector, client_for
 from tests.destination_s3vectors.calls import SLOW_DOWN, connected, fine, keys, on, vectors
 from tests.destination_s3vectors.scripted_service import INDEX, Fault, Request, ScriptedService
 from tests.sessions import signed_in

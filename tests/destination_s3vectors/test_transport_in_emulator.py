@@ -10,7 +10,7 @@ import orjson
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.emulator.server import Emulator
 from destination_s3vectors.emulator.throttle import Rates
-from destination_s3vectors.transport import Transport, Vector, client_for
+from destination_s3vectors.service.transport import Transport, Vector, client_for
 from tests.destination_s3vectors.calls import keys, vectors
 from tests.sessions import signed_in
 

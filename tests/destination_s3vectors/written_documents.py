@@ -9,13 +9,13 @@ from typing import TypeVar
 import numpy as np
 import orjson
 
-from destination_s3vectors import documents
-from destination_s3vectors.documents import NewChunk, NewDocument, Place, StoredDocument
-from destination_s3vectors.manifest import ChunkAccount, account_of, encode, short
-from destination_s3vectors.metadata import ACCOUNT
-from destination_s3vectors.names import document_digest, key_of
-from destination_s3vectors.render import Vector
-from destination_s3vectors.transport import Found, RefusedVector
+from destination_s3vectors.service.render import Vector
+from destination_s3vectors.service.transport import Found, RefusedVector
+from destination_s3vectors.vectors import documents
+from destination_s3vectors.vectors.documents import NewChunk, NewDocument, Place, StoredDocument
+from destination_s3vectors.vectors.manifest import ChunkAccount, account_of, encode, short
+from destination_s3vectors.vectors.metadata import ACCOUNT
+from destination_s3vectors.vectors.names import document_digest, key_of
 from vector_ingest.document import Vector as Numbers
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from destination_s3vectors.names import key_of, stream_key
+from destination_s3vectors.vectors.names import key_of, stream_key
 from tests.conftest import Bucket, Database, VectorBucket
 from tests.destination_s3vectors.contents import index_names, vectors_of
 

@@ -8,10 +8,10 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.probe import command as probe
 from destination_s3vectors.emulator.server import ACCOUNT, REGION, Emulator
 from destination_s3vectors.emulator.throttle import Rates
+from destination_s3vectors.service import limits
 
 SERVE = "Amazon S3 Vectors on 127.0.0.1. Prints its endpoint on the first line; ends on SIGTERM or Ctrl-C."
 EPILOG = """\

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.errors import ServiceError, not_found
 from destination_s3vectors.emulator.index_view import IndexView
 from destination_s3vectors.emulator.names import Owner
 from destination_s3vectors.emulator.records import Records
 from destination_s3vectors.emulator.storage import Storage
 from destination_s3vectors.emulator.vectors import Vectors
+from destination_s3vectors.service import limits
 
 Mode = Literal["CLASSIC", "ENHANCED"]
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import orjson
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.account import Account, Bucket
 from destination_s3vectors.emulator.errors import conflict, not_found, quota_exceeded, validation
 from destination_s3vectors.emulator.names import bucket_arn, check_name
 from destination_s3vectors.emulator.paging import page, with_token
 from destination_s3vectors.emulator.wire import Body, Parameters
+from destination_s3vectors.service import limits
 
 
 def create_vector_bucket(account: Account, request: Parameters) -> Body:

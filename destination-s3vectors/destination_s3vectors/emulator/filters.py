@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.errors import ServiceError, validation
+from destination_s3vectors.service import limits
 
 Test = Callable[[Any, Any], bool]  # a value of the metadata, the operand
 

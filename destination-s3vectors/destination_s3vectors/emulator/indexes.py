@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.account import Account, Settings, new_uid
 from destination_s3vectors.emulator.buckets import checked_encryption, checked_tags
 from destination_s3vectors.emulator.errors import conflict, not_found, quota_exceeded, validation
 from destination_s3vectors.emulator.names import bucket_arn, check_name, index_arn
 from destination_s3vectors.emulator.paging import page, with_token
 from destination_s3vectors.emulator.wire import Body, Parameters
+from destination_s3vectors.service import limits
 
 
 def create_index(account: Account, request: Parameters) -> Body:

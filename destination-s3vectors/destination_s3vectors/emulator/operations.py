@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator import authentication, buckets, indexes, vector_calls
 from destination_s3vectors.emulator.access import actions
 from destination_s3vectors.emulator.account import Account
@@ -18,6 +17,7 @@ from destination_s3vectors.emulator.errors import ServiceError, internal, valida
 from destination_s3vectors.emulator.faults import Faults, Rule
 from destination_s3vectors.emulator.throttle import Throttle
 from destination_s3vectors.emulator.wire import Body, Call, Parameters, Protocol
+from destination_s3vectors.service import limits
 
 Operation = Callable[[Account, Parameters], Body]
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator import filters
 from destination_s3vectors.emulator.errors import ServiceError, invalid_fields, validation
 from destination_s3vectors.emulator.index_view import IndexView
@@ -20,6 +19,7 @@ from destination_s3vectors.emulator.paging import place, token
 from destination_s3vectors.emulator.ranking import Distances, Rows, best, distances, fuse, nearest
 from destination_s3vectors.emulator.records import as_float32
 from destination_s3vectors.emulator.text_search import TextIndexes
+from destination_s3vectors.service import limits
 
 # Guess: a CLASSIC index looks at so many of the nearest vectors and keeps those that match the filter. Documented is
 # only that it "may return fewer than top K results".

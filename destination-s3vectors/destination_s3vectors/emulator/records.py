@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.errors import ServiceError, validation
+from destination_s3vectors.service import limits
 
 KINDS_OF_LIST = (frozenset({str}), frozenset({int}), frozenset({float}), frozenset({int, float}))
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import orjson
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.account import Account
 from destination_s3vectors.emulator.faults import Faults, Rule, rule_from
 from destination_s3vectors.emulator.names import Owner
 from destination_s3vectors.emulator.operations import Answer, Request, Service
 from destination_s3vectors.emulator.storage import Storage
 from destination_s3vectors.emulator.throttle import Rates, Throttle
+from destination_s3vectors.service import limits
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 PIECE = 1024 * 1024  # of a body that is thrown away

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.errors import too_many_requests
+from destination_s3vectors.service import limits
 
 
 @dataclass(frozen=True, slots=True)

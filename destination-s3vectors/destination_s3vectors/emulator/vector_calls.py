@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.account import Account
 from destination_s3vectors.emulator.errors import validation
 from destination_s3vectors.emulator.names import index_arn
@@ -11,6 +10,7 @@ from destination_s3vectors.emulator.records import check_distinct, check_keys, r
 from destination_s3vectors.emulator.throttle import Throttle
 from destination_s3vectors.emulator.vectors import Stored
 from destination_s3vectors.emulator.wire import Body, Parameters
+from destination_s3vectors.service import limits
 
 
 class VectorCalls:

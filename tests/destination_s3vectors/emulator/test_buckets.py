@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.server import ACCOUNT, REGION
+from destination_s3vectors.service import limits
 from tests.destination_s3vectors.emulator.conftest import Index, MakeIndex, refused
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.errors import ServiceError
 from destination_s3vectors.emulator.filters import constraints, matches, parse
+from destination_s3vectors.service import limits
 
 NUMBER_TESTS = ("$gt", "$gte", "$lt", "$lte")
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.server import Emulator
+from destination_s3vectors.service import limits
 from tests.destination_s3vectors.emulator.conftest import Index, MakeIndex, connect, refused, vector
 
 TEXT = {"metadataKey": "text", "language": "en"}

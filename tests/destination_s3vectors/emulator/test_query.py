@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.errors import ServiceError
 from destination_s3vectors.emulator.index_view import IndexView
 from destination_s3vectors.emulator.query import CLASSIC_CANDIDATES, query
+from destination_s3vectors.service import limits
 
 ROWS: Sequence[tuple[str, list[float], Any]] = (
     ("a", [1, 0], {"genre": "drama", "text": "the old cat"}),

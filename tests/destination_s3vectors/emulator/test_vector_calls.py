@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.records import metadata_bytes
+from destination_s3vectors.service import limits
 from tests.destination_s3vectors.emulator.conftest import Index, MakeIndex, refused, vector
 
 

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.server import Emulator
 from destination_s3vectors.emulator.wire import Protocol
+from destination_s3vectors.service import limits
 from tests.destination_s3vectors.emulator.conftest import Index, connect, refused, vector
 
 CREDENTIAL = "Credential=any/20261121/us-east-1/s3vectors/aws4_request"

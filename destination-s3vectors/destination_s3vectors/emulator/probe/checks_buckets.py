@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.probe.check import CONFLICT, INVALID, MISSING, Check, guess
 from destination_s3vectors.emulator.probe.ground import NON_FILTERABLE, PLAIN, SEARCH, Ground
+from destination_s3vectors.service import limits
 
 
 def _bucket(ground: Ground) -> Any:

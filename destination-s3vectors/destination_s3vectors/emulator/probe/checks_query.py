@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.probe.check import INVALID, Check, classic, guess
 from destination_s3vectors.emulator.probe.ground import CLASSIC, EUCLIDEAN, FILLERS, SEARCH, Ground
+from destination_s3vectors.service import limits
 
 CAT = [{"text": "cats", "metadataKey": "text"}]
 DOG = [{"text": "dog", "metadataKey": "text"}]

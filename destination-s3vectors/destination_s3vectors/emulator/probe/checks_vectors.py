@@ -4,9 +4,9 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from destination_s3vectors import limits
 from destination_s3vectors.emulator.probe.check import INVALID, MISSING, Check, guess
 from destination_s3vectors.emulator.probe.ground import EUCLIDEAN, FILLERS, PLAIN, SEARCH, Ground, vector
+from destination_s3vectors.service import limits
 
 MANY = {f"k{number}": number for number in range(limits.METADATA_KEYS)}
 

@@ -1,0 +1,1 @@
+"""The indexes of streams, and the connector's own."""

@@ -1,0 +1,1 @@
+"""Documents as vectors: how one is written, told apart, and found whole again."""
