@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from vector_ingest.document import Vector
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
@@ -12,6 +11,8 @@ from vector_ingest.embed.options import FromField
 from vector_ingest.embed.vectors import Vectors
 from vector_ingest.errors import DataError
 from vector_ingest.tokens.counts import unknown_tokens
+
+_NUMBERS = frozenset({int, float})
 
 
 class FromFieldEmbedder:
@@ -39,11 +40,13 @@ def vector_of(data: Mapping[str, Any], option: FromField, where: str = "record")
         raise DataError(where, f"{expected}, found {'no such field' if field is None else type(field).__name__}")
     if len(field) != option.dimensions:
         raise DataError(where, f"{expected}, found {len(field)}: change `embedding.dimensions` or the source")
+    if not _NUMBERS.issuperset(map(type, field)):  # what numpy would take as well: texts, truth values, lists of one
+        raise DataError(where, f"{expected}, found other values among them")
     try:
         with np.errstate(over="ignore"):  # too large for float32 is infinite, and found below
-            vector: npt.NDArray[np.float32] = np.array(field, np.float32)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(where, f"{expected}, found other values among them") from error
-    if any(isinstance(value, str) for value in field) or not np.isfinite(vector).all():
-        raise DataError(where, f"{expected}, found other values among them")
+            vector: Vector = np.array(field, np.float32)
+    except OverflowError as error:  # an integer that no float holds
+        raise DataError(where, f"{expected}, found a number that is too large") from error
+    if not np.isfinite(vector).all():
+        raise DataError(where, f"{expected}, found NaN or a number that is too large")
     return vector

@@ -25,7 +25,11 @@ def test_the_field_becomes_a_vector_of_float32() -> None:
         ({"embedding": [1, "2", 3]}, "other values"),
         ({"embedding": [1, None, 3]}, "other values"),
         ({"embedding": [1, [2], 3]}, "other values"),
-        ({"embedding": [1, 1e300, 3]}, "other values"),
+        ({"embedding": [[1], [2], [3]]}, "other values"),
+        ({"embedding": [[1, 2], [3, 4], [5, 6]]}, "other values"),
+        ({"embedding": [1, True, 3]}, "other values"),
+        ({"embedding": [1, 1e300, 3]}, "too large"),
+        ({"embedding": [1, 10**400, 3]}, "too large"),
     ],
 )
 def test_anything_else_is_an_error_that_names_the_record(data: dict[str, Any], found: str) -> None:
