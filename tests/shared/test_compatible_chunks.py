@@ -1,6 +1,9 @@
 """With `compatible_chunks`, the chunks are those of LangChain's splitter as Airbyte's destinations set it up."""
 
+import gzip
+import hashlib
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import regex
 from vector_ingest.chunk.splitter import Splitter, splitter_from
 from vector_ingest.forms.processing import ProcessingConfig
 from vector_ingest.tokens.counts import openai_tokens
-from vector_ingest.tokens.gpt2 import gpt2_tokens
+from vector_ingest.tokens.gpt2 import MERGES, gpt2_tokens
 
 RECORDED = json.loads((Path(__file__).parents[1] / "files" / "airbyte_chunks" / "cases.json").read_text())
 CUT_INSIDE = {"thai", "hindi", "emoji", "accents"}  # texts of clusters, in which the peer cuts where no space is
@@ -57,3 +60,9 @@ def test_tokens_are_counted_as_gpt2_counts_them() -> None:
     """The second is in OpenAI's cookbook: examples/How_to_count_tokens_with_tiktoken.ipynb (r50k_base)."""
     assert [gpt2_tokens(text) for text in ("hello world", "antidisestablishmentarianism", "")] == [2, 5, 0]
     assert gpt2_tokens("<|endoftext|>") == 7
+
+
+def test_the_merges_are_those_that_their_tool_writes() -> None:
+    tool = runpy.run_path(str(Path(__file__).parents[2] / "shared" / "tools" / "build_gpt2_merges.py"))
+    assert tool["OUTPUT"] == MERGES
+    assert hashlib.sha256(gzip.decompress(MERGES.read_bytes())).hexdigest() == tool["SHA256"]
