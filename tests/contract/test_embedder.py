@@ -158,7 +158,10 @@ def test_a_wrong_key_is_the_users_to_mend_and_is_not_repeated(service: Service, 
     ("fault", "kind", "message"),
     [
         (Fault(status=403), ConfigError, "403"),
+        (Fault(status=402), ConfigError, "402|no quota left"),
         (Fault(status=404), ConfigError, "404"),
+        (Fault(status=405), ConfigError, "405"),
+        (Fault(status=301), ConfigError, "301"),
         (Fault(status=400), DataError, "the text that begins with 'a'"),
         (Fault(status=408), TransientError, "408"),
         (Fault(status=429), TransientError, "429"),
@@ -169,6 +172,7 @@ def test_a_wrong_key_is_the_users_to_mend_and_is_not_repeated(service: Service, 
         (Fault(broken="other dimension"), ConfigError, "1023 dimensions, expected 1024"),
         (Fault(broken="cut off"), TransientError, "reached|read"),
         (Fault(broken="a page"), TransientError, "can't be read"),
+        (Fault(broken="no numbers"), TransientError, "can't be read: a vector is no list of numbers"),
     ],
     ids=lambda value: f"{value.status} {value.broken or ''}".strip() if isinstance(value, Fault) else "",
 )
@@ -179,6 +183,29 @@ def test_a_fault_says_what_to_do_next(
     with pytest.raises(kind, match=message) as caught:
         service.embedder(mode).embed(["a", "b", "c"])
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", OVER_HTTP)
+def test_what_an_answer_does_not_say_of_its_cost_is_counted_here(service: Service, mode: str) -> None:
+    service.server.faults.append(Fault(broken="no cost"))
+    embedder = service.embedder(mode)
+    vectors, usage = embedder.embed(["a", "two words"])
+    assert np.array_equal(vectors, vectors_of(["a", "two words"]))
+    assert usage.tokens == sum(map(embedder.count_tokens, ["a", "two words"]))
+
+
+@pytest.mark.parametrize("mode", ["openai", "azure_openai", "openai_compatible", "voyage"])
+def test_two_vectors_of_one_index_are_no_answer(service: Service, mode: str) -> None:
+    service.server.faults.append(Fault(broken="one index twice"))
+    with pytest.raises(TransientError, match="expected `data`, a list with an `index`"):
+        service.embedder(mode).embed(["a", "b"])
+
+
+@pytest.mark.parametrize("mode", [mode for mode in OVER_HTTP if mode != "bedrock"])  # botocore reads what comes
+def test_an_answer_that_is_not_compressed_as_it_says_may_come_whole_the_next_time(service: Service, mode: str) -> None:
+    service.server.faults.append(Fault(broken="not compressed"))
+    with pytest.raises(TransientError, match="can't be reached"):
+        service.embedder(mode).embed(["a"])
 
 
 @pytest.mark.parametrize("mode", OVER_HTTP)

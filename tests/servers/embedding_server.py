@@ -194,6 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
         vectors = broken_vectors(vectors_of(asked.texts, asked.dimensions or DIMENSIONS), fault.broken)
         time.sleep(self.server_state.latency + (SLOW if fault.broken == "slow" else 0))
         content = broken_body(json.dumps(asked.answer(vectors)).encode(), fault.broken)
+        if fault.broken == "not compressed":
+            headers = {**headers, "Content-Encoding": "gzip"}
         self._send(200, content, headers, cut_off=fault.broken == "cut off")
 
     def _take(self, service: Service, path: str, query: str, body: dict[str, Any]) -> tuple[Asked, dict[str, str]]:

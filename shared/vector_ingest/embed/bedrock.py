@@ -13,7 +13,7 @@ import orjson
 from botocore.config import Config
 
 from vector_ingest.aws.clients import service_client, session
-from vector_ingest.embed.answers import cohere_rows, parsed_object
+from vector_ingest.embed.answers import cohere_rows, number_at, parsed_object
 from vector_ingest.embed.bedrock_errors import bedrock_errors
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.options import Bedrock
@@ -90,7 +90,7 @@ class BedrockEmbedder:
         answer = self._invoke(body, [text])
         found = answer.get("embedding")
         vectors = checked([] if found is None else [found], [text], self.dimensions, self._name)
-        return vectors, Usage(int(answer.get("inputTextTokenCount") or self.count_tokens(text)), requests=1)
+        return vectors, Usage(number_at(answer, "inputTextTokenCount") or self.count_tokens(text), requests=1)
 
     def _by_cohere(self, texts: Sequence[str], purpose: Purpose) -> tuple[Vectors, Usage]:
         body: dict[str, Any] = {

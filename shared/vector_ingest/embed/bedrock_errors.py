@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from botocore import exceptions
 
 from vector_ingest.aws.clients import SIGN_IN_REMEDIES, aws_errors
-from vector_ingest.embed.answers import refused
+from vector_ingest.embed.answers import OF_A_TEXT, refused
 from vector_ingest.embed.rate_headers import retry_after
 from vector_ingest.errors import ConfigError, TransientError
 
@@ -66,4 +66,6 @@ def _ours(error: exceptions.ClientError, name: str, texts: Sequence[str]) -> Exc
         )
     if WRONG_SETTING.search(said):
         return ConfigError(f"{found} Check the model and `embedding.dimensions`.")
-    return refused(texts, name, said)
+    if status in OF_A_TEXT:
+        return refused(texts, name, said)
+    return ConfigError(f"{found} Check `embedding.endpoint`: this is no answer of Bedrock.")

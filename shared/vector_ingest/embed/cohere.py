@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vector_ingest.embed.answers import cohere_rows
+from vector_ingest.embed.answers import cohere_rows, number_at
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.http_api import Service, client_of, post
 from vector_ingest.embed.keys import key_of
@@ -64,8 +64,8 @@ class CohereEmbedder:
         body = self._old_body(texts) if old else self._body(texts, purpose)
         answer = post(self._client, "/v1/embed" if old else "/v2/embed", body, texts, self._service)
         vectors = checked(cohere_rows(answer), texts, self.dimensions, self._service.name)
-        billed = answer.get("meta", {}).get("billed_units", {}).get("input_tokens", 0)
-        return (unit_length(vectors) if self._normalize else vectors), Usage(tokens=int(billed), requests=1)
+        tokens = number_at(answer, "meta", "billed_units", "input_tokens") or sum(map(self.count_tokens, texts))
+        return (unit_length(vectors) if self._normalize else vectors), Usage(tokens, requests=1)
 
     def close(self) -> None:
         self._client.close()

@@ -38,7 +38,7 @@ class OpenAIEmbedder:
 
     def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[Vectors, Usage]:  # noqa: ARG002
         """Questions and documents alike: the models know no difference."""
-        return embed(self._client, self._model, texts, self.dimensions, shorten=self._shorten)
+        return embed(self._client, self._model, texts, self.dimensions, self.count_tokens, shorten=self._shorten)
 
     def close(self) -> None:
         self._client.close()

@@ -3,8 +3,7 @@
 https://platform.openai.com/docs/api-reference/embeddings/create
 """
 
-from binascii import a2b_base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import httpx2
@@ -12,7 +11,15 @@ import numpy as np
 import openai
 import orjson
 
-from vector_ingest.embed.answers import parsed, refused
+from vector_ingest.embed.answers import (
+    NO_MONEY,
+    OF_A_TEXT,
+    is_not_there,
+    number_at,
+    openai_rows,
+    parsed_object,
+    refused,
+)
 from vector_ingest.embed.embedder import Usage
 from vector_ingest.embed.rate_headers import allowances_of, retry_after
 from vector_ingest.embed.vectors import Vectors, checked
@@ -29,11 +36,15 @@ def embed(
     model: str,
     texts: Sequence[str],
     dimensions: int,
+    count_tokens: Callable[[str], int],
     *,
     shorten: bool = False,
     encoding: Literal["base64", "float"] = "base64",
 ) -> tuple[Vectors, Usage]:
-    """One request. `shorten`: ask for `dimensions`; otherwise they are what the model has."""
+    """One request. `shorten`: ask for `dimensions`; otherwise they are what the model has.
+
+    `count_tokens`: where the answer does not say how many there were. LM Studio says 0, others leave it out.
+    """
     if not texts:
         return np.empty((0, dimensions), np.float32), Usage(tokens=0, requests=0)
     provider = f"The embeddings API at {client.base_url.host} (model {model})"
@@ -42,7 +53,9 @@ def embed(
         response = _post(client, orjson.dumps({**body, "dimensions": dimensions} if shorten else body))
     except openai.APIError as error:
         raise _ours(error, provider, client.api_key, texts) from (None if _names_key(error) else error)
-    vectors, tokens = _read(response.content, texts, dimensions, provider)
+    answer = parsed_object(response.content, provider)
+    vectors = checked(openai_rows(answer, provider), texts, dimensions, provider)
+    tokens = number_at(answer, "usage", "prompt_tokens") or sum(map(count_tokens, texts))
     return vectors, Usage(tokens, requests=1, allowances=allowances_of(response.headers))
 
 
@@ -55,28 +68,6 @@ def _post(client: openai.OpenAI, body: bytes) -> httpx2.Response:
 
 def _timeout() -> int:
     return limit("EMBEDDING_TIMEOUT", int(TIMEOUT))
-
-
-def _read(content: bytes, texts: Sequence[str], dimensions: int, provider: str) -> tuple[Vectors, int]:
-    try:
-        answer = parsed(content)
-        found: list[Any] = [None] * len(answer["data"])
-        for item in answer["data"]:
-            found[item["index"]] = _numbers(item["embedding"])
-        # Some services leave the usage out.
-        tokens = int((answer.get("usage") or {}).get("prompt_tokens") or 0)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        start = content[:60].decode(errors="replace")
-        raise TransientError(
-            f"{provider} sent an answer that can't be read ({len(content):,} bytes, it begins with {start!r}): "
-            "expected JSON with `data`, a list of `index` and `embedding`"
-        ) from error
-    return checked(found, texts, dimensions, provider), tokens
-
-
-def _numbers(vector: str | list[float]) -> Vectors:
-    """Base64 of float32 in little-endian order; or a list, from services that don't know base64."""
-    return np.frombuffer(a2b_base64(vector), "<f4") if isinstance(vector, str) else np.array(vector, np.float32)
 
 
 def _names_key(error: openai.APIError) -> bool:
@@ -94,13 +85,15 @@ def _ours(error: openai.APIError, provider: str, key: str, texts: Sequence[str])
             return ConfigError(f"{provider} does not know the model, or the key has no right to it: check it. {said}")
         case openai.NotFoundError(code="DeploymentNotFound"):
             return ConfigError(f"{provider} has no such deployment: check `embedding.deployment`. {said}")
-        case openai.NotFoundError():
-            return ConfigError(f"{provider} is not there (status 404): check base URL, model or deployment. {said}")
-        case openai.RateLimitError(code="insufficient_quota"):
+        case openai.APIStatusError(status_code=status) if is_not_there(status):
+            return ConfigError(
+                f"{provider} is not there (status {status}): check base URL, model or deployment. {said}"
+            )
+        case openai.APIStatusError() if error.status_code == NO_MONEY or error.code == "insufficient_quota":
             return ConfigError(f"{provider}: the account has no quota left: check its plan and billing")
         case openai.BadRequestError() | openai.UnprocessableEntityError() if error.param in _CONFIGURED:
             return ConfigError(f"{provider} refuses the parameter {error.param}: {said}")
-        case openai.APIStatusError(status_code=400 | 413 | 422):
+        case openai.APIStatusError(status_code=status) if status in OF_A_TEXT:
             return refused(texts, provider, said)
         case openai.APIStatusError():
             headers: Mapping[str, str] = error.response.headers
@@ -118,4 +111,6 @@ def _ours(error: openai.APIError, provider: str, key: str, texts: Sequence[str])
 
 def _said(error: openai.APIError, key: str) -> str:
     said = error.message[:500]
+    if isinstance(error, openai.APIConnectionError) and error.__cause__:  # it only says "Connection error."
+        said = str(error.__cause__)[:500] or type(error.__cause__).__name__
     return said.replace(key, "…") if key else said

@@ -8,7 +8,6 @@ LM Studio           https://lmstudio.ai/docs/developer/openai-compat/embeddings
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from openai import OpenAI as Client
 
@@ -55,7 +54,13 @@ class OpenAICompatibleEmbedder:
         try:
             # `float` is the API's default: not every service knows base64.
             vectors, usage = embed(
-                self._client, self._model, asked, self.dimensions, shorten=self._shorten, encoding="float"
+                self._client,
+                self._model,
+                asked,
+                self.dimensions,
+                self.count_tokens,
+                shorten=self._shorten,
+                encoding="float",
             )
         except DataError as error:
             if self._shorten and any(word in error.reason.lower() for word in CANT_SHORTEN):
@@ -64,8 +69,6 @@ class OpenAICompatibleEmbedder:
                     f"to false, and `embedding.dimensions` to what the model has. {error.reason}"
                 ) from error
             raise
-        if not usage.tokens:  # LM Studio says 0, others leave it out
-            usage = replace(usage, tokens=sum(map(self.count_tokens, asked)))
         return (unit_length(vectors) if self._normalize else vectors), usage
 
     def close(self) -> None:

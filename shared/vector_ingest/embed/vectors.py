@@ -1,7 +1,9 @@
 """What every provider's answer must hold before it goes on: as many vectors as texts, right in size, finite."""
 
 import re
+from binascii import a2b_base64
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,24 +21,44 @@ _TOO_LONG = re.compile(
 )
 
 
-def checked(vectors: Sequence[npt.ArrayLike], texts: Sequence[str], dimensions: int, provider: str) -> Vectors:
-    """As an array of shape (len(texts), dimensions). ConfigError: another dimension. DataError: not a number."""
+def checked(vectors: Any, texts: Sequence[str], dimensions: int, provider: str) -> Vectors:
+    """As an array of shape (len(texts), dimensions). `vectors` is what the answer holds in their place, whatever it is.
+
+    ConfigError: another dimension. DataError: NaN or infinity. TransientError: no numbers, or not one for each text.
+    """
+    if not isinstance(vectors, list):
+        raise TransientError(f"{provider} sent an answer that can't be read: expected a list of vectors")
     if len(vectors) != len(texts):
         raise TransientError(f"{provider} answered {len(texts)} texts with {len(vectors)} vectors")
     array = np.empty((len(texts), dimensions), np.float32)
-    for row, vector in zip(array, vectors, strict=True):
-        numbers = np.asarray(vector, np.float32)
-        if numbers.shape != row.shape:
-            raise ConfigError(
-                f"{provider} answers with vectors of {numbers.size} dimensions, expected {dimensions}: "
-                "change the model or `embedding.dimensions`"
-            )
-        row[:] = numbers
+    with np.errstate(over="ignore"):  # too large for float32 is infinite, and found below
+        for row, vector in zip(array, vectors, strict=True):
+            numbers = _numbers(vector, provider)
+            if numbers.size != dimensions:
+                raise ConfigError(
+                    f"{provider} answers with vectors of {numbers.size} dimensions, expected {dimensions}: "
+                    "change the model or `embedding.dimensions`"
+                )
+            row[:] = numbers
+        sums = array.sum(axis=1)
     # A sum is finite if all of it is, and faster to look at; a rare one that overflows is looked at closely.
-    for index in np.flatnonzero(~np.isfinite(array.sum(axis=1))).tolist():
+    for index in np.flatnonzero(~np.isfinite(sums)).tolist():
         if not np.isfinite(array[index]).all():
             raise DataError(excerpt(texts[index]), f"{provider} answered with a vector that holds NaN or infinity")
     return array
+
+
+def _numbers(vector: Any, provider: str) -> npt.NDArray[np.float32]:
+    """Base64 of float32 in little-endian order, where it was asked for; else a list."""
+    try:
+        numbers = (
+            np.frombuffer(a2b_base64(vector), "<f4") if isinstance(vector, str) else np.asarray(vector, np.float32)
+        )
+    except (ValueError, TypeError, OverflowError) as error:
+        raise TransientError(f"{provider} sent an answer that can't be read: a vector is no list of numbers") from error
+    if numbers.ndim != 1:
+        raise TransientError(f"{provider} sent an answer that can't be read: a vector is no list of numbers")
+    return numbers
 
 
 def excerpt(text: str) -> str:

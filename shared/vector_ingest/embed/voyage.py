@@ -1,20 +1,17 @@
 """Voyage AI. https://docs.voyageai.com/reference/embeddings-api"""
 
 import re
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
-
+from vector_ingest.embed.answers import number_at, openai_rows
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.http_api import Service, client_of, post
 from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.options import Voyage
 from vector_ingest.embed.vectors import Vectors, checked
-from vector_ingest.errors import ConfigError, TransientError
+from vector_ingest.errors import ConfigError
 from vector_ingest.tokens.counts import unknown_tokens
 
 
@@ -43,6 +40,10 @@ SETTINGS = re.compile(r"\b[Mm]odel\b.*\bnot supported|input_type|output_dimensio
 
 
 class VoyageEmbedder:
+    count_tokens = (
+        unknown_tokens  # Voyage's own are 1.1 to 1.2 times OpenAI's: https://docs.voyageai.com/docs/tokenization
+    )
+
     def __init__(self, option: Voyage) -> None:
         model = _model(option)
         self.dimensions = option.dimensions or model.sizes[0]
@@ -59,20 +60,12 @@ class VoyageEmbedder:
         if not texts:
             return checked([], [], self.dimensions, name), Usage(tokens=0, requests=0)
         answer = post(self._client, "/embeddings", self._body(texts, purpose), texts, self._service)
-        try:
-            found = sorted(answer["data"], key=lambda item: item["index"])
-            rows = [_numbers(item["embedding"]) for item in found]
-        except (KeyError, TypeError, ValueError) as error:
-            raise TransientError(f"{name} sent an answer that can't be read: {type(error).__name__}") from error
-        tokens = int(answer.get("usage", {}).get("total_tokens", 0))
-        return checked(rows, texts, self.dimensions, name), Usage(tokens, requests=1)
+        vectors = checked(openai_rows(answer, name), texts, self.dimensions, name)
+        tokens = number_at(answer, "usage", "total_tokens") or sum(map(self.count_tokens, texts))
+        return vectors, Usage(tokens, requests=1)
 
     def close(self) -> None:
         self._client.close()
-
-    def count_tokens(self, text: str) -> int:
-        """Voyage counts 1.1 to 1.2 times what OpenAI does: https://docs.voyageai.com/docs/tokenization"""
-        return unknown_tokens(text)
 
     def _body(self, texts: Sequence[str], purpose: Purpose) -> Mapping[str, Any]:
         return {
@@ -84,10 +77,6 @@ class VoyageEmbedder:
             "encoding_format": "base64",  # of float32: a third of the bytes, and nothing to parse
             **({"output_dimension": self._asked_size} if self._asked_size else {}),
         }
-
-
-def _numbers(vector: Any) -> ArrayLike:
-    return np.frombuffer(b64decode(vector), "<f4") if isinstance(vector, str) else np.asarray(vector, np.float32)
 
 
 def _model(option: Voyage) -> Model:

@@ -1,7 +1,8 @@
 """Answers that are wrong on demand."""
 
+import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,6 +18,10 @@ Broken = Literal[
     "a page",  # HTML with status 200
     "reset",  # the connection is reset before the answer
     "slow",
+    "no cost",  # null where the answer says what was used
+    "no numbers",  # a word in place of each vector's numbers
+    "one index twice",
+    "not compressed",  # though the header says so
 ]
 
 
@@ -53,5 +58,29 @@ def broken_body(body: bytes, broken: Broken | None) -> bytes:
             return b"<html>Welcome</html>"
         case "half a body":
             return body[: len(body) // 2]
+        case "no cost":
+            answer = json.loads(body)
+            told = answer.keys() & {"usage", "meta", "inputTextTokenCount"}
+            return json.dumps(answer | dict.fromkeys(told)).encode()
+        case "no numbers":
+            return json.dumps(_without_numbers(json.loads(body))).encode()
+        case "one index twice":
+            answer = json.loads(body)
+            return json.dumps(answer | {"data": [{**item, "index": 0} for item in answer["data"]]}).encode()
         case _:
             return body
+
+
+def _without_numbers(node: Any) -> Any:
+    match node:
+        case [float(), *_]:
+            return ["word"]
+        case list():
+            return [_without_numbers(entry) for entry in node]
+        case dict():
+            return {
+                name: "word!" if name == "embedding" and isinstance(value, str) else _without_numbers(value)
+                for name, value in node.items()
+            }
+        case _:
+            return node
