@@ -25,7 +25,20 @@ _REMEDIES = {
 
 
 def key_of(given: SecretStr, source: KeySource | None) -> str:
-    """ConfigError: it is not there, or may not be looked for in the cloud, where the machine is the platform's."""
+    """Without white space at its ends: pasted keys often end in a line break.
+
+    ConfigError: it is not there, or no key, or may not be looked for in the cloud, where the machine is the platform's.
+    """
+    key = _found(given, source).strip()
+    if not (key.isascii() and key.isprintable()):  # no header can carry it, and a client would print it to say so
+        raise ConfigError(
+            "The key of the embedding service holds a character that no key has (a line break, a tab, or one that is "
+            "not ASCII). Copy it anew."
+        )
+    return key
+
+
+def _found(given: SecretStr, source: KeySource | None) -> str:
     match source:
         case None:
             return given.get_secret_value()
@@ -43,8 +56,8 @@ def _refuse_in_cloud(place: str) -> None:
 
 
 def _from_environment(source: FromEnvironment) -> str:
-    key = os.environ.get(source.variable, "").strip()
-    if not key:
+    key = os.environ.get(source.variable, "")
+    if not key.strip():
         raise ConfigError(
             f"The environment variable {source.variable}, named in `embedding.key_from`, is "
             f"{'empty' if source.variable in os.environ else 'not set'}: set it where the connector runs."
@@ -57,8 +70,8 @@ def _from_secret(source: FromSecretsManager) -> str:
     content = _secret(source, what)
     if not isinstance(content, str):
         raise ConfigError(f"Expected a text in {what}, found binary data. Store the key as a text.")
-    key = (_field(content, source.field, what) if source.field else content).strip()
-    if not key:
+    key = _field(content, source.field, what) if source.field else content
+    if not key.strip():
         raise ConfigError(f"Expected a key in {what}, found nothing. Store the key there.")
     return key
 

@@ -86,6 +86,25 @@ def test_in_the_cloud_only_the_form_holds_a_key(
             pass
 
 
+@pytest.mark.parametrize("mode", ["openai", "voyage"])
+def test_white_space_around_a_key_is_no_part_of_it(server: EmbeddingServer, mode: str) -> None:
+    options = {"openai": {"openai_key": f" {KEY}\n", "base_url": f"{server.url}/v1", "dimensions": 1024}}
+    options["voyage"] = {"voyage_key": f"{KEY}\r\n", "base_url": f"{server.url}/voyage/v1"}
+    with embedder(mode, **options[mode]) as model:
+        assert model.embed(["a"])[0].shape == (1, 1024)
+
+
+@pytest.mark.parametrize("key", ["two\nhush", "a\thush", "ü-hush"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(
+    server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("LOOPBACK_KEY", key)
+    for given in ({"openai_key": key}, {"key_from": ENVIRONMENT}):
+        with pytest.raises(ConfigError, match="a character that no key has") as caught, openai(server, **given):
+            pass
+        assert "hush" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("mode", "name", "more"),
     [
