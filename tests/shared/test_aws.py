@@ -1,5 +1,6 @@
 """Sign-in against STS and S3 over HTTP: what is asserted on is what the proxy before them saw."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -207,6 +208,23 @@ def test_a_region_that_is_no_name_is_a_config_error() -> None:
 def test_a_profile_that_the_machine_lacks_is_a_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(ConfigError, match=r"sign in to AWS: .*nobody"):
+        s3_client(sign_in({"auth_type": "default_credentials"}), REGION, None)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("[broken", "Unable to parse config file"),
+        ("[profile p]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = none\n", '"none" referenced in'),
+    ],
+)
+def test_a_wrong_configuration_of_the_machine_is_a_config_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, said: str
+) -> None:
+    (tmp_path / "config").write_text(config)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "p")
+    with pytest.raises(ConfigError, match=f"no usable AWS credentials .*{said}"):
         s3_client(sign_in({"auth_type": "default_credentials"}), REGION, None)
 
 

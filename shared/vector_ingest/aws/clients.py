@@ -91,8 +91,7 @@ def s3_client(
         response_checksum_validation="when_required",
         request_checksum_calculation="when_required",
     )
-    with aws_errors("sign in to AWS"):
-        signed_in = session(credentials, region, session_name)
+    signed_in = session(credentials, region, session_name)
     verify, forget = _trust(connection, endpoint)
     client: S3Client = service_client(signed_in, "s3", region, endpoint, config, verify)
     weakref.finalize(client, forget)

@@ -54,6 +54,8 @@ _SIGN_IN_ERRORS = (
     exceptions.PartialCredentialsError,
     exceptions.CredentialRetrievalError,
     exceptions.ProfileNotFound,
+    exceptions.ConfigParseError,
+    exceptions.InvalidConfigError,  # a profile that points to none
     exceptions.TokenRetrievalError,
     exceptions.SSOError,
 )

@@ -42,17 +42,18 @@ def session(credentials: Credentials, region: str | None, name: str = SESSION_NA
 
     botocore's session, as boto3's has one inside: importing boto3 takes a tenth of the start of a small read.
     `name`: what a role's session is called where the form does not say.
-    ConfigError: these credentials may not be used here.
+    ConfigError: these credentials may not be used here, or the machine's configuration of AWS is wrong.
     """
     if in_cloud():
         _require_own(credentials)
-    match credentials:
-        case IamUser():
-            return _user_session(credentials, region)
-        case IamRole():
-            return _role_session(credentials, region, name)
-        case DefaultCredentials() | Anonymous():
-            return _core(region)
+    with aws_errors("sign in to AWS"):
+        match credentials:
+            case IamUser():
+                return _user_session(credentials, region)
+            case IamRole():
+                return _role_session(credentials, region, name)
+            case DefaultCredentials() | Anonymous():
+                return _core(region)
 
 
 def in_cloud() -> bool:

@@ -162,6 +162,17 @@ def test_in_the_cloud_a_tenant_brings_its_own_credentials(
         pass
 
 
+def test_a_profile_that_the_machine_lacks_is_a_config_error(
+    server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with (
+        pytest.raises(ConfigError, match=r"sign in to AWS: .*nobody"),
+        asked(server, credentials={"auth_type": "default_credentials"}),
+    ):
+        pass
+
+
 WRONG: list[tuple[str, dict[str, Any]]] = [
     (TITAN, {"inputText": "a", "dimensions": 300}),
     (TITAN, {"inputText": "a", "texts": ["a"]}),
