@@ -19,6 +19,12 @@ def test_without_a_time_the_wait_grows_and_is_random() -> None:
     assert max(waits) > 30
 
 
+def test_a_service_that_says_0_is_not_asked_without_a_pause() -> None:
+    waits = [wait_before(TransientError("slow down", 0.0), tries) for tries in range(1, 9)]
+    assert all(seconds > 0 for seconds in waits)
+    assert max(waits) > 1
+
+
 def test_as_many_pass_as_allowed_and_no_more() -> None:
     gate = Gate(3)
     inside = [gate.passage() for _ in range(3)]

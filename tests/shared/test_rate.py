@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.servers.embedding.limits import Limits
+from vector_ingest.allowances import Allowance
 from vector_ingest.embed.rate_headers import allowances_of, retry_after
 from vector_ingest.packing.pace import Gate
 from vector_ingest.packing.rate import Budget, Rate
@@ -124,6 +125,14 @@ def test_after_a_refusal_nothing_is_left_whatever_seemed_to_be() -> None:
     assert budget.wait(1_000, 0.0) > 1
 
 
+def test_a_reset_of_more_than_a_minute_is_not_waited_for() -> None:
+    """OpenAI's page has one of 6 minutes, a limit a day one of hours."""
+    budget = Budget(None, 60.0, now=0.0)
+    budget.told(Allowance(limit=200, remaining=0, reset=8 * 3600), in_flight=0, now=0.0)
+    assert budget.wait(1, 0.0) == 60
+    assert budget.wait(1, 60.0) == 0
+
+
 def test_few_requests_a_minute_are_made_large() -> None:
     simulation = Simulation(lambda clock: Limits(1_000_000, 6, clock=clock))
     simulation.run(600)
@@ -151,9 +160,10 @@ def test_the_time_to_come_back_is_read_in_each_of_its_forms() -> None:
         {"retry-after": "Thu, 01 Jan 1970 00:00:07 GMT"},
         {"retry-after": "soon"},
         {"retry-after": "-1"},
+        {"retry-after": "Thu, 01 Jan 1970 00:00:07 +9999999999999999"},
         {},
     )
-    assert list(told) == [2.5, 0.04, 7.0, None, None, None]
+    assert list(told) == [2.5, 0.04, 7.0, None, None, None, None]
 
 
 def test_limits_are_read_as_openai_and_azure_write_them() -> None:

@@ -24,7 +24,7 @@ def retry_after(headers: Mapping[str, str], clock: Callable[[], float] = time.ti
             return seconds * factor
     try:
         date = parsedate_to_datetime(headers["retry-after"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
     return max(0.0, date.timestamp() - clock())
 

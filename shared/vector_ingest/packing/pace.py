@@ -13,12 +13,13 @@ LONGEST_WAIT = 60.0  # seconds between two tries, where the service names no tim
 def wait_before(error: TransientError, tries: int) -> float:
     """Seconds: what the service asks for and a little more, else exponential with full jitter.
 
+    Some say 0 for "soon": ten minutes of requests without a pause would be no answer to that.
     Without jitter, all that were refused together would come back together.
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
-    if error.retry_after is not None:
+    if error.retry_after:
         return error.retry_after * random.uniform(1, 1.1)  # noqa: S311  spreads load, guards nothing
-    return random.uniform(0, min(LONGEST_WAIT, 2.0**tries))  # noqa: S311
+    return random.uniform(0, min(LONGEST_WAIT, 2.0 ** min(tries, 9)))  # noqa: S311
 
 
 class Gate:

@@ -241,7 +241,7 @@ class Packer:
         self._throttled_tries += 1
         # Where others are let through, being throttled is only a matter of turns.
         self._throttled_since = now if self._throttled_since is None else self._throttled_since
-        wait = 0.0 if error.retry_after is None and self._rate.is_known else wait_before(error, self._throttled_tries)
+        wait = 0.0 if not error.retry_after and self._rate.is_known else wait_before(error, self._throttled_tries)
         self._give_up_after(self._throttled_tries, now + wait - self._throttled_since, error)
         self._rate.refused(ticket.rate, request.tokens, wait, now)
         self._hear(error.allowances, now)

@@ -15,9 +15,8 @@ TOLD = 0.99  # of what comes back by the clock; each answer corrects it
 SECOND = 1 / 60  # of a minute: requests come in no greater burst, https://platform.openai.com/docs/guides/rate-limits
 NOT_EVEN = 0.2  # of a minute that a reset is off from a bucket's: then all comes back at once, when the minute is over
 FIRST_TRY = 8_000.0  # tokens of the first request; twice as many after each that was taken
-SURPRISES = (
-    2  # refusals while enough was said to be left: others use the account, or it is kept more strictly than said
-)
+# Refusals while enough was said to be left: others use the account, or it is kept more strictly than said.
+SURPRISES = 2
 BLIND_CUT = 0.9  # at least, where too little was taken since the last refusal to measure it well
 FIRST_CUT, CUT = 0.7, 0.97  # of what was taken until the first refusal, and between two
 LEAST = 1_000.0  # tokens a minute that are tried, whatever is refused
@@ -78,7 +77,9 @@ class Budget:
         if allowance.reset is not None:
             even = (1 - allowance.remaining / allowance.limit) * self._minute
             self._by_window |= abs(allowance.reset - even) > NOT_EVEN * self._minute
-            self._whole_at = now + allowance.reset if self._by_window else None
+            # A limit a minute is whole after a minute: what says more, as limits a day do, is asked again by then, and
+            # its refusals have a deadline.
+            self._whole_at = now + min(allowance.reset, self._minute) if self._by_window else None
 
     def refused(self, taken: float, seconds: float, now: float, first: bool) -> None:
         """The service took `taken` in `seconds`, and no more. Nothing is left."""
