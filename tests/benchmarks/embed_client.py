@@ -20,7 +20,7 @@ import numpy.typing as npt
 import openai
 
 from vector_ingest.embed.openai import OpenAIEmbedder
-from vector_ingest.embed.options import OpenAI
+from vector_ingest.embed.openai_options import OpenAI
 from vector_ingest.packing.packer import Packer
 
 TEXTS, DIMENSIONS, TURNS = 600, 1536, 9

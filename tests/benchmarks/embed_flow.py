@@ -9,7 +9,7 @@ from typing import Any
 from tests.servers.embedding.limits import Limits
 from tests.servers.embedding_server import KEY, EmbeddingServer
 from vector_ingest.embed.openai import OpenAIEmbedder
-from vector_ingest.embed.options import OpenAI
+from vector_ingest.embed.openai_options import OpenAI
 from vector_ingest.packing.packer import Packer
 from vector_ingest.packing.rate import Rate
 

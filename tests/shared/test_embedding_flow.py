@@ -15,7 +15,7 @@ from tests.servers.embedding import limits as service_limits
 from tests.servers.embedding_server import KEY, EmbeddingServer, Fault, vectors_of
 from vector_ingest.embed.embedder import Embedder, Limits, Purpose, Usage
 from vector_ingest.embed.openai import OpenAIEmbedder
-from vector_ingest.embed.options import OpenAI
+from vector_ingest.embed.openai_options import OpenAI
 from vector_ingest.embed.vectors import Vectors
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.packing.packer import Packer

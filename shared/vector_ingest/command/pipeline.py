@@ -16,7 +16,8 @@ from vector_ingest.command.spec import parse_config
 from vector_ingest.document import Stream, Target, Vector
 from vector_ingest.embed.choice import embedder_from
 from vector_ingest.embed.embedder import Embedder, Purpose
-from vector_ingest.embed.options import FromField, Metered
+from vector_ingest.embed.form_pieces import Metered
+from vector_ingest.embed.options import FromField
 from vector_ingest.errors import ConfigError
 from vector_ingest.forms.destination_config import DestinationConfig
 from vector_ingest.load.batch import Steps

@@ -7,7 +7,7 @@ from openai import AzureOpenAI as Client
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.openai_api import TIMEOUT, embed
-from vector_ingest.embed.options import AzureOpenAI
+from vector_ingest.embed.openai_options import AzureOpenAI
 from vector_ingest.embed.vectors import Vectors
 from vector_ingest.tokens.counts import openai_tokens
 

@@ -1,18 +1,8 @@
 """Which provider a configuration chooses."""
 
 from vector_ingest.embed.embedder import Embedder
-from vector_ingest.embed.options import (
-    AzureOpenAI,
-    Bedrock,
-    Cohere,
-    EmbeddingConfig,
-    Fake,
-    FromField,
-    Local,
-    OpenAI,
-    OpenAICompatible,
-    Voyage,
-)
+from vector_ingest.embed.openai_options import AzureOpenAI, OpenAI, OpenAICompatible
+from vector_ingest.embed.options import Bedrock, Cohere, EmbeddingConfig, Fake, FromField, Local, Voyage
 
 
 def embedder_from(config: EmbeddingConfig) -> Embedder:

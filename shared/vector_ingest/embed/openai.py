@@ -7,7 +7,7 @@ from openai import OpenAI as Client
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.openai_api import TIMEOUT, embed
-from vector_ingest.embed.options import OpenAI
+from vector_ingest.embed.openai_options import OpenAI
 from vector_ingest.embed.vectors import Vectors
 from vector_ingest.errors import ConfigError
 from vector_ingest.tokens.counts import openai_tokens

@@ -14,7 +14,7 @@ from openai import OpenAI as Client
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.keys import key_of
 from vector_ingest.embed.openai_api import TIMEOUT, embed
-from vector_ingest.embed.options import OpenAICompatible
+from vector_ingest.embed.openai_options import OpenAICompatible
 from vector_ingest.embed.prefixes import Prefixes
 from vector_ingest.embed.unit import unit_length
 from vector_ingest.embed.vectors import Vectors

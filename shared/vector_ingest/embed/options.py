@@ -4,169 +4,123 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from vector_ingest.embed.form import Metered, key_from_field, normalize_field, prefix_field
+from vector_ingest.aws.credentials import DefaultCredentials, IamRole, IamUser
+from vector_ingest.embed.form_pieces import Metered, key_from_field, normalize_field, prefix_field
 from vector_ingest.embed.key_options import NO_KEY, KeySource, require_key
-from vector_ingest.embed.retrieval_options import Bedrock, Cohere, Voyage
+from vector_ingest.embed.openai_options import AzureOpenAI, OpenAI, OpenAICompatible
 from vector_ingest.form import Form, about, shown
 
-__all__ = [
-    "AzureOpenAI",
-    "Bedrock",
-    "Cohere",
-    "EmbeddingConfig",
-    "Fake",
-    "FromField",
-    "Local",
-    "Metered",
-    "OpenAI",
-    "OpenAICompatible",
-    "Voyage",
-]
+# No anonymous access: Bedrock answers no unsigned request.
+SignIn = Annotated[IamUser | IamRole | DefaultCredentials, Field(discriminator="auth_type")]
 
 
-class OpenAI(Metered):
-    model_config = about("OpenAI", "Vectors from OpenAI's API.")
-    mode: Literal["openai"] = "openai"
-    openai_key: SecretStr = Field(default=NO_KEY, title="OpenAI API key", json_schema_extra=shown(1))
+class Cohere(Metered):
+    model_config = about("Cohere", "Vectors from Cohere's API.")
+    mode: Literal["cohere"] = "cohere"
+    cohere_key: SecretStr = Field(default=NO_KEY, title="Cohere API key", json_schema_extra=shown(1))
     model_name: str = Field(
-        default="text-embedding-ada-002",
+        default="embed-english-light-v2.0",
         title="Model name",
-        description="An embedding model of OpenAI. A change of model embeds everything again.",
-        examples=["text-embedding-ada-002", "text-embedding-3-small", "text-embedding-3-large"],
+        description="An embedding model of Cohere. A change of model embeds everything again.",
+        examples=["embed-v4.0", "embed-multilingual-v3.0", "embed-english-light-v2.0"],
         json_schema_extra=shown(2),
     )
-    dimensions: int | None = Field(
+    base_url: str | None = Field(
         default=None,
-        ge=1,
+        title="Base URL",
+        description="Another address of the same API, such as a proxy.",
+        examples=["https://api.cohere.com"],
+        json_schema_extra=shown(3),
+    )
+    dimensions: Literal[256, 512, 1024, 1536] | None = Field(
+        default=None,
         title="Embedding dimensions",
-        description="Shorter vectors than the model's own. Only text-embedding-3 and later can shorten.",
-        examples=[512, 1024],
+        description="Shorter vectors than the model's own. Only embed-v4.0 can shorten.",
+        json_schema_extra=shown(4),
+    )
+    normalize: bool = normalize_field(5)
+    key_from: KeySource | None = key_from_field(6)
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> "Cohere":
+        require_key(self.cohere_key, self.key_from, "cohere_key")
+        return self
+
+
+class Voyage(Metered):
+    model_config = about("Voyage AI", "Vectors from Voyage AI's API.")
+    mode: Literal["voyage"] = "voyage"
+    voyage_key: SecretStr = Field(default=NO_KEY, title="Voyage API key", json_schema_extra=shown(1))
+    model_name: str = Field(
+        default="voyage-4",
+        title="Model name",
+        description="A text embedding model of Voyage. A change of model embeds everything again.",
+        examples=["voyage-4-large", "voyage-4", "voyage-4-lite", "voyage-code-3"],
+        json_schema_extra=shown(2),
+    )
+    dimensions: Literal[256, 512, 1024, 2048] | None = Field(
+        default=None,
+        title="Embedding dimensions",
+        description="Other than the model's own. Not every model can.",
         json_schema_extra=shown(3),
     )
     base_url: str | None = Field(
         default=None,
         title="Base URL",
-        description="Another address of the same API, such as a proxy or a regional host.",
-        examples=["https://eu.api.openai.com/v1"],
+        description="Another address of the same API, such as a proxy.",
+        examples=["https://api.voyageai.com/v1"],
         json_schema_extra=shown(4),
     )
-    organization: str | None = Field(
-        default=None,
-        title="Organization",
-        description="The ID of the organization that pays, where the key belongs to several.",
-        examples=["org-AbCdEf"],
-        json_schema_extra=shown(5),
-    )
-    project: str | None = Field(
-        default=None,
-        title="Project",
-        description="The ID of the project that pays, where the key belongs to several.",
-        examples=["proj_AbCdEf"],
-        json_schema_extra=shown(6),
-    )
-    key_from: KeySource | None = key_from_field(7)
+    key_from: KeySource | None = key_from_field(5)
 
     @model_validator(mode="after")
-    def _has_a_key(self) -> "OpenAI":
-        require_key(self.openai_key, self.key_from, "openai_key")
+    def _has_a_key(self) -> "Voyage":
+        require_key(self.voyage_key, self.key_from, "voyage_key")
         return self
 
 
-class AzureOpenAI(Metered):
-    model_config = about("Azure OpenAI", "Vectors from a deployment of an OpenAI model in Azure.")
-    mode: Literal["azure_openai"] = "azure_openai"
-    openai_key: SecretStr = Field(
-        default=NO_KEY,
-        title="Azure OpenAI API key",
-        description="In the Azure portal, under your Azure OpenAI resource: Keys and Endpoint.",
+class Bedrock(Metered):
+    model_config = about("Amazon Bedrock", "Vectors from the models of Amazon Titan and Cohere in your AWS account.")
+    mode: Literal["bedrock"] = "bedrock"
+    credentials: SignIn = Field(
+        title="Authentication",
+        description="How the connector signs in to AWS. The right bedrock:InvokeModel is needed.",
         json_schema_extra=shown(1),
     )
-    api_base: str = Field(
-        title="Resource base URL",
-        description="In the Azure portal, under your Azure OpenAI resource: Keys and Endpoint.",
-        examples=["https://your-resource-name.openai.azure.com"],
-        json_schema_extra=shown(2),
-    )
-    deployment: str = Field(
-        title="Deployment",
-        description="The name that you gave the model's deployment.",
-        examples=["your-deployment-name"],
-        json_schema_extra=shown(3),
-    )
-    dimensions: int = Field(
-        default=1536,
-        ge=1,
-        title="Embedding dimensions",
-        description="How many numbers a vector of the deployed model has.",
-        examples=[1536, 3072],
-        json_schema_extra=shown(4),
-    )
-    api_version: str = Field(
-        default="2024-10-21",
-        title="API version",
-        description="The version of Azure's API to ask for.",
-        json_schema_extra=shown(5),
-    )
-    shorten: bool = Field(
-        default=False,
-        title="Ask for these dimensions",
-        description="Have the model shorten its vectors to the dimensions above. Only text-embedding-3 and later can.",
-        json_schema_extra=shown(6),
-    )
-    key_from: KeySource | None = key_from_field(7)
-
-    @model_validator(mode="after")
-    def _has_a_key(self) -> "AzureOpenAI":
-        require_key(self.openai_key, self.key_from, "openai_key")
-        return self
-
-
-class OpenAICompatible(Metered):
-    model_config = about("OpenAI-compatible", "Vectors from any service that speaks OpenAI's embeddings API.")
-    mode: Literal["openai_compatible"] = "openai_compatible"
-    api_key: SecretStr = Field(
-        default=SecretStr(""),
-        title="API key",
-        description="Empty where the service asks for none.",
-        json_schema_extra=shown(1),
-    )
-    base_url: str = Field(
-        title="Base URL",
-        description="The address before `/embeddings`.",
-        examples=["https://your-service-name.com/v1"],
+    region_name: str | None = Field(
+        default=None,
+        title="AWS Region",
+        description="The region of the model. If absent, the machine's own is used.",
+        examples=["eu-central-1"],
         json_schema_extra=shown(2),
     )
     model_name: str = Field(
-        default="text-embedding-ada-002",
-        title="Model name",
-        description="The model as the service calls it.",
-        examples=["text-embedding-ada-002", "BAAI/bge-m3"],
+        default="amazon.titan-embed-text-v2:0",
+        title="Model ID",
+        description="The ID of the model, or the ID or ARN of an inference profile that has it in its name.",
+        examples=["amazon.titan-embed-text-v2:0", "cohere.embed-multilingual-v3", "eu.cohere.embed-v4:0"],
         json_schema_extra=shown(3),
     )
-    dimensions: int = Field(
-        ge=1,
+    dimensions: Literal[256, 512, 1024, 1536] | None = Field(
+        default=None,
         title="Embedding dimensions",
-        description="How many numbers a vector of the model has.",
-        examples=[1536, 384],
+        description="Shorter vectors than the model's own: 256 or 512 with Titan, 256, 512 or 1024 with Cohere's "
+        "embed-v4.",
         json_schema_extra=shown(4),
     )
-    shorten: bool = Field(
-        default=False,
-        title="Ask for these dimensions",
-        description="Have the model shorten its vectors to the dimensions above. Few models can, and servers refuse it "
-        "for the others.",
+    normalize: bool = Field(
+        default=True,
+        title="Normalize",
+        description="Vectors of length 1.",
         json_schema_extra=shown(5),
     )
-    query_prefix: str | None = prefix_field(6, "question", "query")
-    document_prefix: str | None = prefix_field(7, "document", "passage")
-    normalize: bool = normalize_field(8)
-    key_from: KeySource | None = key_from_field(9)
-
-    @model_validator(mode="after")
-    def _has_one_key(self) -> "OpenAICompatible":
-        if self.key_from is not None:
-            require_key(self.api_key, self.key_from, "api_key")
-        return self
+    endpoint: str | None = Field(
+        default=None,
+        title="Endpoint",
+        description="Only for a private endpoint, as a URL.",
+        examples=["https://vpce-0123.bedrock-runtime.eu-central-1.vpce.amazonaws.com"],
+        json_schema_extra=shown(6),
+    )
 
 
 class Local(Form):
