@@ -1,10 +1,26 @@
 """Pieces that the forms of several providers have."""
 
-from typing import Any
+import re
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from vector_ingest.form import Form, shown
+
+_ADDRESS = re.compile(r"https?://[^/?#\s]\S*")
+
+
+def _address(value: str) -> str:
+    found = value.strip()
+    if not _ADDRESS.fullmatch(found):
+        shown_as = "one with a password" if "@" in found else repr(value)
+        raise ValueError(f"expected an address that begins with https:// or http://, found {shown_as}")
+    return found
+
+
+# Of a service. A client takes anything for one, and says "can't be reached" of what is none.
+Address = Annotated[str, AfterValidator(_address)]
+OptionalAddress = Annotated[Address | None, BeforeValidator(lambda value: value or None)]  # forms leave empty texts
 
 
 def key_from_field(number: int) -> Any:

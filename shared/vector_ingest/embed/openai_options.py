@@ -4,7 +4,14 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from vector_ingest.embed.form_pieces import Metered, key_from_field, normalize_field, prefix_field
+from vector_ingest.embed.form_pieces import (
+    Address,
+    Metered,
+    OptionalAddress,
+    key_from_field,
+    normalize_field,
+    prefix_field,
+)
 from vector_ingest.embed.key_options import NO_KEY, KeySource, require_key
 from vector_ingest.form import about, shown
 
@@ -28,7 +35,7 @@ class OpenAI(Metered):
         examples=[512, 1024],
         json_schema_extra=shown(3),
     )
-    base_url: str | None = Field(
+    base_url: OptionalAddress = Field(
         default=None,
         title="Base URL",
         description="Another address of the same API, such as a proxy or a regional host.",
@@ -66,7 +73,7 @@ class AzureOpenAI(Metered):
         description="In the Azure portal, under your Azure OpenAI resource: Keys and Endpoint.",
         json_schema_extra=shown(1),
     )
-    api_base: str = Field(
+    api_base: Address = Field(
         title="Resource base URL",
         description="In the Azure portal, under your Azure OpenAI resource: Keys and Endpoint.",
         examples=["https://your-resource-name.openai.azure.com"],
@@ -115,7 +122,7 @@ class OpenAICompatible(Metered):
         description="Empty where the service asks for none.",
         json_schema_extra=shown(1),
     )
-    base_url: str = Field(
+    base_url: Address = Field(
         title="Base URL",
         description="The address before `/embeddings`.",
         examples=["https://your-service-name.com/v1"],

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from vector_ingest.aws.credentials import DefaultCredentials, IamRole, IamUser
-from vector_ingest.embed.form_pieces import Metered, key_from_field, normalize_field, prefix_field
+from vector_ingest.embed.form_pieces import Metered, OptionalAddress, key_from_field, normalize_field, prefix_field
 from vector_ingest.embed.key_options import NO_KEY, KeySource, require_key
 from vector_ingest.embed.openai_options import AzureOpenAI, OpenAI, OpenAICompatible
 from vector_ingest.form import Form, about, shown
@@ -25,7 +25,7 @@ class Cohere(Metered):
         examples=["embed-v4.0", "embed-multilingual-v3.0", "embed-english-light-v2.0"],
         json_schema_extra=shown(2),
     )
-    base_url: str | None = Field(
+    base_url: OptionalAddress = Field(
         default=None,
         title="Base URL",
         description="Another address of the same API, such as a proxy.",
@@ -64,7 +64,7 @@ class Voyage(Metered):
         description="Other than the model's own. Not every model can.",
         json_schema_extra=shown(3),
     )
-    base_url: str | None = Field(
+    base_url: OptionalAddress = Field(
         default=None,
         title="Base URL",
         description="Another address of the same API, such as a proxy.",

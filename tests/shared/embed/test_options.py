@@ -26,7 +26,7 @@ CHOICES = {choice["properties"]["mode"]["const"]: choice for choice in FORM["emb
         {"mode": "openai", "openai_key": "k"},
         {"mode": "azure_openai", "openai_key": "k", "api_base": "https://x.openai.azure.com", "deployment": "d"},
         {"mode": "openai_compatible", "base_url": "http://127.0.0.1", "dimensions": 3},
-        {"mode": "openai_compatible", "api_key": "k", "base_url": "u", "model_name": "m", "dimensions": 3},
+        {"mode": "openai_compatible", "api_key": "k", "base_url": "http://u", "model_name": "m", "dimensions": 3},
         {"mode": "cohere", "cohere_key": "k"},
         {"mode": "fake"},
         {"mode": "from_field", "field_name": "vector", "dimensions": 3},
@@ -39,6 +39,36 @@ def test_what_airbytes_destinations_take_is_taken(embedding: dict[str, Any]) -> 
     processing = {"chunk_size": 512, "text_fields": None, "metadata_fields": ["a"], "text_splitter": splitter}
     config = {"embedding": embedding, "processing": {**processing, "field_name_mappings": mappings}}
     assert parse_config(Config, config).embedding.mode == embedding["mode"]
+
+
+@pytest.mark.parametrize("address", ["api.example.com/v1", "localhost:11434", "ftp://x", "", "https://"])
+@pytest.mark.parametrize(
+    ("mode", "name", "more"),
+    [
+        ("azure_openai", "api_base", {"openai_key": "k", "deployment": "d"}),
+        ("openai_compatible", "base_url", {"dimensions": 3}),
+        ("cohere", "base_url", {"cohere_key": "k"}),
+    ],
+)
+def test_an_address_that_no_client_can_reach_is_named(address: str, mode: str, name: str, more: dict[str, Any]) -> None:
+    config = {"embedding": {"mode": mode, name: address, **more}, "processing": {"chunk_size": 1}}
+    if mode == "cohere" and not address:  # left empty in the form: the service's own
+        empty: Any = parse_config(Config, config).embedding
+        assert empty.base_url is None
+        return
+    with pytest.raises(
+        ConfigError, match=f"embedding.*{name}.*expected an address that begins with https:// .*{address}"
+    ):
+        parse_config(Config, config)
+
+
+def test_an_address_is_taken_without_white_space_and_its_password_is_not_repeated() -> None:
+    embedding = {"mode": "openai_compatible", "dimensions": 3, "base_url": " http://x:1/v1\n"}
+    found: Any = parse_config(Config, {"embedding": embedding, "processing": {"chunk_size": 1}}).embedding
+    assert found.base_url == "http://x:1/v1"
+    with pytest.raises(ConfigError) as caught:
+        parse_config(Config, {"embedding": {**embedding, "base_url": "me:hush@x"}, "processing": {"chunk_size": 1}})
+    assert "hush" not in str(caught.value)
 
 
 def test_keys_are_secrets_in_the_form_and_everywhere_else() -> None:
