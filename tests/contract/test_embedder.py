@@ -21,6 +21,7 @@ OVER_HTTP = ["openai", "azure_openai", "openai_compatible", "cohere", "voyage", 
 # botocore's errors go through one place for all services of AWS, which has words of its own.
 WRONG_KEY = {"bedrock": "Check the access key ID"}
 UNREACHABLE = {"bedrock": "Could not connect to the endpoint"}
+SLOW = {"bedrock": "Read timeout"}
 COMPUTED = [*OVER_HTTP, "local", "fake"]
 ALL = [*COMPUTED, "from_field"]
 
@@ -228,6 +229,16 @@ def test_an_unreachable_service_may_come_back(mode: str) -> None:
     with pytest.raises(TransientError, match=UNREACHABLE.get(mode, "can't be reached")):
         embedder.embed(["a"])
     close(embedder)
+
+
+@pytest.mark.parametrize("mode", OVER_HTTP)
+def test_an_answer_is_waited_for_as_long_as_the_environment_says(
+    service: Service, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    service.server.latency = 1.2
+    monkeypatch.setenv("EMBEDDING_TIMEOUT", "1")
+    with pytest.raises(TransientError, match=SLOW.get(mode, "did not answer within 1 seconds")):
+        service.embedder(mode).embed(["a"])
 
 
 @pytest.mark.parametrize("mode", OVER_HTTP)

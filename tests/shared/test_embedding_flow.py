@@ -153,16 +153,6 @@ def test_what_waiting_may_mend_is_tried_again_and_told_if_it_stays(fault: Fault,
     assert KEY not in str(caught.value)
 
 
-def test_an_answer_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EMBEDDING_TIMEOUT", "1")
-    with (
-        service(latency=1.5) as server,
-        packing(server, deadline=0) as packer,
-        pytest.raises(TransientError, match="did not answer within 1 seconds"),
-    ):
-        packer.ask(named(1)).result()
-
-
 def test_a_key_that_is_taken_away_in_mid_run_ends_it_at_once() -> None:
     taken = Fault(status=401, body='{"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}')
     with (

@@ -8,9 +8,15 @@ import orjson
 
 from vector_ingest.embed.vectors import excerpt, is_too_long
 from vector_ingest.errors import DataError, TransientError
+from vector_ingest.patience import limit
 
 NO_MONEY = 402  # as Cohere, Together and others say it: https://docs.cohere.com/reference/errors
 OF_A_TEXT = {400, 413, 422}  # unless the words name a setting
+
+
+def answer_seconds() -> int:
+    """How long an answer is waited for. 2,048 texts take OpenAI about 10 seconds."""
+    return limit("EMBEDDING_TIMEOUT", 60)
 
 
 def parsed_object(content: bytes, provider: str) -> Mapping[str, Any]:

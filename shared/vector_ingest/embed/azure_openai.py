@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from openai import AzureOpenAI as Client
 
+from vector_ingest.embed.answers import answer_seconds
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.keys import key_of
-from vector_ingest.embed.openai_api import TIMEOUT, embed
+from vector_ingest.embed.openai_api import embed
 from vector_ingest.embed.openai_options import AzureOpenAI
 from vector_ingest.embed.vectors import Vectors
 from vector_ingest.tokens.counts import openai_tokens
@@ -29,7 +30,7 @@ class AzureOpenAIEmbedder:
             azure_deployment=option.deployment,
             api_version=option.api_version,
             max_retries=0,  # pace.py tries again
-            timeout=TIMEOUT,
+            timeout=answer_seconds(),
         )
         self._client.organization = self._client.project = None  # else variables of the environment go along
 

@@ -13,7 +13,7 @@ import orjson
 from botocore.config import Config
 
 from vector_ingest.aws.clients import service_client, session
-from vector_ingest.embed.answers import cohere_rows, number_at, parsed_object
+from vector_ingest.embed.answers import answer_seconds, cohere_rows, number_at, parsed_object
 from vector_ingest.embed.bedrock_errors import bedrock_errors
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.options import Bedrock
@@ -42,13 +42,6 @@ MODELS = {
     "cohere.embed-multilingual-v3": Model(Limits(96, None, 512), (1024,), 2048, "END"),
     "cohere.embed-v4": Model(Limits(96, 128_000, 128_000), (1536, 1024, 512, 256), 512_000, "RIGHT"),
 }
-PATIENCE = Config(
-    signature_version="v4",  # said, so that no bearer token of the environment takes the place of the sign-in
-    connect_timeout=10,
-    read_timeout=60,
-    retries={"mode": "standard", "total_max_attempts": 1},  # pace.py tries again
-    max_pool_connections=32,
-)
 
 
 class BedrockEmbedder:
@@ -63,7 +56,7 @@ class BedrockEmbedder:
             "bedrock-runtime",
             option.region_name,
             option.endpoint,
-            PATIENCE,
+            _patience(self.limits.at_once),
         )
 
     def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[Vectors, Usage]:
@@ -117,6 +110,16 @@ class BedrockEmbedder:
             )
             content = answer["body"].read()
         return parsed_object(content, self._name)
+
+
+def _patience(connections: int) -> Config:
+    return Config(
+        signature_version="v4",  # said, so that no bearer token of the environment takes the place of the sign-in
+        connect_timeout=10,
+        read_timeout=answer_seconds(),
+        retries={"mode": "standard", "total_max_attempts": 1},  # pace.py tries again
+        max_pool_connections=connections,
+    )
 
 
 def _model(option: Bedrock) -> tuple[str, Model]:

@@ -9,11 +9,9 @@ from typing import Any
 
 import httpx
 
-from vector_ingest.embed.answers import NO_MONEY, OF_A_TEXT, is_not_there, parsed_object, refused
+from vector_ingest.embed.answers import NO_MONEY, OF_A_TEXT, answer_seconds, is_not_there, parsed_object, refused
 from vector_ingest.embed.rate_headers import retry_after
 from vector_ingest.errors import ConfigError, TransientError
-
-TIMEOUT = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class Service:
 
 def client_of(service: Service, base_url: str) -> httpx.Client:
     headers = {"Authorization": f"Bearer {service.key}"}
-    return httpx.Client(base_url=base_url, headers=headers, timeout=TIMEOUT, verify=_trusted())
+    return httpx.Client(base_url=base_url, headers=headers, timeout=answer_seconds(), verify=_trusted())
 
 
 @cache

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from openai import OpenAI as Client
 
+from vector_ingest.embed.answers import answer_seconds
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.keys import key_of
-from vector_ingest.embed.openai_api import TIMEOUT, embed
+from vector_ingest.embed.openai_api import embed
 from vector_ingest.embed.openai_options import OpenAI
 from vector_ingest.embed.vectors import Vectors
 from vector_ingest.errors import ConfigError
@@ -31,7 +32,7 @@ class OpenAIEmbedder:
             api_key=key_of(option.openai_key, option.key_from),
             base_url=option.base_url or "https://api.openai.com/v1",  # said, so that no environment variable decides
             max_retries=0,  # pace.py tries again
-            timeout=TIMEOUT,
+            timeout=answer_seconds(),
         )
         # Set here, where None means none: as arguments, variables of the environment would stand in for them.
         self._client.organization, self._client.project = option.organization, option.project

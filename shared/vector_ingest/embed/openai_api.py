@@ -24,9 +24,7 @@ from vector_ingest.embed.embedder import Usage
 from vector_ingest.embed.rate_headers import allowances_of, retry_after
 from vector_ingest.embed.vectors import Vectors, checked
 from vector_ingest.errors import ConfigError, TransientError
-from vector_ingest.patience import limit
 
-TIMEOUT = 60.0  # seconds; 2,048 texts take about 10
 # Parameters of the request that come from the configuration, not from a text.
 _CONFIGURED = {"dimensions", "model", "encoding_format"}
 
@@ -52,7 +50,7 @@ def embed(
     try:
         response = _post(client, orjson.dumps({**body, "dimensions": dimensions} if shorten else body))
     except openai.APIError as error:
-        raise _ours(error, provider, client.api_key, texts) from (None if _names_key(error) else error)
+        raise _ours(error, provider, client, texts) from (None if _names_key(error) else error)
     answer = parsed_object(response.content, provider)
     vectors = checked(openai_rows(answer, provider), texts, dimensions, provider)
     tokens = number_at(answer, "usage", "prompt_tokens") or sum(map(count_tokens, texts))
@@ -61,13 +59,8 @@ def embed(
 
 def _post(client: openai.OpenAI, body: bytes) -> httpx2.Response:
     # `client.embeddings.create` looks at every text and number in Python: this is a quarter of its work.
-    headers = {"Content-Type": "application/json"}
-    options: Any = {"headers": headers, "timeout": _timeout()}
+    options: Any = {"headers": {"Content-Type": "application/json"}}
     return client.post("/embeddings", cast_to=httpx2.Response, content=body, options=options)
-
-
-def _timeout() -> int:
-    return limit("EMBEDDING_TIMEOUT", int(TIMEOUT))
 
 
 def _names_key(error: openai.APIError) -> bool:
@@ -75,8 +68,8 @@ def _names_key(error: openai.APIError) -> bool:
     return isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError))
 
 
-def _ours(error: openai.APIError, provider: str, key: str, texts: Sequence[str]) -> Exception:
-    said = _said(error, key)
+def _ours(error: openai.APIError, provider: str, client: openai.OpenAI, texts: Sequence[str]) -> Exception:
+    said = _said(error, client.api_key)
     match error:
         case openai.AuthenticationError() | openai.PermissionDeniedError():
             status = error.status_code
@@ -104,7 +97,7 @@ def _ours(error: openai.APIError, provider: str, key: str, texts: Sequence[str])
                 allowances=allowances_of(headers),
             )
         case openai.APITimeoutError():
-            return TransientError(f"{provider} did not answer within {_timeout()} seconds")
+            return TransientError(f"{provider} did not answer within {client.timeout} seconds")
         case _:
             return TransientError(f"{provider} can't be reached: {said}")
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 from openai import OpenAI as Client
 
+from vector_ingest.embed.answers import answer_seconds
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
 from vector_ingest.embed.keys import key_of
-from vector_ingest.embed.openai_api import TIMEOUT, embed
+from vector_ingest.embed.openai_api import embed
 from vector_ingest.embed.openai_options import OpenAICompatible
 from vector_ingest.embed.prefixes import Prefixes
 from vector_ingest.embed.unit import unit_length
@@ -45,7 +46,7 @@ class OpenAICompatibleEmbedder:
             api_key=key_of(option.api_key, option.key_from) or "none",  # the client insists; such services ignore it
             base_url=option.base_url,
             max_retries=0,  # pace.py tries again
-            timeout=TIMEOUT,
+            timeout=answer_seconds(),
         )
         self._client.organization = self._client.project = None  # those of the environment are OpenAI's
 
