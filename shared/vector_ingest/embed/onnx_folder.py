@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vector_ingest.aws.sign_in import in_cloud
 from vector_ingest.embed.batches import in_batches
 from vector_ingest.embed.embedder import Limits, Purpose, Usage
+from vector_ingest.embed.model_tokens import count, encode, tokenizer_from
 from vector_ingest.embed.onnx_session import Model
 from vector_ingest.embed.onnx_settings import Settings, settings_of
 from vector_ingest.embed.options import Local
 from vector_ingest.embed.prefixes import Prefixes
-from vector_ingest.embed.vectors import Vectors, excerpt
-from vector_ingest.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+from vector_ingest.embed.vectors import Vectors, finite
+from vector_ingest.errors import ConfigError
 
 BATCH, GPU_BATCH = 8, 64  # texts
 
@@ -25,7 +22,7 @@ class OnnxEmbedder:
     def __init__(self, option: Local) -> None:
         """ConfigError: there is no such model, or it can't be run here."""
         settings = self._settings = _settings(option)
-        self._tokenizer, self._model = _tokenizer(settings), Model(settings)
+        self._tokenizer, self._model = tokenizer_from(settings.tokenizer), Model(settings)
         self._prefixes = Prefixes(
             settings.query_prefix if option.query_prefix is None else option.query_prefix,
             settings.document_prefix if option.document_prefix is None else option.document_prefix,
@@ -38,22 +35,13 @@ class OnnxEmbedder:
         self.fingerprint = f"local/{settings.digest}/{self.dimensions}{self._prefixes.fingerprint}"
 
     def embed(self, texts: Sequence[str], purpose: Purpose = "document") -> tuple[Vectors, Usage]:
-        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(self._prefixes.put(texts, purpose))]
-        for text, ids in zip(texts, encoded, strict=True):
-            if len(ids) > self._settings.reads:
-                raise DataError(
-                    excerpt(text),
-                    f"it has {len(ids)} tokens, marks and prefix included, of which the model reads "
-                    f"{self._settings.reads}: cut it into smaller chunks",
-                )
+        encoded = encode(self._tokenizer, self._prefixes.put(texts, purpose), texts, self._settings.reads)
         vectors = in_batches(encoded, self._model.vectors, self._batch, self.dimensions)
-        return vectors, Usage(tokens=sum(map(len, encoded)), requests=1 if texts else 0)
+        usage = Usage(tokens=sum(map(len, encoded)), requests=1 if texts else 0)
+        return finite(vectors, texts, f"The model {self._settings.model}"), usage  # of half precision, some overflow
 
     def count_tokens(self, text: str) -> int:
-        """Without the marks. A sixteenth of the characters is the least: some tokenizers make one token of any word
-        that is too long for them."""
-        (encoding,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
-        return max(len(encoding), len(text) // 16)
+        return count(self._tokenizer, text)
 
 
 def _settings(option: Local) -> Settings:
@@ -67,12 +55,3 @@ def _settings(option: Local) -> Settings:
         )
     assert option.model_path
     return settings_of(Path(option.model_path))
-
-
-def _tokenizer(settings: Settings) -> "Tokenizer":
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(settings.tokenizer))
-    tokenizer.no_truncation()  # else the file decides, silently
-    tokenizer.no_padding()
-    return tokenizer

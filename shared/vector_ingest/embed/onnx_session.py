@@ -49,17 +49,23 @@ class Model:
         return np.asarray(found, np.float32), mask
 
 
-def _load(settings: Settings) -> Any:
+def session_options() -> Any:
     import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count() or 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the database works on this machine too
+    return options
+
+
+def _load(settings: Settings) -> Any:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
     here = onnxruntime.get_available_providers()
     providers = [name for name in (GPU, "CPUExecutionProvider") if name in here]
     try:
-        return onnxruntime.InferenceSession(str(settings.model), options, providers=providers)
+        return onnxruntime.InferenceSession(str(settings.model), session_options(), providers=providers)
     except (
         errors.Fail,
         errors.InvalidArgument,

@@ -3,7 +3,7 @@
 They are those that sentence-transformers writes: https://sbert.net/docs/sentence_transformer/usage/custom_models.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -67,10 +67,8 @@ def settings_of(folder: Path) -> Settings:
 
 def _modules(folder: Path) -> tuple[str, bool]:
     """The pooling, and whether a module normalises. Without `modules.json`: the mean, as sentence-transformers does."""
-    path = folder / "modules.json"
-    modules = orjson.loads(path.read_bytes()) if path.is_file() else []
     pooling, normalize = "mean", False
-    for module in modules:
+    for module in _objects(folder / "modules.json"):
         match str(module.get("type", "")).rsplit(".", 1)[-1]:
             case "Transformer":
                 continue
@@ -109,15 +107,27 @@ def _reads(folder: Path) -> int:
 
 def _read(path: Path) -> Mapping[str, Any]:
     """An empty object where there is no such file. ConfigError: no JSON object."""
-    if not path.is_file():
-        return {}
-    try:
-        found = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise ConfigError(f"Expected JSON in {path}, found another text ({error}).") from error
+    found = _json(path, {})
     if not isinstance(found, dict):
-        raise ConfigError(f"Expected a JSON object in {path}, found {type(found).__name__}.")
+        raise ConfigError(f"Expected a JSON object in {path}, found {type(found).__name__}. Copy the file anew.")
     return found
+
+
+def _objects(path: Path) -> Sequence[Mapping[str, Any]]:
+    """None where there is no such file. ConfigError: no list of JSON objects."""
+    found = _json(path, [])
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise ConfigError(f"Expected a list of JSON objects in {path}, found something else. Copy the file anew.")
+    return found
+
+
+def _json(path: Path, absent: Any) -> Any:
+    if not path.is_file():
+        return absent
+    try:
+        return orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise ConfigError(f"Expected JSON in {path}, found another text ({error}). Copy the file anew.") from error
 
 
 def _digest(model: Path, tokenizer: Path, rest: str) -> str:

@@ -40,12 +40,18 @@ def checked(vectors: Any, texts: Sequence[str], dimensions: int, provider: str) 
                     "change the model or `embedding.dimensions`"
                 )
             row[:] = numbers
-        sums = array.sum(axis=1)
+    return finite(array, texts, provider)
+
+
+def finite(vectors: Vectors, texts: Sequence[str], provider: str) -> Vectors:
+    """The same vectors. DataError: one holds NaN or infinity."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = vectors.sum(axis=1)
     # A sum is finite if all of it is, and faster to look at; a rare one that overflows is looked at closely.
     for index in np.flatnonzero(~np.isfinite(sums)).tolist():
-        if not np.isfinite(array[index]).all():
+        if not np.isfinite(vectors[index]).all():
             raise DataError(excerpt(texts[index]), f"{provider} answered with a vector that holds NaN or infinity")
-    return array
+    return vectors
 
 
 def _numbers(vector: Any, provider: str) -> npt.NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """A model in a folder: the carried weights, written as exporters write them, against the carried model itself."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,9 @@ def test_vectors_are_those_of_the_same_weights_in_the_connector(made: Embedder) 
 
 
 def test_a_text_longer_than_the_model_reads_is_refused_not_cut_silently(made: Embedder) -> None:
-    with pytest.raises(DataError, match="302 tokens, marks and prefix included, of which the model reads 256"):
+    with pytest.raises(DataError, match=r"302 tokens, marks and prefix included, .* reads 256") as caught:
         made.embed(["fits", "word " * 300])
+    assert caught.value.too_long
 
 
 @pytest.mark.parametrize(
@@ -114,9 +116,29 @@ def test_a_folder_that_can_not_be_used_says_why(model: Path, tmp_path: Path) -> 
         (variant(model, tmp_path / "dense", modules=[TRANSFORMER, POOLING, dense, NORMALIZE]), "a module Dense"),
         (variant(model, tmp_path / "both", **{"1_Pooling__config": both}), "Expected one of .*, found cls, max"),
         (broken, "can't be loaded"),
+        (variant(model, tmp_path / "object", modules={"0": TRANSFORMER}), r"a list of JSON objects in .*modules\.json"),
+        (variant(model, tmp_path / "word", config_sentence_transformers="word"), "a JSON object in .*found str"),
     ):
         with pytest.raises(ConfigError, match=message):
             of(folder)
+
+
+def test_a_vector_that_is_no_number_is_that_of_one_text(model: Path, tmp_path: Path) -> None:
+    """As graphs of half precision give it."""
+    folder = variant(model, tmp_path / "nan")
+    weights = folder / "model.onnx_data"
+    size = weights.stat().st_size
+    weights.unlink()
+    weights.write_bytes(b"\xff" * size)
+    with pytest.raises(DataError, match=r"begins with 'a'.*model\.onnx answered with a vector that holds NaN"):
+        of(folder).embed(["a"])
+
+
+def test_a_text_without_a_token_is_refused(model: Path, tmp_path: Path) -> None:
+    tokenizer = json.loads((model / "tokenizer.json").read_bytes())
+    folder = variant(model, tmp_path / "no_marks", tokenizer={**tokenizer, "post_processor": None})
+    with pytest.raises(DataError, match="makes no token of it"):
+        of(folder).embed(["a", "\u0301"])
 
 
 def test_in_the_cloud_no_folder_is_read(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
