@@ -3,7 +3,8 @@
 from botocore.session import Session
 from pydantic import SecretStr
 
-from vector_ingest.aws.clients import IamUser, session
+from vector_ingest.aws.credentials import IamUser
+from vector_ingest.aws.sign_in import session
 
 
 def signed_in(key: str, secret: str, region: str | None = None) -> Session:

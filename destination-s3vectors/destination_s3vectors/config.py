@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, field_validator
 from destination_s3vectors.service import limits
 from destination_s3vectors.vectors.metadata import USERS_NON_FILTERABLE
 from destination_s3vectors.vectors.names import location_of
-from vector_ingest.aws.clients import DefaultCredentials, IamRole, IamUser
+from vector_ingest.aws.credentials import DefaultCredentials, IamRole, IamUser
 from vector_ingest.errors import ConfigError
 from vector_ingest.form import Form, about, shown
 from vector_ingest.forms.destination_config import DestinationConfig, KeptAside, Skip, Stop, groups, skipped

@@ -12,7 +12,8 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from source_s3.older_forms import newest_form, warn_of_unknown
 from source_s3.read.options import FileType, UnstructuredFormat
 from source_s3.stream_config import StreamConfig
-from vector_ingest.aws.clients import AddressingStyle, Connection, Credentials, certificates
+from vector_ingest.aws.clients import AddressingStyle, Connection, certificates
+from vector_ingest.aws.credentials import Credentials
 from vector_ingest.form import Form, shown
 
 GROUPS = {"access": "Access to the bucket", "files": "Files", "advanced": "Advanced"}

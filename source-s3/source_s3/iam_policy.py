@@ -17,8 +17,7 @@ from source_s3.listing.mentions import ADDRESS
 from source_s3.plan import Selection, StreamPlan, plans
 from source_s3.policy.quarantine_places import folder_of_bucket
 from source_s3.stream_config import Quarantine
-from vector_ingest.aws.clients import Anonymous, IamRole
-from vector_ingest.aws.credentials import EXTERNAL_ID_VARIABLE
+from vector_ingest.aws.credentials import EXTERNAL_ID_VARIABLE, Anonymous, IamRole
 from vector_ingest.command.command_line import read_object
 from vector_ingest.command.redact import redactor
 from vector_ingest.command.spec import parse_config

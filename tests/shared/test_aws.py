@@ -12,7 +12,10 @@ from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.servers.identities import make_role
-from vector_ingest.aws.clients import Credentials, aws_errors, s3_client, session
+from vector_ingest.aws.clients import s3_client
+from vector_ingest.aws.credentials import Credentials
+from vector_ingest.aws.errors import aws_errors
+from vector_ingest.aws.sign_in import session
 from vector_ingest.command.spec import connection_specification, parse_config
 from vector_ingest.errors import ConfigError, TransientError
 

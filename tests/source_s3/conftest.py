@@ -13,7 +13,8 @@ from source_s3.s3_object import Bucket as Place
 from source_s3.s3_object import S3Object
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3
-from vector_ingest.aws.clients import IamUser, s3_client
+from vector_ingest.aws.clients import s3_client
+from vector_ingest.aws.credentials import IamUser
 
 BODY = random.Random(7).randbytes(3_000_000)
 

@@ -17,7 +17,7 @@ from source_s3.config import Config, specification
 from source_s3.plan import plans
 from source_s3.read.options import CsvFormat, JsonlFormat, UserProvided
 from tests.contract.form import nodes
-from vector_ingest.aws.clients import IamRole, IamUser
+from vector_ingest.aws.credentials import IamRole, IamUser
 from vector_ingest.command.spec import parse_config
 from vector_ingest.errors import ConfigError
 

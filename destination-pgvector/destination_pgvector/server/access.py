@@ -98,9 +98,9 @@ class _Token:
         self._client: Any = None
 
     def __call__(self) -> str:
-        from vector_ingest.aws.clients import service_client, session
+        from vector_ingest.aws.clients import service_client
         from vector_ingest.aws.errors import aws_errors
-        from vector_ingest.aws.sign_in import PATIENCE
+        from vector_ingest.aws.sign_in import PATIENCE, session
 
         with aws_errors("sign a token for the database"):
             if self._client is None:

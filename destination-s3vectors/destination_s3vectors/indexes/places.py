@@ -25,7 +25,7 @@ from destination_s3vectors.service.transport import Transport
 from destination_s3vectors.vectors.documents import Place
 from destination_s3vectors.vectors.metadata import Layout
 from destination_s3vectors.vectors.names import Location, checked_kms_key, index_name, location_of, stream_key
-from vector_ingest.aws.clients import session
+from vector_ingest.aws.sign_in import session
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError
 

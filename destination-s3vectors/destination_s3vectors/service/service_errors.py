@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
-from vector_ingest.aws.clients import SIGN_IN_REMEDIES, aws_errors
+from vector_ingest.aws.errors import SIGN_IN_REMEDIES, aws_errors
 from vector_ingest.errors import ConfigError, TransientError
 
 T = TypeVar("T")

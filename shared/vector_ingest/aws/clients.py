@@ -18,8 +18,8 @@ from botocore import UNSIGNED, exceptions
 from botocore.config import Config
 from botocore.session import Session
 
-from vector_ingest.aws.credentials import Anonymous, Credentials, DefaultCredentials, IamRole, IamUser
-from vector_ingest.aws.errors import SIGN_IN_REMEDIES, aws_errors
+from vector_ingest.aws.credentials import Anonymous, Credentials
+from vector_ingest.aws.errors import aws_errors
 from vector_ingest.aws.sign_in import SESSION_NAME, in_cloud, session
 from vector_ingest.errors import ConfigError
 from vector_ingest.patience import limit
@@ -27,25 +27,6 @@ from vector_ingest.patience import limit
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-__all__ = [
-    "CONNECT_SECONDS",
-    "READ_SECONDS",
-    "SIGN_IN_REMEDIES",
-    "AddressingStyle",
-    "Anonymous",
-    "Connection",
-    "Credentials",
-    "DefaultCredentials",
-    "IamRole",
-    "IamUser",
-    "aws_errors",
-    "certificates",
-    "connection_of",
-    "s3_client",
-    "service_client",
-    "session",
-    "time_limits",
-]
 logger = logging.getLogger("airbyte")
 # The AWS retry modes: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 ATTEMPTS, CONNECT_SECONDS, READ_SECONDS = 8, 10, 60

@@ -12,7 +12,8 @@ import numpy as np
 import orjson
 from botocore.config import Config
 
-from vector_ingest.aws.clients import service_client, session
+from vector_ingest.aws.clients import service_client
+from vector_ingest.aws.sign_in import session
 from vector_ingest.embed.answers import answer_seconds, cohere_rows, number_at, parsed_object
 from vector_ingest.embed.bedrock_errors import bedrock_errors
 from vector_ingest.embed.embedder import Limits, Purpose, Usage

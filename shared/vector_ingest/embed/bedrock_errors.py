@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from botocore import exceptions
 
-from vector_ingest.aws.clients import SIGN_IN_REMEDIES, aws_errors
+from vector_ingest.aws.errors import SIGN_IN_REMEDIES, aws_errors
 from vector_ingest.embed.answers import OF_A_TEXT, refused
 from vector_ingest.embed.rate_headers import retry_after
 from vector_ingest.errors import ConfigError, TransientError

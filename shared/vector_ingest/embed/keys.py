@@ -8,9 +8,10 @@ from botocore import exceptions
 from botocore.config import Config
 from pydantic import SecretStr
 
-from vector_ingest.aws.clients import aws_errors, service_client, session
+from vector_ingest.aws.clients import service_client
 from vector_ingest.aws.credentials import DefaultCredentials
-from vector_ingest.aws.sign_in import in_cloud
+from vector_ingest.aws.errors import aws_errors
+from vector_ingest.aws.sign_in import in_cloud, session
 from vector_ingest.embed.key_options import FromEnvironment, FromSecretsManager, KeySource
 from vector_ingest.errors import ConfigError
 

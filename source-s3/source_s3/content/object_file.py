@@ -12,7 +12,7 @@ from botocore.response import StreamingBody
 from source_s3.content.read_ahead import PIECE_BYTES, ReadAhead
 from source_s3.raw_file import RawFile, SeekableFile, buffered
 from source_s3.s3_object import Bucket, S3Object
-from vector_ingest.aws.clients import aws_errors
+from vector_ingest.aws.errors import aws_errors
 from vector_ingest.errors import TransientError
 
 SKIP_BYTES = 256 * 1024  # reading on over so little costs less than a new request

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from source_s3.listing.choice import Choice
 from source_s3.listing.storage import archive_of_head
 from source_s3.s3_object import Bucket, S3Object
-from vector_ingest.aws.clients import aws_errors
+from vector_ingest.aws.errors import aws_errors
 from vector_ingest.errors import ConfigError, TransientError
 from vector_ingest.load.in_order import in_order
 

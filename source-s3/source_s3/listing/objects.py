@@ -17,7 +17,7 @@ from source_s3.listing.manifest import objects_of_manifest
 from source_s3.listing.storage import ARCHIVES, archive_of_entry, archive_of_head, knows_restores
 from source_s3.plan import Selection
 from source_s3.s3_object import Bucket, S3Object
-from vector_ingest.aws.clients import aws_errors
+from vector_ingest.aws.errors import aws_errors
 from vector_ingest.errors import ConfigError, TransientError
 
 LISTERS = 8  # prefixes that are listed at once

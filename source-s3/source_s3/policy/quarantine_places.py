@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from source_s3.policy.quarantine import Place
-from vector_ingest.aws.clients import aws_errors
+from vector_ingest.aws.errors import aws_errors
 from vector_ingest.errors import ConfigError
 
 if TYPE_CHECKING:

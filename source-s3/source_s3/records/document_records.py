@@ -19,7 +19,7 @@ from source_s3.records.pieces import Job, Piece, document_key, facts, now
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import DOCUMENT_KEY, STRING, Properties
 from source_s3.stream_config import Stop
-from vector_ingest.aws.clients import aws_errors
+from vector_ingest.aws.errors import aws_errors
 from vector_ingest.aws.sign_in import in_cloud
 from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.messages import record_line

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import STRING, Properties
-from vector_ingest.aws.clients import aws_errors
+from vector_ingest.aws.errors import aws_errors
 from vector_ingest.errors import ConfigError
 
 if TYPE_CHECKING:

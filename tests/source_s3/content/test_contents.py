@@ -210,7 +210,8 @@ from source_s3.content.contents import open_contents
 from source_s3.listing.objects import list_objects
 from source_s3.plan import Selection
 from source_s3.s3_object import Bucket
-from vector_ingest.aws.clients import IamUser, s3_client
+from vector_ingest.aws.clients import s3_client
+from vector_ingest.aws.credentials import IamUser
 keys = IamUser(aws_access_key_id=sys.argv[4], aws_secret_access_key=sys.argv[5])
 client = s3_client(keys, "us-east-1", sys.argv[1])
 bucket = Bucket(client, sys.argv[2])

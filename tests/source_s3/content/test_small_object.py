@@ -11,7 +11,8 @@ from source_s3.content.small_object import fetch_small
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.conftest import at, stored
-from vector_ingest.aws.clients import Anonymous, s3_client
+from vector_ingest.aws.clients import s3_client
+from vector_ingest.aws.credentials import Anonymous
 from vector_ingest.errors import ConfigError, TransientError
 
 KEYS = ["a.csv", "f o/ü漢.csv", "a=b/x'(z)!$&;,@+.csv", "day=2026-11-21/part:0001_x.csv"]

@@ -23,7 +23,8 @@ from source_s3.s3_object import Bucket as Place
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.conftest import at, stored
-from vector_ingest.aws.clients import IamUser, s3_client
+from vector_ingest.aws.clients import s3_client
+from vector_ingest.aws.credentials import IamUser
 from vector_ingest.errors import ConfigError, TransientError
 
 KEYS = [
