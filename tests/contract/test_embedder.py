@@ -63,13 +63,8 @@ class Service:
 
     def stop(self) -> None:
         for embedder in self.made:
-            close(embedder)
+            embedder.close()
         self.server.stop()
-
-
-def close(embedder: Embedder) -> None:
-    """Those over HTTP hold connections."""
-    getattr(embedder, "close", lambda: None)()
 
 
 @pytest.fixture
@@ -228,7 +223,7 @@ def test_an_unreachable_service_may_come_back(mode: str) -> None:
     embedder = gone.embedder(mode)
     with pytest.raises(TransientError, match=UNREACHABLE.get(mode, "can't be reached")):
         embedder.embed(["a"])
-    close(embedder)
+    embedder.close()
 
 
 @pytest.mark.parametrize("mode", OVER_HTTP)

@@ -53,6 +53,9 @@ class Weighed:
     def count_tokens(self, text: str) -> int:  # noqa: ARG002
         return self.tokens
 
+    def close(self) -> None:
+        """It holds nothing."""
+
 
 @contextmanager
 def packing(

@@ -58,6 +58,9 @@ class Model:
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
+    def close(self) -> None:
+        """It holds nothing."""
+
 
 @dataclass(slots=True)
 class SlowStore:

@@ -50,6 +50,9 @@ class Recorder:
     def count_tokens(self, text: str) -> int:
         return len(text)
 
+    def close(self) -> None:
+        """It holds nothing."""
+
 
 def ask(packer: Packer, texts: Sequence[str]) -> Given:
     return packer.ask({text.encode(): text for text in texts}).result()

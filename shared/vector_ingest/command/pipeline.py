@@ -100,7 +100,7 @@ def parts_from(connector: Connector[Config], raw: Mapping[str, Any]) -> Iterator
     config = parse_config(connector.config, raw)
     embedder = embedder_from(config.embedding)
     with ExitStack() as opened:
-        opened.callback(getattr(embedder, "close", lambda: None))  # those over HTTP hold connections
+        opened.callback(embedder.close)
         splitter = splitter_from(config.processing, embedder.count_tokens, embedder.limits.tokens_per_text)
         fingerprint = f"{embedder.fingerprint} {splitter.fingerprint}"
         store = connector.store_from(config, embedder.dimensions, fingerprint)

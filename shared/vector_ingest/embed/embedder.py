@@ -48,3 +48,6 @@ class Embedder(Protocol):
 
     def count_tokens(self, text: str) -> int:
         """Tokens of the model's own tokenizer; more than that where it is not known (`tokens.unknown_tokens`)."""
+
+    def close(self) -> None:
+        """Give back what it holds: those over HTTP hold connections."""

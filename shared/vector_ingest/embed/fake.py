@@ -33,6 +33,9 @@ class FakeEmbedder:
         """Four bytes a token, as English has about: counting must not be slower than the vectors."""
         return (len(text.encode()) + 3) // 4
 
+    def close(self) -> None:
+        """It holds nothing."""
+
 
 @cache
 def _windows() -> npt.NDArray[np.float32]:

@@ -31,6 +31,9 @@ class FromFieldEmbedder:
     def count_tokens(self, text: str) -> int:
         return unknown_tokens(text)
 
+    def close(self) -> None:
+        """It holds nothing."""
+
 
 def vector_of(data: Mapping[str, Any], option: FromField, where: str = "record") -> Vector:
     """The record's vector, float32. DataError, named by `where`: no such field, not numbers, another dimension."""

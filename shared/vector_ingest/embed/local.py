@@ -55,6 +55,9 @@ class LocalEmbedder:
     def count_tokens(self, text: str) -> int:
         return count(_tokenizer(), text)
 
+    def close(self) -> None:
+        """The model stays for others in this process."""
+
 
 def _run(batch: Sequence[Ids]) -> Vectors:
     ids, mask = (array.astype(np.int32) for array in padded(batch))

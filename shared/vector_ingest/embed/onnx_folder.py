@@ -43,6 +43,9 @@ class OnnxEmbedder:
     def count_tokens(self, text: str) -> int:
         return count(self._tokenizer, text)
 
+    def close(self) -> None:
+        """The model goes with this object."""
+
 
 def _settings(option: Local) -> Settings:
     if in_cloud():

@@ -23,4 +23,4 @@ def embedder(mode: str, **more: Any) -> Iterator[Embedder]:
     try:
         yield made
     finally:
-        getattr(made, "close", lambda: None)()
+        made.close()
