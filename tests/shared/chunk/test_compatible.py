@@ -15,7 +15,7 @@ from vector_ingest.forms.processing import ProcessingConfig
 from vector_ingest.tokens.counts import openai_tokens
 from vector_ingest.tokens.gpt2 import MERGES, gpt2_tokens
 
-RECORDED = json.loads((Path(__file__).parents[1] / "files" / "airbyte_chunks" / "cases.json").read_text())
+RECORDED = json.loads((Path(__file__).parents[2] / "files" / "airbyte_chunks" / "cases.json").read_text())
 CUT_INSIDE = {"thai", "hindi", "emoji", "accents"}  # texts of clusters, in which the peer cuts where no space is
 LONGEST_CLUSTER = 7
 CASES = [(case, name) for case in RECORDED["cases"] for name in RECORDED["texts"]]
@@ -63,6 +63,6 @@ def test_tokens_are_counted_as_gpt2_counts_them() -> None:
 
 
 def test_the_merges_are_those_that_their_tool_writes() -> None:
-    tool = runpy.run_path(str(Path(__file__).parents[2] / "shared" / "tools" / "build_gpt2_merges.py"))
+    tool = runpy.run_path(str(Path(__file__).parents[3] / "shared" / "tools" / "build_gpt2_merges.py"))
     assert tool["OUTPUT"] == MERGES
     assert hashlib.sha256(gzip.decompress(MERGES.read_bytes())).hexdigest() == tool["SHA256"]

@@ -1,68 +1,51 @@
-"""Roles over HTTP: who assumes them, with what, where, and when again."""
+"""Roles over HTTP: who assumes them, with what, and where."""
 
-import threading
-import time
-from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
 from botocore import exceptions
-from botocore.credentials import ReadOnlyCredentials
-from pydantic import BaseModel
 
-from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY
+from demo.s3_server import ACCESS_KEY
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.servers.identities import make_role, make_user
-from vector_ingest.aws.clients import Connection, s3_client
-from vector_ingest.aws.credentials import Credentials
+from tests.shared.aws.signing_in import ARN, KEYS, Form, assumed, client_of, list_with, sign_in, signers
+from vector_ingest.aws.clients import s3_client
 from vector_ingest.aws.errors import aws_errors
-from vector_ingest.aws.sign_in import Issued, RenewedCredentials, session
-from vector_ingest.command.spec import connection_specification, parse_config
+from vector_ingest.aws.sign_in import session
+from vector_ingest.command.spec import connection_specification
 from vector_ingest.errors import ConfigError, TransientError
 
-ARN = "arn:aws:iam::123456789012:role/reader"
-KEYS = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
 MAY_ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
+pytestmark = pytest.mark.usefixtures("sts")
 
 
-class Form(BaseModel):
-    """A form with the sign-in alone."""
-
-    credentials: Credentials
-
-
-def sign_in(**properties: Any) -> Any:
-    return parse_config(Form, {"credentials": {"auth_type": "iam_role", **properties}}).credentials
-
-
-@pytest.fixture(autouse=True)
-def _sts(proxy: FaultyS3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", proxy.endpoint)
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-
-
-def client_of(proxy: FaultyS3, region: str = REGION, **properties: Any) -> Any:
-    return s3_client(sign_in(**properties), region, proxy.endpoint)
-
-
-def assumed(proxy: FaultyS3) -> list[dict[str, list[str]]]:
-    return [parse_qs(request.body.decode()) for request in proxy.seen("POST")]
-
-
-def signers(proxy: FaultyS3) -> Iterator[str]:
-    """The access key of each listing."""
-    for request in proxy.seen("GET"):
-        yield request.headers["authorization"].partition("Credential=")[2].partition("/")[0]
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize(
+    ("own", "environment", "sent"),
+    [("mine", "theirs", ["mine"]), ("mine", None, ["mine"]), (None, "theirs", ["theirs"]), (None, None, None)],
+)
+def test_a_role_is_assumed_with_the_external_id_of_the_form_else_of_the_environment(
+    bucket: Bucket,
+    proxy: FaultyS3,
+    role: str,
+    monkeypatch: pytest.MonkeyPatch,
+    own: str | None,
+    environment: str | None,
+    sent: list[str] | None,
+) -> None:
+    if environment:
+        monkeypatch.setenv("AWS_ASSUME_ROLE_EXTERNAL_ID", environment)
+    form = {"auth_type": "iam_role", "role_arn": role} | ({"external_id": own} if own else {})
+    list_with(form, bucket, proxy.endpoint)
+    (request,) = assumed(proxy)
+    assert request["Action"] == ["AssumeRole"]
+    assert request["RoleArn"] == [role]
+    assert request.get("ExternalId") == sent
+    (listing,) = proxy.seen("GET")
+    assert ACCESS_KEY not in listing.headers["authorization"]
+    assert "x-amz-security-token" in listing.headers
 
 
 def test_a_role_is_assumed_with_the_keys_of_the_form_under_the_name_and_for_the_time_that_it_says(
@@ -127,72 +110,6 @@ def test_the_external_id_of_the_environment_is_named_where_it_is_refused(
 def test_a_role_that_does_not_exist_is_refused(bucket: Bucket, proxy: FaultyS3) -> None:
     client = client_of(proxy, role_arn="arn:aws:iam::123456789012:role/nobody")
     with pytest.raises(ConfigError, match="role/nobody"):
-        client.list_objects_v2(Bucket=bucket.name)
-
-
-@pytest.mark.usefixtures("machine")
-def test_many_threads_go_on_through_many_renewals_each_by_one_of_them(bucket: Bucket, proxy: FaultyS3) -> None:
-    """The server refuses credentials that have expired."""
-    client = client_of(proxy, role_arn=make_role(bucket.endpoint, name="-for-2-seconds"))
-    failed: list[Exception] = []
-    until = time.monotonic() + 6
-
-    def work() -> None:
-        try:
-            while time.monotonic() < until:
-                client.list_objects_v2(Bucket=bucket.name)
-        except Exception as error:  # noqa: BLE001  (of any kind: it is looked at below)
-            failed.append(error)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
-    used = list(dict.fromkeys(signers(proxy)))
-    assert 3 <= len(used) <= 6
-    assert len(assumed(proxy)) == len(used)
-
-
-def issued(key: str, left: float) -> Issued:
-    """With this share of its 1,000 seconds left."""
-    return Issued(ReadOnlyCredentials(key, "secret", "token"), datetime.now(UTC) + timedelta(seconds=1000 * left), 1000)
-
-
-def test_where_sts_fails_the_old_credentials_serve_until_their_end(caplog: pytest.LogCaptureFixture) -> None:
-    answers: list[Issued | ConfigError] = [
-        issued("first", 0.2),
-        ConfigError("refused."),
-        issued("second", 0.01),
-        ConfigError("refused at the end"),
-        issued("third", 1),
-    ]
-
-    def fetch() -> Issued:
-        answer = answers.pop(0)
-        if isinstance(answer, ConfigError):
-            raise answer
-        return answer
-
-    credentials = RenewedCredentials(ARN, fetch)
-    assert credentials.get_frozen_credentials().access_key == "first"
-    assert credentials.get_frozen_credentials().access_key == "first"  # a quarter is left: new ones are asked for
-    assert "refused. The credentials that it has are good for a while yet" in caplog.text
-    assert credentials.get_frozen_credentials().access_key == "first"  # not at each request
-    assert len(answers) == 3
-    credentials = RenewedCredentials(ARN, fetch)
-    assert credentials.get_frozen_credentials().access_key == "second"
-    with pytest.raises(ConfigError, match="refused at the end"):
-        credentials.get_frozen_credentials()
-    assert credentials.get_frozen_credentials().access_key == "third"
-    assert credentials.get_frozen_credentials().access_key == "third"
-
-
-@pytest.mark.usefixtures("machine")
-def test_credentials_that_have_expired_when_they_come_point_to_the_clock(bucket: Bucket, proxy: FaultyS3) -> None:
-    client = client_of(proxy, role_arn=make_role(bucket.endpoint, name="-for-0-seconds"))
-    with pytest.raises(ConfigError, match=r"have expired at .* UTC, and this machine has .* Set the clock"):
         client.list_objects_v2(Bucket=bucket.name)
 
 
@@ -269,39 +186,6 @@ def test_a_role_and_a_region_of_two_partitions_are_refused() -> None:
     session(sign_in(role_arn=ARN, **KEYS), "rack-7")  # a store of one's own calls its regions as it likes
 
 
-@pytest.mark.usefixtures("machine")
-@pytest.mark.parametrize("mode", ["cloud", "CLOUD"])
-def test_in_the_cloud_nobody_signs_in_as_the_platform(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
-    monkeypatch.setenv("DEPLOYMENT_MODE", mode)
-    with pytest.raises(ConfigError, match=r"credentials of the machine can't be used in the cloud.*IAM role"):
-        session(sign_in(auth_type="default_credentials"), REGION)
-    with pytest.raises(ConfigError, match=r"role/reader has no external ID.*Set `external_id`"):
-        session(sign_in(role_arn=ARN), REGION)
-    session(sign_in(role_arn=ARN, external_id="id"), REGION)
-    session(sign_in(auth_type="iam_user", **KEYS), REGION)
-    session(sign_in(auth_type="anonymous"), REGION)
-    monkeypatch.setenv("AWS_ASSUME_ROLE_EXTERNAL_ID", "id")
-    session(sign_in(role_arn=ARN), REGION)
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "connection", "message"),
-    [
-        ("http://127.0.0.1:1", Connection(), r"http://127\.0\.0\.1:1 is not secure.*https://"),
-        ("https://127.0.0.1:1", Connection(verify_tls=False), "set `verify_tls` to true"),
-    ],
-)
-def test_in_the_cloud_no_request_is_sent_in_the_clear_or_to_whom_it_may_concern(
-    monkeypatch: pytest.MonkeyPatch, endpoint: str, connection: Connection, message: str
-) -> None:
-    user = sign_in(auth_type="iam_user", **KEYS)
-    s3_client(user, REGION, endpoint, connection=connection).close()
-    monkeypatch.setenv("DEPLOYMENT_MODE", "cloud")
-    s3_client(user, REGION, "127.0.0.1:1").close()  # without a scheme it is https
-    with pytest.raises(ConfigError, match=message):
-        s3_client(user, REGION, endpoint, connection=connection)
-
-
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
@@ -359,13 +243,3 @@ def test_sts_that_does_not_answer_is_a_transient_error(bucket: Bucket, proxy: Fa
     proxy.rules.append(Rule("answer", method="POST", status=500, body=b"", times=None))
     with pytest.raises(TransientError, match=f"assume the role {ARN}"):
         client_of(proxy, role_arn=ARN, **KEYS).list_objects_v2(Bucket=bucket.name)
-
-
-def test_no_file_of_a_ca_bundle_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.servers.certificates import authority
-
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
-    pem, _ = authority(tmp_path)
-    client = s3_client(sign_in(auth_type="anonymous"), REGION, "https://x:1", connection=Connection(ca_bundle=pem))
-    assert not (tmp_path / "temporary").exists()
-    client.close()
