@@ -39,25 +39,31 @@ _KEYWORDS = {
     "swift": ["func", "class", "struct", "enum", "if", "for", "while", "do", "switch", "case"],
 }
 _LINES_AND_WORDS = ["\n\n", "\n", " ", ""]
+_TAGS = (
+    *(
+        "body",
+        "div",
+        "p",
+        "br",
+        "li",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "span",
+        "table",
+        "tr",
+        "td",
+        "th",
+        "ul",
+        "ol",
+    ),
+    *("header", "footer", "nav", "head", "style", "script", "meta", "title"),
+)
 _OTHER = {
-    "html": [
-        *["<body", "<div", "<p", "<br", "<li", "<h1", "<h2", "<h3", "<h4", "<h5", "<h6", "<span", "<table", "<tr"],
-        *[
-            "<td",
-            "<th",
-            "<ul",
-            "<ol",
-            "<header",
-            "<footer",
-            "<nav",
-            "<head",
-            "<style",
-            "<script",
-            "<meta",
-            "<title",
-            "",
-        ],
-    ],
+    "html": [*(f"<{tag}" for tag in _TAGS), ""],
     "latex": ["$$", "$", " ", ""],
     "markdown": ["```\n", *_LINES_AND_WORDS],
 }
@@ -118,9 +124,9 @@ def divided(text: str, span: Span, patterns: Sequence[str], rule: Rule) -> Itera
 
     A piece that no separator divides may be above the budget.
     """
-    pattern, finer = _first_found(text[slice(*span)], patterns)
-    found = re.search(pattern, text[slice(*span)])
-    separator = found[0] if found and not rule.kept else ""
+    pattern, separator, finer = _first_found(text[slice(*span)], patterns)
+    if rule.kept:
+        separator = ""
     glue = rule.count_tokens(separator) if separator else 0
     small: list[tuple[Span, int]] = []  # neighbours that may fit together, and their tokens
     for piece in _pieces(text, span, pattern, rule):
@@ -139,14 +145,14 @@ def divided(text: str, span: Span, patterns: Sequence[str], rule: Rule) -> Itera
         yield pieces, separator
 
 
-def _first_found(text: str, patterns: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The first pattern that the text holds, and those after it. If it holds none: the last, and none."""
+def _first_found(text: str, patterns: Sequence[str]) -> tuple[str, str, Sequence[str]]:
+    """The first pattern that the text holds, what it found, those after it. If it holds none: the last, and nothing."""
     for index, pattern in enumerate(patterns):
         if not pattern:
-            return "", ()
-        if re.search(pattern, text):
-            return pattern, patterns[index + 1 :]
-    return patterns[-1], ()
+            return "", "", ()
+        if found := re.search(pattern, text):
+            return pattern, found[0], patterns[index + 1 :]
+    return patterns[-1], "", ()
 
 
 def _pieces(text: str, span: Span, pattern: str, rule: Rule) -> Iterator[Span]:

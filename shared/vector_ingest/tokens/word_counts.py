@@ -144,7 +144,8 @@ def _power_table(factor: int) -> _Hashes:
     return np.cumprod(table, dtype=np.uint64)
 
 
-# Odd, and another one in each process: nobody can write words that collide. The hashes stay in the process.
+# Odd, and another one in each process; the hashes stay there. Words that collide in some processes can be made of rare
+# characters in Thue and Morse's order: one of them would be counted wrongly, and its chunk be a little too long.
 _FACTOR = secrets.randbits(64) | 1
 _POWERS = _power_table(_FACTOR)
 _INVERSES = _power_table(pow(_FACTOR, -1, 1 << 64))
