@@ -171,6 +171,14 @@ def test_a_throttled_request_comes_back_when_the_service_says() -> None:
         assert (packer.tally.throttled, packer.tally.retried, packer.tally.requests) == (2, 2, 3)
 
 
+def test_texts_that_were_throttled_leave_before_those_that_came_after_them() -> None:
+    one_by_one = Limits(texts=1, tokens=None, tokens_per_text=None, at_once=1)
+    embedder = Recorder(one_by_one, failing(1, TransientError("slow down", 0.01, throttled=True)))
+    with running(embedder) as packer:
+        ask(packer, ["1", "2", "3"])
+    assert embedder.calls == [["1"], ["1"], ["2"], ["3"]]
+
+
 def test_the_time_of_being_throttled_begins_anew_with_each_success() -> None:
     throttled = TransientError("too many", 0.3, throttled=True)
 
