@@ -1,7 +1,10 @@
 """Chunks are ranges of the text, in order, within the budget, and stay where they are when the text is edited."""
 
+import json
 import os
+from hashlib import blake2b
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import regex
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.shared.chunk.edited_texts import joined, long_text, measured
 from tests.shared.chunk.splitters import quarter_bytes, splitter, words
-from vector_ingest.chunk.splitter import splitter_from
+from vector_ingest.chunk.splitter import VERSION, splitter_from
 from vector_ingest.document import Chunk
 from vector_ingest.forms.processing import ProcessingConfig
 from vector_ingest.tokens.counts import openai_tokens
@@ -28,6 +31,15 @@ SPLITTERS = [
     {"mode": "tokens"},
     {"mode": "sections"},
 ]
+
+
+TEXTS = json.loads((Path(__file__).parents[2] / "files" / "airbyte_chunks" / "cases.json").read_text())["texts"]
+RECORDED_CUTS = {
+    "null": "cf7a779f44acd84b",
+    '{"mode": "sentences"}': "62a04b81fe14d3d5",
+    '{"mode": "tokens"}': "492ffe0108ab3579",
+    '{"mode": "separator"}': "93d1af19c694cdd4",
+}
 
 
 pieces = st.sampled_from(
@@ -111,6 +123,18 @@ def test_the_text_alone_decides_where_it_is_cut(text: str, budget: int) -> None:
     reused = splitter(budget, quarter_bytes)
     reused.split("something else " * 50)
     assert reused.split(text) == splitter(budget, quarter_bytes).split(text)
+
+
+@pytest.mark.parametrize("option", RECORDED_CUTS, ids=str)
+def test_a_text_is_cut_where_this_version_cuts_it(option: str) -> None:
+    """What is stored was cut so. Where this changes on purpose, `VERSION` rises, and the hash here is a new one."""
+    assert VERSION == 2
+    digest = blake2b(digest_size=8)
+    for count, budget in ((quarter_bytes, 60), (openai_tokens, 40)):
+        cut = splitter(budget, count, option=json.loads(option))
+        for text in TEXTS.values():
+            digest.update(repr([(chunk.start, chunk.end) for chunk in cut.split(text)]).encode())
+    assert digest.hexdigest() == RECORDED_CUTS[option]
 
 
 def test_a_text_that_fits_is_one_chunk() -> None:
