@@ -180,3 +180,4 @@ def test_limits_are_read_as_openai_and_azure_write_them() -> None:
     assert (found.tokens.limit, found.tokens.remaining, found.tokens.reset) == (150_000, 149_984, 360)
     azure = {"x-ratelimit-limit-tokens": "-1", "x-ratelimit-remaining-tokens": "-1", "x-ratelimit-reset-tokens": "0"}
     assert allowances_of(azure) is None
+    assert allowances_of({"x-ratelimit-limit-tokens": "0", "x-ratelimit-remaining-tokens": "0"}) is None
