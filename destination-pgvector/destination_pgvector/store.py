@@ -19,7 +19,7 @@ from destination_pgvector.tables import tables
 from destination_pgvector.tables.layouts import Layouts
 from destination_pgvector.tables.preparing import make_room, prepare
 from destination_pgvector.tables.row_shape import sorted_out
-from vector_ingest.command.search import Nearest, Scope
+from vector_ingest.command.search import Nearest, Scope, require_same_model
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError
 from vector_ingest.record.identity import has_stable_ids
@@ -104,5 +104,12 @@ class PgvectorStore:
                 raise ConfigError(f"The stream `{scope.stream}` has no table {name}: sync it first, or check its name.")
             if scope.tenant is not None and "tenant" not in table.columns:
                 raise ConfigError(f"The table {name} keeps no tenants apart: search without a tenant.")
+            if table.note:
+                require_same_model(scope.stream, [table.note.fingerprint], self._layouts.fingerprint)
+            elif table.dimensions != self._layouts.dimensions:
+                raise ConfigError(
+                    f"Another connector filled the table {name} with vectors of {table.dimensions} dimensions, but the "
+                    f"model that is set makes {self._layouts.dimensions}: set the model that filled it."
+                )
             among = Among(name, self._layouts.plan_of(conn, table), self._places.only(stream), scope.tenant)
             return search.nearest(conn, among, question, limit)

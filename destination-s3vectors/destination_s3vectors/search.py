@@ -1,10 +1,11 @@
 """The nearest chunks of a stream, for the command `search`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from destination_s3vectors.service.service_errors import Failure
 from destination_s3vectors.service.transport import Transport
 from destination_s3vectors.vectors.documents import Place
+from destination_s3vectors.vectors.manifest import account_of
 from destination_s3vectors.vectors.names import key_of
 from destination_s3vectors.vectors.read_back import read_back
 from vector_ingest.command.search import Nearest
@@ -12,8 +13,13 @@ from vector_ingest.document import Vector
 from vector_ingest.record.fields import STREAM_FIELD
 
 
-def nearest(transport: Transport, place: Place, source: str, question: Vector, limit: int) -> Sequence[Nearest]:
-    """By the index's own distance. `source`: the value of STREAM_FIELD in the stream's metadata."""
+def nearest(
+    transport: Transport, place: Place, source: str, question: Vector, limit: int, prove: Callable[[set[str]], None]
+) -> Sequence[Nearest]:
+    """By the index's own distance. `source`: the value of STREAM_FIELD in the stream's metadata.
+
+    `prove` is given the short fingerprints of what was found, and raises if they are of other models.
+    """
     action, index = "search", place.index
     answer = transport.ask(
         action,
@@ -29,6 +35,7 @@ def nearest(transport: Transport, place: Place, source: str, question: Vector, l
     )
     if isinstance(answer, Failure):
         raise answer.explained(action, index)
+    prove({account_of(vector["metadata"]).fingerprint for vector in answer["vectors"]})
     found = []
     for vector in answer["vectors"]:
         key = key_of(vector["key"])

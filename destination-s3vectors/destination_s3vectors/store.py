@@ -24,7 +24,7 @@ from destination_s3vectors.vectors.manifest import account_of, short
 from destination_s3vectors.vectors.metadata import Layout
 from destination_s3vectors.vectors.names import document_digest, stream_key
 from destination_s3vectors.vectors.read_back import read_back
-from vector_ingest.command.search import Nearest, Scope
+from vector_ingest.command.search import Nearest, Scope, require_same_model
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.record.fields import STREAM_FIELD
@@ -162,9 +162,16 @@ class S3VectorsStore:
 
     def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:
         """By the index's own distance. For searching only."""
-        place = self.places.to_search(Stream(scope.stream, scope.namespace, "append"), scope.tenant)
+        stream = Stream(scope.stream, scope.namespace, "append")
+        place = self.places.to_search(stream, scope.tenant)
         source = f"{scope.namespace}_{scope.stream}" if scope.namespace else scope.stream
-        return search.nearest(self.places.transport, place, source, question, limit)
+
+        def prove(found: set[str]) -> None:
+            """Ours need no further look: who may only search may not read the account."""
+            if found - {short(self._fingerprint)}:
+                require_same_model(scope.stream, self._streams.models(stream), self._fingerprint)
+
+        return search.nearest(self.places.transport, place, source, question, limit, prove)
 
     def _replace(self, target: Target, place: Place, group: Sequence[Embedded]) -> Sequence[Refused]:
         transport = self.places.transport

@@ -77,6 +77,20 @@ def test_a_search_of_a_tenant_where_there_are_none_is_told(database: Database) -
         store.nearest(Scope("docs", tenant="x"), vector_of("x"), 1)
 
 
+def test_a_search_by_another_model_of_as_many_dimensions_is_refused(database: Database) -> None:
+    """Distances between vectors of two models look like answers. The chunker is no matter of a question."""
+    ours, other = store_of(database.indexing(), model="m/1 c/1"), store_of(database.indexing(), model="m/2 c/1")
+    target = ours.prepare(DOCS)
+    ours.replace(target, [document("a", "x")])
+    ours.finish(target, complete=True)
+    with pytest.raises(ConfigError, match="`docs` was filled by the model m/1, but set now is m/2: "):
+        other.nearest(Scope("docs"), vector_of("x"), 1)
+    rechunked = store_of(database.indexing(), model="m/1 c/2")
+    assert [entry[0] for entry in rechunked.nearest(Scope("docs"), vector_of("x"), 1)] == ["a"]
+    for store in (ours, other, rechunked):
+        store.close()
+
+
 def test_a_template_without_the_stream_is_refused_in_the_form(database: Database, tmp_path: Path) -> None:
     indexing = {**database.indexing(), "tables": {"table_for": {"type": "stream", "name": "all"}}}
     (status,) = run(command_line(tmp_path, "check", config(indexing))).of("CONNECTION_STATUS")

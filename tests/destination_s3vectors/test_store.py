@@ -12,8 +12,10 @@ from tests.conftest import VectorBucket
 from tests.destination_s3vectors.contents import connect, index_names, read_stream, vectors_of
 from tests.destination_s3vectors.stores import DOCS
 from tests.embedded_documents import DIMENSIONS, digest, document, vector_of
+from vector_ingest.command.search import Scope
 from vector_ingest.document import Embedded, Stream
 from vector_ingest.errors import ConfigError
+from vector_ingest.record.fields import STREAM_FIELD
 
 WORDS = ["one", "two", "three"]
 OVERWRITE = replace(DOCS, mode="overwrite")
@@ -229,3 +231,15 @@ def test_metadata_longer_than_one_vector_takes_lie_with_several_chunks_and_are_r
     (refused,) = store.replace(target, [document("a", "one chunk", body=body)])
     assert "`body`" in refused.reason
     assert len(list(store.scan(target))) == 21
+
+
+def test_a_search_by_another_model_of_as_many_dimensions_is_refused(open_store: Open) -> None:
+    """Distances between vectors of two models look like answers. The chunker is no matter of a question."""
+    ours = open_store("m/1 c/1")
+    target = ours.prepare(DOCS)
+    ours.replace(target, [document("a", "x", **{STREAM_FIELD: "docs"})])
+    ours.finish(target, complete=True)
+    with pytest.raises(ConfigError, match="`docs` was filled by the model m/1, but set now is m/2: "):
+        open_store("m/2 c/1").nearest(Scope("docs"), vector_of("x"), 1)
+    found = open_store("m/1 c/2").nearest(Scope("docs"), vector_of("x"), 1)
+    assert [entry[0] for entry in found] == ["a"]

@@ -1,7 +1,7 @@
 """What is remembered of each stream: which models filled it, and which generation was last whole."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,11 @@ class Streams:
             f"{self.fingerprint}. Vectors of two models or chunk sizes can't be mixed. Refresh the stream and remove "
             "its records (or sync it once in overwrite mode) to embed all anew, or set the model and chunking back."
         )
+
+    def models(self, stream: Stream) -> Sequence[str]:
+        """Fingerprints of those that filled it."""
+        models: Sequence[str] = self._read(stream).get("models", [])
+        return models
 
     def needs_sweep(self, stream: Stream) -> bool:
         """Whether documents of generations below the minimum may be left."""

@@ -1,10 +1,11 @@
 """Finding what was loaded: the command `search` shows the chunks nearest to a question."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from vector_ingest.document import Vector
+from vector_ingest.errors import ConfigError
 from vector_ingest.messages import dumps
 
 Nearest = tuple[str, int, float, str | None, Mapping[str, Any] | None]  # id, chunk number, distance, text, metadata
@@ -34,15 +35,32 @@ class Scope:
 
 class Searchable(Protocol):
     def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:
-        """The `limit` nearest chunks, nearest first. ConfigError: the stream was never loaded."""
+        """The `limit` nearest chunks, nearest first. ConfigError: never loaded, or filled by another model."""
 
 
 def search(store: Searchable, scope: Scope, question: Vector, limit: int) -> Sequence[Found]:
-    """The `limit` nearest chunks, nearest first. ConfigError: the stream was never loaded."""
+    """The `limit` nearest chunks, nearest first. ConfigError: never loaded, or filled by another model."""
     return [
         Found(identity, number, distance, _source(metadata or {}), text, metadata or {})
         for identity, number, distance, text, metadata in store.nearest(scope, question, limit)
     ]
+
+
+def require_same_model(stream: str, models: Iterable[str], ours: str) -> None:
+    """`models` filled the stream, `ours` is set: fingerprints of model and chunker, which is no matter of a question.
+
+    ConfigError: distances between vectors of two models mean nothing, and may look like answers.
+    """
+    others = sorted({_embedder(model) for model in models} - {_embedder(ours)})
+    if others:
+        raise ConfigError(
+            f"The stream `{stream}` was filled by the model {' and '.join(others)}, but set now is {_embedder(ours)}: "
+            "vectors of two models can't be compared. Set the model that filled it, or refresh the stream."
+        )
+
+
+def _embedder(fingerprint: str) -> str:
+    return fingerprint.rpartition(" ")[0] or fingerprint
 
 
 def as_json(found: Sequence[Found]) -> str:
