@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from source_s3.older_forms import newest_form, warn_of_unknown
+from source_s3.older_forms import newest_form
 from source_s3.read.options import FileType, UnstructuredFormat
 from source_s3.stream_config import StreamConfig
 from vector_ingest.aws.clients import AddressingStyle, Connection, certificates
 from vector_ingest.aws.credentials import Credentials
-from vector_ingest.form import Form, shown
+from vector_ingest.form import Form, shown, warn_of_unknown
 
 GROUPS = {"access": "Access to the bucket", "files": "Files", "advanced": "Advanced"}
 
@@ -162,7 +162,7 @@ class Config(Form):
         if not isinstance(config, dict):
             return config
         config = newest_form(config)
-        warn_of_unknown(config, cls.model_fields, "The configuration")
+        warn_of_unknown(set(map(str, config)) - set(cls.model_fields))
         short = [name for name in ("path", "file_type") if config.get(name)]
         if config.get("streams") and short:
             raise ValueError(f"`streams` and `{short[0]}` are both set: keep one of them")

@@ -1,7 +1,7 @@
-"""Configurations that older versions of Airbyte's source-s3 have left behind, and what no version knows."""
+"""Configurations that older versions of Airbyte's source-s3 have left behind."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from source_s3.version_3 import PROPERTIES, of_version_3
@@ -16,13 +16,6 @@ OURS = ("path", "file_type")
 def newest_form(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with `streams` and `credentials`. ValueError: what can't be taken over, with the remedy."""
     return _with_credentials(_with_streams(config))
-
-
-def warn_of_unknown(found: Mapping[str, Any], known: Collection[str], owner: str) -> None:
-    """Not an error: forms leave behind what was once filled in."""
-    unknown = sorted(name for name in map(str, found) if name not in known)
-    if unknown:
-        logger.warning("%s has properties that are not known and have no effect: %s.", owner, ", ".join(unknown))
 
 
 def _with_streams(config: Mapping[str, Any]) -> Mapping[str, Any]:

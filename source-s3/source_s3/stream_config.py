@@ -1,13 +1,12 @@
 """The settings of one stream. Names and meaning of what Airbyte's own source-s3 has are its; the rest is optional."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, field_validator, model_validator
 
-from source_s3.older_forms import warn_of_unknown
 from source_s3.read.options import Format
-from vector_ingest.form import Form, shown
+from vector_ingest.form import Form, shown, unknown_properties, warn_of_unknown
 
 JSON_TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 SAMPLED = 10  # files that a schema is taken from where the user sets no number, as in Airbyte's source-s3
@@ -216,11 +215,11 @@ class StreamConfig(Form):
         json_schema_extra=shown(19),
     )
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _known(cls, stream: Any) -> Any:
-        if isinstance(stream, dict):
-            warn_of_unknown(stream, cls.model_fields, f"The stream {stream.get('name')!r}")
+    def _known(cls, found: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        stream = handler(found)
+        warn_of_unknown(unknown_properties(found, stream), f"The stream {stream.name!r}")
         return stream
 
     @field_validator("input_schema")

@@ -71,7 +71,7 @@ def test_a_bad_configuration_ends_a_write_with_a_config_error(database: Database
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [("[]", "JSON object"), ("{", "can't be read"), ('{"streams": [{}]}', "configured catalog")],
+    [("[]", "JSON object"), ("{", "can't be read"), ('{"streams": [{}]}', "a `stream` is missing. Make it of")],
 )
 def test_a_bad_catalog_ends_a_write_with_a_config_error(
     database: Database, tmp_path: Path, content: str, expected: str
@@ -82,6 +82,19 @@ def test_a_bad_catalog_ends_a_write_with_a_config_error(
     assert ended.code == 1
     assert ended.error()["failure_type"] == "config_error"
     assert expected in ended.error()["message"]
+
+
+def test_properties_that_are_not_known_are_named_in_the_log_without_their_values(
+    database: Database, tmp_path: Path
+) -> None:
+    """A typing error must not go unseen."""
+    wrong = config({**database.indexing(), "shema": SECRET}, embeding=SECRET)
+    wrong["processing"]["text_splitter"] = {"mode": "separator", "keep_seperator": SECRET}
+    ended = run(command_line(tmp_path, "check", wrong))
+    assert ended.of("CONNECTION_STATUS") == [{"status": "SUCCEEDED"}]
+    unknown = "embeding, indexing.shema, processing.text_splitter.keep_seperator"
+    expected = f"The configuration has properties that are not known and have no effect: {unknown}."
+    assert [log["message"] for log in ended.of("LOG")] == [expected]
 
 
 def test_a_user_without_rights_is_told_which_one_is_missing(database: Database, tmp_path: Path) -> None:
@@ -120,6 +133,16 @@ def test_three_syncs_store_change_and_delete_and_search_finds(database: Database
     assert abs(found["distance"]) < 1e-6
     plain = subprocess.run([*search[:-1], "anything"], capture_output=True, text=True, check=True)
     assert "1. a.md, chunk 0" in plain.stdout
+
+
+def test_a_search_by_another_model_is_refused_before_its_vector_is_compared(database: Database, tmp_path: Path) -> None:
+    options = config(database.indexing())
+    write = command_line(tmp_path, "write", options, catalog(stream("Docs", "append_dedup")))
+    assert run(write, lines(record(1, "the cat"), complete())).code == 0
+    line = command_line(tmp_path, "search", {**options, "embedding": {"mode": "local"}})
+    ended = run([*line, "--stream", "Docs", "x"])
+    assert (ended.code, ended.messages) == (1, [])
+    assert_that(ended.errors, "`Docs` was filled by the model fake/1536, but set now is local/all-MiniLM-L6-v2: ")
 
 
 def test_search_of_an_unknown_stream_says_so_on_stderr(database: Database, tmp_path: Path) -> None:

@@ -267,11 +267,20 @@ def test_properties_that_are_not_known_are_named_in_the_log_without_their_values
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Refusing them would refuse what forms leave behind; passing over a typing error in silence would mislead."""
-    parse_config(Config, long(stream(glob=[SECRET]), sync_deletion=SECRET, provider={"bucket": SECRET}))
+    parse_config(
+        Config,
+        long(
+            stream(glob=[SECRET], format={"filetype": "csv", "delimter": SECRET}),
+            sync_deletion=SECRET,
+            provider={"bucket": SECRET},
+        ),
+    )
     assert "The configuration has properties that are not known and have no effect: provider, sync_deletion." in (
         caplog.messages
     )
-    assert "The stream 's' has properties that are not known and have no effect: glob." in caplog.messages
+    assert (
+        "The stream 's' has properties that are not known and have no effect: format.delimter, glob." in caplog.messages
+    )
     assert SECRET not in caplog.text
 
 

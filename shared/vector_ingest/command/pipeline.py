@@ -19,6 +19,7 @@ from vector_ingest.embed.embedder import Embedder, Purpose
 from vector_ingest.embed.form_pieces import Metered
 from vector_ingest.embed.options import FromField
 from vector_ingest.errors import ConfigError
+from vector_ingest.form import unknown_properties, warn_of_unknown
 from vector_ingest.forms.destination_config import DestinationConfig
 from vector_ingest.load.batch import Steps
 from vector_ingest.load.lines import Lines, RawInput, read_lines
@@ -98,6 +99,7 @@ class Parts(Generic[Config]):
 def parts_from(connector: Connector[Config], raw: Mapping[str, Any]) -> Iterator[Parts[Config]]:
     """The parts, closed at the end. ConfigError: the configuration is not valid."""
     config = parse_config(connector.config, raw)
+    warn_of_unknown(unknown_properties(raw, config))
     embedder = embedder_from(config.embedding)
     with ExitStack() as opened:
         opened.callback(embedder.close)

@@ -88,9 +88,11 @@ def _problem(config: Mapping[str, Any], detail: ErrorDetails) -> str:
         case "union_tag_invalid":
             return f"`{place}` is of a kind that is not known: expected one of {detail['ctx']['expected_tags']}"
         case _:
-            found = type(detail["input"]).__name__
-            message = detail["msg"].removeprefix("Value error, ")
-            return f"`{place}`: {message[:1].lower()}{message[1:]} (found a value of type {found})"
+            message = detail["msg"].removeprefix("Value error, ").rstrip(".")
+            found = (
+                "" if detail["type"] == "value_error" else f" (found a value of type {type(detail['input']).__name__})"
+            )
+            return f"`{place}`: {message[:1].lower()}{message[1:]}{found}"
 
 
 def _place(config: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
