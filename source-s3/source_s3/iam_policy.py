@@ -19,6 +19,7 @@ from source_s3.policy.quarantine_places import folder_of_bucket
 from source_s3.stream_config import Quarantine
 from vector_ingest.aws.credentials import EXTERNAL_ID_VARIABLE, Anonymous, IamRole
 from vector_ingest.command.command_line import read_object
+from vector_ingest.command.printed import print_out
 from vector_ingest.command.redact import redactor
 from vector_ingest.command.spec import parse_config
 from vector_ingest.errors import ConfigError
@@ -43,7 +44,7 @@ def print_policies(path: str, buckets: Sequence[str], spec: Mapping[str, Any]) -
     except ConfigError as error:
         sys.stderr.write(f"{hide(str(error))}\n")
         return 1
-    sys.stdout.write(f"{text}\n")
+    print_out(text)
     return 0
 
 

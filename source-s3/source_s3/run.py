@@ -11,6 +11,8 @@ from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from vector_ingest.command.printed import print_out
+
 if TYPE_CHECKING:
     from source_s3.config import Config
     from vector_ingest.messages import Output
@@ -35,7 +37,7 @@ GARBAGE = 50_000  # new objects before cycles are looked for: to start makes sev
 def main() -> None:
     arguments = _parser().parse_args()
     if arguments.command == "spec":
-        sys.stdout.write(json.dumps({"type": "SPEC", "spec": _spec()}) + "\n")
+        print_out(json.dumps({"type": "SPEC", "spec": _spec()}))
         sys.exit(0)
     if arguments.command == "iam-policy":
         from source_s3.iam_policy import print_policies

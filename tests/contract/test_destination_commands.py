@@ -41,6 +41,24 @@ def test_help_tells_how_to_use_it(program: Path, line: str) -> None:
     assert [words for words in HELP[line] if words not in done.stdout] == []
 
 
+@pytest.mark.parametrize("connector", [*PACKAGES, "source-s3"])
+def test_a_reader_that_has_seen_enough_of_the_spec_is_no_error(connector: str) -> None:
+    line = [str(COMMANDS / connector), "spec"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (0, b"")
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many"])
+def test_a_search_for_less_than_one_chunk_is_a_wrong_argument(program: Path, limit: str) -> None:
+    line = [str(program), "search", "--config", "x", "--stream", "s", f"--limit={limit}", "question"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"expected a number from 1, found '{limit}'" in done.stderr
+
+
 @pytest.mark.parametrize("line", [[], ["wrong"], ["check"], ["write", "--config", "x"]])
 def test_wrong_arguments_exit_with_2(program: Path, line: list[str]) -> None:
     assert subprocess.run([program, *line], capture_output=True, check=False).returncode == 2

@@ -1,6 +1,6 @@
 """What the commands of all connectors share: one writer of stdout, secrets kept out of it, errors as messages.
 
-Exit codes: 0 done, 1 failed. A failed `check` is an answer, so it is a message and exit code 0.
+Exit codes: 0 done, 1 failed, 130 stopped by Ctrl-C. A failed `check` is an answer, so it is a message and exit code 0.
 """
 
 import fcntl
@@ -18,7 +18,9 @@ from vector_ingest.command.redact import redactor
 from vector_ingest.errors import EXPLAINED, ConfigError, ReportedError, failure_type
 from vector_ingest.messages import LogHandler, Output, dumps, error_line
 
+INTERRUPTED = 130  # as a shell calls the end by SIGINT
 PIPE_BYTES = 1024 * 1024  # the most that /proc/sys/fs/pipe-max-size allows by default
+KINDS = {list: "an array", str: "a text", int: "a number", float: "a number", bool: "a truth value", type(None): "null"}
 QUIET = ("httpx", "httpx2", "botocore", "urllib3")  # a line for each request they make
 
 
@@ -50,11 +52,20 @@ def execute(
             return 1
         except BrokenPipeError:
             sys.stderr.write("The program that reads the output has ended, so there is nobody to send to.\n")
-            os.dup2(os.open(os.devnull, os.O_WRONLY), protocol)  # what is still buffered has nowhere to go
+            _drop_the_rest(protocol)
             return 1
+        except KeyboardInterrupt:
+            sys.stderr.write("\nStopped by Ctrl-C.\n")
+            _drop_the_rest(protocol)
+            return INTERRUPTED
         except Exception as error:  # noqa: BLE001 (the last stop: the platform wants a bug as a message too)
             return _crash(error, hide, output)
     return 0
+
+
+def _drop_the_rest(protocol: int) -> None:
+    """What is still buffered has nowhere to go: a terminal's Ctrl-C ends the reader too."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), protocol)
 
 
 def _widen(pipe: int) -> None:
@@ -83,16 +94,20 @@ def read_object(path: str, what: str) -> dict[str, Any]:
     """A JSON object from a file. ConfigError names the file, and `what` it should be."""
     value = read_json(path, what)
     if not isinstance(value, dict):
-        raise ConfigError(f"The {what} file {path} holds a {type(value).__name__}: expected a JSON object.")
+        raise ConfigError(f"The {what} file {path} holds {KINDS[type(value)]}: expected a JSON object.")
     return value
 
 
 def read_json(path: str, what: str) -> Any:
     try:
         return json.loads(Path(path).read_bytes())
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise ConfigError(
-            f"The {what} file {path} can't be read as JSON: {error}. Give the path of a JSON file."
+            f"The {what} file {path} can't be opened: {error.strerror}. Give the path of a JSON file."
+        ) from None
+    except ValueError as error:
+        raise ConfigError(
+            f"The {what} file {path} can't be read as JSON: {error}. Mend it, or give the path of another one."
         ) from None
 
 

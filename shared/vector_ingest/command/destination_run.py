@@ -12,6 +12,8 @@ from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from vector_ingest.command.printed import print_out
+
 if TYPE_CHECKING:
     from vector_ingest.command.pipeline import Connector
     from vector_ingest.messages import Output
@@ -41,7 +43,7 @@ def run(program: Program) -> None:
     arguments = _parser(program).parse_args()
     spec = json.loads(files(program.package).joinpath("spec.json").read_text())
     if arguments.command == "spec":
-        sys.stdout.write(json.dumps({"type": "SPEC", "spec": spec}) + "\n")
+        print_out(json.dumps({"type": "SPEC", "spec": spec}))
         sys.exit(0)
     from vector_ingest.command.command_line import execute, leave
 
@@ -52,6 +54,12 @@ def run(program: Program) -> None:
 
 def _tell(message: str) -> None:
     sys.stderr.write(f"{message}\n")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1, found {text!r}")
+    return int(text)
 
 
 def _parser(program: Program) -> argparse.ArgumentParser:
@@ -73,7 +81,7 @@ def _parser(program: Program) -> argparse.ArgumentParser:
     search.add_argument("--namespace", help="the stream's namespace, if it has one")
     if program.tenants:
         search.add_argument("--tenant", help="the tenant, where tenants are kept apart")
-    search.add_argument("--limit", type=int, default=3, help="how many chunks (default: 3)")
+    search.add_argument("--limit", type=_positive, default=3, help="how many chunks (default: 3)")
     search.add_argument("--json", action="store_true", help="print JSON with the metadata")
     search.add_argument("question", help="in plain words")
     if program.replays:
