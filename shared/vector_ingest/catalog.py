@@ -15,14 +15,19 @@ def streams_of(catalog: Mapping[str, Any]) -> Sequence[Stream]:
         streams = [_stream(configured) for configured in catalog["streams"]]
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"The catalog is no configured catalog: expected `streams`, each with `stream` and "
-            f"`destination_sync_mode`, found {type(error).__name__}: {error}."
+            "The catalog is no configured catalog: expected `streams`, each with `stream` and `destination_sync_mode`; "
+            f"{lack(error)}. Make it of what the source's `discover` prints, with the modes beside each `stream`."
         ) from error
     names = [(stream.namespace, stream.name) for stream in streams]
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"The catalog has the stream `{name[1]}` of the namespace {name[0]} twice: remove one.")
     return streams
+
+
+def lack(error: Exception) -> str:
+    """What a message of another shape has not, by the error of looking for it."""
+    return f"a `{error.args[0]}` is missing" if isinstance(error, KeyError) else "one of its parts is of another type"
 
 
 def _stream(configured: Mapping[str, Any]) -> Stream:

@@ -11,7 +11,7 @@ from source_s3.records.raw_copy import read_head
 from source_s3.records.read_object import named
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import STRING, Properties
-from vector_ingest.errors import ConfigError
+from vector_ingest.errors import ConfigError, DataError
 
 
 def columns_unless_archived(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties | None:
@@ -35,5 +35,9 @@ def _columns(bucket: Bucket, plan: StreamPlan, item: S3Object) -> Properties:
             file.read(1)
             ObjectFields(bucket, plan.format.object_fields).of(item)  # which may need more rights
             return {}
-        columns = table_reader(plan.format).schema(file, plan.format)
+        try:
+            columns = table_reader(plan.format).schema(file, plan.format)
+        except DataError as error:
+            other = f"If it is no {plan.format.filetype} file, set its format, or globs that leave it out"
+            raise DataError(error.where, f"{error.reason.removesuffix('.')}. {other}") from error
         return {**columns, **{name: STRING for name in partitions_of(item) if plan.hive}}

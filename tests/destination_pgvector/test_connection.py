@@ -77,6 +77,16 @@ def test_a_url_stands_for_host_database_user_and_password(database: Database, tm
         conn.execute(f"DROP ROLE {database.name}".encode())
 
 
+def test_a_server_that_is_not_there_is_told_in_one_sentence_and_what_to_look_at(
+    database: Database, tmp_path: Path
+) -> None:
+    nobody = config({**database.indexing(), "port": 9})
+    (status,) = run(command_line(tmp_path, "check", nobody)).of("CONNECTION_STATUS")
+    assert status["message"].endswith(
+        "port 9 failed: Connection refused. Check the network in between, and the server's log."
+    )
+
+
 def test_a_url_names_several_hosts_and_the_one_that_answers_is_taken(database: Database) -> None:
     hosts = f"127.0.0.1:1,127.0.0.1:{database.port}"
     assert reached({"url": f"postgresql://postgres:{PASSWORD}@{hosts}/{database.name}"})

@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from destination_pgvector.config import Indexing
 from destination_pgvector.server.access import Access
-from destination_pgvector.server.postgres_errors import CLASHES, SOON, is_transient, mapped
+from destination_pgvector.server.postgres_errors import CLASHES, SOON, is_transient, mapped, said_by
 from vector_ingest.errors import TransientError
 
 logger = logging.getLogger("airbyte.pgvector")
@@ -100,8 +100,11 @@ class Connections:
                     raise
                 if getattr(error, "sqlstate", None) in SOON and pause > SHORTLY:
                     raise
-                said = " ".join(str(error).split())
-                logger.warning("PostgreSQL at %s broke off (%s); trying again in %s s.", self.place, said, pause)
+                said = said_by(error) if isinstance(error, psycopg.Error) else str(error)
+                logger.warning(
+                    "PostgreSQL at %s could not be reached or broke off (%s); trying again in %s s.",
+                    self.place, said, pause,
+                )  # fmt: skip
                 if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
                     self._pool.drain()  # the server has become a standby: its name leads to another one now
                 time.sleep(pause)

@@ -149,9 +149,9 @@ def _ours(error: psycopg.Error, place: str) -> ConfigError | TransientError | No
 
 
 def said_by(error: psycopg.Error) -> str:
-    """Its words in one line, without the statement, and without the last stop."""
+    """Its words in one line, without the statement, without the last stop, and without what libpq asks then."""
     parts = [error.diag.message_primary, error.diag.message_detail, error.diag.message_hint]
-    told = " ".join(part for part in parts if part) if parts[0] else str(error)
+    told = " ".join(part for part in parts if part) if parts[0] else str(error).split("\n\t")[0]
     return " ".join(told.split()).removesuffix(".")
 
 

@@ -64,7 +64,7 @@ class BadRows:
 
     def _stop_at(self, item: S3Object, row: BadRow) -> None:
         if isinstance(self._policy, Stop):
-            raise DataError(self._where(item, row), f"{row.reason}. {REMEDY}")
+            raise DataError(self._where(item, row), f"{row.reason.removesuffix('.')}. {REMEDY}")
         if self._progress.bad_rows == self._policy.most:
             raise DataError(
                 self._where(item, row),

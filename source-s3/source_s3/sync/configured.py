@@ -7,6 +7,7 @@ from typing import Any
 from source_s3.config import Config
 from source_s3.plan import StreamPlan, plans
 from source_s3.schema import Declared, declared
+from vector_ingest.catalog import lack
 from vector_ingest.errors import ConfigError
 
 SYNC_MODES = ("full_refresh", "incremental")
@@ -32,8 +33,8 @@ def configured_streams(catalog: Mapping[str, Any], states: Any) -> Sequence[Conf
         return [_configured(entry, by_stream) for entry in catalog["streams"]]
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
-            "The catalog is no configured catalog: expected `streams`, each with `stream` and `sync_mode`, found "
-            f"{type(error).__name__}: {error}. Make it of what `discover` prints."
+            "The catalog is no configured catalog: expected `streams`, each with `stream` and `sync_mode`; "
+            f"{lack(error)}. Make it of what `discover` prints, with the modes beside each `stream`."
         ) from error
 
 
@@ -61,8 +62,8 @@ def _states(states: Any) -> dict[tuple[str | None, str], Mapping[str, Any]]:
             found[descriptor.get("namespace"), descriptor["name"]] = stream.get("stream_state") or {}
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
-            "The state is not of the form that Airbyte hands over: expected a list of STREAM states, found "
-            f"{type(error).__name__}: {error}. Give the last states of a sync, or none to begin anew."
+            "The state is not of the form that Airbyte hands over: expected a list of STREAM states; "
+            f"{lack(error)}. Give the last states of a sync, or none to begin anew."
         ) from error
     return found
 
