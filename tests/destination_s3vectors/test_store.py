@@ -15,7 +15,6 @@ from tests.embedded_documents import DIMENSIONS, digest, document, vector_of
 from vector_ingest.command.search import Scope
 from vector_ingest.document import Embedded, Stream
 from vector_ingest.errors import ConfigError
-from vector_ingest.record.fields import STREAM_FIELD
 
 WORDS = ["one", "two", "three"]
 OVERWRITE = replace(DOCS, mode="overwrite")
@@ -237,7 +236,7 @@ def test_a_search_by_another_model_of_as_many_dimensions_is_refused(open_store: 
     """Distances between vectors of two models look like answers. The chunker is no matter of a question."""
     ours = open_store("m/1 c/1")
     target = ours.prepare(DOCS)
-    ours.replace(target, [document("a", "x", **{STREAM_FIELD: "docs"})])
+    ours.replace(target, [document("a", "x", _ab_stream="docs")])
     ours.finish(target, complete=True)
     with pytest.raises(ConfigError, match="`docs` was filled by the model m/1, but set now is m/2: "):
         open_store("m/2 c/1").nearest(Scope("docs"), vector_of("x"), 1)

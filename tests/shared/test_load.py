@@ -366,6 +366,31 @@ def test_an_overwrite_without_statuses_is_complete_at_the_end_of_the_input() -> 
     assert sync.texts() == ["text: b"]
 
 
+@pytest.mark.parametrize("said", [b"", error_line("no such file", "config_error")], ids=["nothing", "an error"])
+def test_a_source_that_did_not_start_empties_nothing(said: bytes) -> None:
+    """As in `source-s3 read --config wrong-path | destination-pgvector write`."""
+    sync = Sync()
+    overwrite = replace(DEDUP, mode="overwrite")
+    sync.run([overwrite], record(1, "a"))
+    with pytest.raises(TransientError, match="stays as it was"):
+        Sync(sync.tables).run([overwrite], said)
+    assert sync.texts() == ["text: a"]
+
+
+def test_an_error_of_a_source_without_statuses_fails_the_sync() -> None:
+    with pytest.raises(TransientError, match="It said: no such file"):
+        Sync().run([DEDUP], error_line("no such file", "config_error"))
+
+
+def test_an_overwrite_without_rows_is_complete_where_a_state_says_so() -> None:
+    sync = Sync()
+    overwrite = replace(DEDUP, mode="overwrite")
+    sync.run([overwrite], record(1, "a"))
+    empty = Sync(sync.tables)
+    empty.run([overwrite], state(1))
+    assert (empty.texts(), empty.states()) == ([], [1])
+
+
 def test_states_of_an_overwrite_wait_for_the_switch() -> None:
     overwrite = replace(DEDUP, mode="overwrite")
     sync = Sync()

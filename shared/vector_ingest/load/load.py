@@ -250,7 +250,8 @@ class Load:
         for key, route in self._routes.items():
             complete = self._is_complete(key, route.stream)
             self._steps.store.finish(route.target, complete)
-            if not complete and (self._statuses or route.target.write != route.target.live):
+            replaces = route.stream.mode == "overwrite" or route.target.write != route.target.live
+            if not complete and (self._statuses or self._failure or replaces):
                 incomplete.append(_name(key))
         self._report.summary()
         if self._strange > 1:
@@ -267,11 +268,13 @@ class Load:
     def _is_complete(self, key: Key, stream: Stream) -> bool:
         """Only a source's COMPLETE says that all has come, but for clients that send no statuses at all.
 
-        Such clients ask for `overwrite`; the platform never does with a connector that supports refreshes.
+        Such clients ask for `overwrite`; the platform never does with a connector that supports refreshes. Where
+        nothing came, or an error alone, the source did not start: a wrong path in a pipe must not empty a table.
         """
         if self._statuses:
             return self._statuses.get(key) == "COMPLETE"
-        return stream.mode == "overwrite"
+        came = self._report.total().records or self._held
+        return stream.mode == "overwrite" and bool(came) and not self._failure
 
 
 def _cut(error: DataError) -> TransientError:
