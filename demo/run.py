@@ -39,7 +39,10 @@ def run_demo(store: str) -> None:
         with _shop(files, servers) as shop:
             if shop:
                 ask_in_shop(shop)
-            _look_around(files, store, servers.store, shop)
+            _look_around(files, shop)
+            serve = f".venv/bin/python -m demo serve --store {store}"
+            print(f"\n`{serve}` loads anew and keeps the servers until Ctrl-C. Then, with that run's port:")
+            _look_inside(servers.store, shop)
     print(f"\nDone in {time.monotonic() - began:.0f} s. The servers are stopped and their data are gone.")
 
 
@@ -48,8 +51,10 @@ def keep_serving(store: str) -> None:
         _, files = _begin(servers)
         _first_sync(files)
         with _shop(files, servers) as shop:
-            _look_around(files, store, servers.store, shop)
-            print("\nThe servers run until Ctrl-C.", flush=True)
+            _look_around(files, shop)
+            print("\nThe servers run until Ctrl-C. To look inside, in another terminal:")
+            _look_inside(servers.store, shop)
+            print(flush=True)
             while True:
                 time.sleep(3600)
 
@@ -110,7 +115,7 @@ def _shop(files: Files, servers: Servers) -> AbstractContextManager[Shop | None]
     return open_shop(files, servers) if isinstance(servers.store, S3Vectors) else nullcontext()
 
 
-def _look_around(files: Files, name: str, store: Store, shop: Shop | None) -> None:
+def _look_around(files: Files, shop: Shop | None) -> None:
     show.title("To look at")
     places = [
         (files.source, "configuration of the source"),
@@ -123,7 +128,8 @@ def _look_around(files: Files, name: str, store: Store, shop: Shop | None) -> No
         places.append((files.folder / LOG, "log of the Lambda function: no vectors, no texts, no ids"))
     for path, about in places:
         print(f"  {path!s:<28} {about}")
-    serve = f".venv/bin/python -m demo serve --store {name}"
-    print(f"\n`{serve}` loads anew and keeps the servers until Ctrl-C. Then, with that run's port:")
+
+
+def _look_inside(store: Store, shop: Shop | None) -> None:
     for line in [*store.look(), *(shop.look() if shop else ())]:
         print(f"  {line}")

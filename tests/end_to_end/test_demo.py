@@ -125,6 +125,19 @@ def test_the_first_sync_reads_and_embeds_everything(told: Told) -> None:
     assert figures(first, "chunked")[1] > DOCUMENTS * 3 + 700
 
 
+def test_the_readme_shows_what_is_printed(told: Told) -> None:
+    """But for what is left out (…), and ports. The questions are the same of both stores."""
+    (shown,) = re.findall(r"```\n\$ make demo\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    if told.store != "pgvector":
+        shown = part(shown, "  read ", "Second sync")
+    printed = {*without_ports(told.output), "…"}
+    assert [line for line in without_ports(shown) if line not in printed] == []
+
+
+def without_ports(output: str) -> Sequence[str]:
+    return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1", output).splitlines()
+
+
 @pytest.mark.parametrize(
     ("question", "place"),
     [
