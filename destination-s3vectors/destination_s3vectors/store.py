@@ -84,9 +84,12 @@ class S3VectorsStore:
         )  # fmt: skip
 
     def check(self) -> None:
-        indexing = self._config.indexing
-        with closing(Places(indexing, self._rules.layout, self._rules.dimensions, check.PATIENCE)) as places:
-            check.check(places, indexing.canary)
+        with self._while_somebody_waits() as places:
+            check.check(places, self._config.indexing.canary)
+
+    def _while_somebody_waits(self) -> closing[Places]:
+        """With less patience than a load has, which says nothing for minutes."""
+        return closing(Places(self._config.indexing, self._rules.layout, self._rules.dimensions, check.PATIENCE))
 
     def prepare(self, stream: Stream) -> Target:
         self._refuse_to_wander(stream)
@@ -163,7 +166,6 @@ class S3VectorsStore:
     def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:
         """By the index's own distance. For searching only."""
         stream = Stream(scope.stream, scope.namespace, "append")
-        place = self.places.to_search(stream, scope.tenant)
         source = f"{scope.namespace}_{scope.stream}" if scope.namespace else scope.stream
 
         def prove(found: set[str]) -> None:
@@ -171,7 +173,9 @@ class S3VectorsStore:
             if found - {short(self._fingerprint)}:
                 require_same_model(scope.stream, self._streams.models(stream), self._fingerprint)
 
-        return search.nearest(self.places.transport, place, source, question, limit, prove)
+        with self._while_somebody_waits() as places:
+            place = places.to_search(stream, scope.tenant)
+            return search.nearest(places.transport, place, source, question, limit, prove)
 
     def _replace(self, target: Target, place: Place, group: Sequence[Embedded]) -> Sequence[Refused]:
         transport = self.places.transport

@@ -112,6 +112,14 @@ def test_three_syncs_store_change_and_delete_and_search_finds(vector_bucket: Vec
     assert "1. a.md, chunk 0" in plain.stdout
 
 
+def test_a_search_gives_up_soon_where_nobody_answers(vector_bucket: VectorBucket, tmp_path: Path) -> None:
+    """A load waits for minutes: nobody sits before it."""
+    line = command_line(tmp_path, "search", config(vector_bucket.indexing(endpoint="http://127.0.0.1:9")))
+    ended = run([*line, "--stream", "docs", "x"])
+    assert ended.code == 1
+    assert_that(ended.errors, "Gave up after .* and 5 seconds.*http://127.0.0.1:9")
+
+
 def test_search_prints_the_nearest_first_and_as_many_as_asked_for(vector_bucket: VectorBucket, tmp_path: Path) -> None:
     options = config(vector_bucket.indexing(), embedding={"mode": "local"})
     write = command_line(tmp_path, "write", options, catalog(stream("docs", "append_dedup")))
