@@ -14,6 +14,7 @@ from vector_ingest.messages import (
     dumps,
     echo_line,
     error_line,
+    loads,
     parse,
     record_line,
     state_line,
@@ -118,3 +119,11 @@ def test_output_ends_each_line_once() -> None:
     output.write(b"one")
     output.write(memoryview(b"two\nthree\n"))
     assert stream.getvalue() == b"one\ntwo\nthree\n"
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**18, 10**19, 2**64, 10**40])
+@pytest.mark.parametrize(
+    "line", ["%d", '{"a": %d}', "[0.00123456789012345678, %d]", "[1.5,%d,0.1234567890123456789012345]"]
+)
+def test_integers_of_any_length_stay_exact_also_among_long_fractions(number: int, line: str) -> None:
+    assert loads((line % number).encode()) == json.loads(line % number)

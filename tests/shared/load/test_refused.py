@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.memory_store import MemoryStore
-from tests.shared.test_load import DEDUP, SlowStore, Sync, record, state, status
+from tests.shared.load.syncs import DEDUP, SlowStore, Sync, record, state, status
 from vector_ingest.document import Document, Embedded, Known, Refused, Stream, Target
 from vector_ingest.errors import DataError
 from vector_ingest.load.lines import Lines

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.memory_store import MemoryStore
-from tests.shared.test_load import DEDUP, Model, SlowStore, Sync, record, state, status
+from tests.shared.load.syncs import DEDUP, Model, SlowStore, Sync, record, state, status
 from vector_ingest.embed.embedder import Limits
 from vector_ingest.errors import DataError, TransientError
 from vector_ingest.load.lines import Lines

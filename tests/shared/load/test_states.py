@@ -1,0 +1,72 @@
+"""When a state leaves, and what it says."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from tests.contract.memory_store import MemoryStore
+from tests.shared.load.syncs import DEDUP, Sync, record, state, status
+from vector_ingest.errors import TransientError
+from vector_ingest.load.lines import Lines
+
+
+def test_a_state_counts_the_records_of_its_stream_since_the_last_one() -> None:
+    sync = Sync()
+    other = replace(DEDUP, name="other")
+    sync.run(
+        [DEDUP, other],
+        record(1, "a"), record(2, "b"), record(1, "c", "other"), state(1), record(3, "d"), state(2, "other"), state(3),
+    )  # fmt: skip
+    assert sync.states() == [1, 2, 3]
+    assert sync.counts() == [2, 1, 1]
+
+
+def test_a_state_is_echoed_with_keys_that_no_protocol_class_knows() -> None:
+    sync = Sync()
+    message = {"type": "STATE", "state": {"type": "STREAM", "id": 7, "stream": {"stream_descriptor": {"name": "s"}}}}
+    sync.run([DEDUP], record(1, "a"), orjson.dumps({**message, "extra": None}))
+    assert sync.emitted == [
+        {"type": "STATE", "state": {**message["state"], "destinationStats": {"recordCount": 1.0}}, "extra": None}  # type: ignore[dict-item]
+    ]
+
+
+def test_a_state_leaves_while_the_input_is_silent() -> None:
+    seen = threading.Event()
+    sync = Sync(look=lambda _: seen.set())
+
+    def blocks() -> Iterator[Lines | None]:
+        yield Lines([record(1, "a"), state(1)])
+        for _ in range(1000):
+            if seen.wait(0.01):
+                return
+            yield None
+        raise AssertionError("the state did not leave")
+
+    sync.load([DEDUP], MemoryStore(sync.tables, "m"), blocks())
+
+
+def test_states_of_an_overwrite_wait_for_the_switch() -> None:
+    overwrite = replace(DEDUP, mode="overwrite")
+    sync = Sync()
+    sync.run([overwrite], record(1, "a"), state(1), record(2, "b"), state(2), status("STARTED"), status("COMPLETE"))
+    assert sync.states() == [1, 2]
+    broken = Sync(sync.tables)
+    with pytest.raises(TransientError, match="stays as it was"):
+        broken.run([overwrite], status("STARTED"), record(3, "c"), state(3))
+    assert broken.states() == []
+    assert broken.texts() == ["text: a", "text: b"]
+
+
+def test_states_of_a_truncating_refresh_leave_at_once_since_a_retry_goes_on() -> None:
+    sync = Sync()
+    sync.run([DEDUP], record(1, "old"))
+    refresh = replace(DEDUP, generation=2, minimum_generation=2)
+    with pytest.raises(TransientError):
+        sync.run([refresh], status("STARTED"), record(2, "half"), state(1))
+    assert sync.states() == [1]
+    assert sync.texts() == ["text: old"]
+    sync.run([refresh], record(3, "rest"), status("COMPLETE"))
+    assert sync.texts() == ["text: half", "text: rest"]
