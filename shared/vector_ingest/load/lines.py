@@ -4,14 +4,18 @@ import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from select import select
 from typing import Protocol
 
-BLOCK = 256 * 1024  # bytes asked for at once; a pipe gives at most 64 KiB
+BLOCK = 256 * 1024  # bytes asked for at once; a pipe gives what it holds: 64 KiB, unless its writer has made it larger
 AHEAD = 8  # blocks read before they are wanted: enough to keep the pipe moving, at most 2 MiB
 
 
 class RawInput(Protocol):
-    def read(self, size: int, /) -> bytes | None: ...
+    def read(self, size: int, /) -> bytes | None:
+        """b"": the end. None: nothing is there yet, of a pipe that somebody has set to not block."""
+
+    def fileno(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,12 @@ def read_lines(stream: RawInput, wake: float) -> Iterator[Lines | None]:
 
 def _fill(stream: RawInput, blocks: "queue.Queue[bytes | BaseException]") -> None:
     try:
-        while block := stream.read(BLOCK):
-            blocks.put(block)
-    except OSError as error:
+        while (block := stream.read(BLOCK)) != b"":
+            if block is None:
+                select([stream], [], [])
+            else:
+                blocks.put(block)
+    except Exception as error:  # noqa: BLE001 (the caller raises it; else it would wait for ever)
         blocks.put(error)
     else:
         blocks.put(b"")
