@@ -6,6 +6,7 @@ wants back. Here a line is parsed once, and a state is echoed as the JSON that c
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ StreamStatus = Literal["STARTED", "RUNNING", "COMPLETE", "INCOMPLETE"]
 
 @dataclass(frozen=True, slots=True)
 class Record:
+    """The namespace of this and of the other messages is None where it is empty, as some clients send it."""
+
     stream: str
     namespace: str | None
     data: dict[str, Any]
@@ -61,7 +64,10 @@ def dumps(value: object) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+        try:
+            return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+        except ValueError:
+            return json.dumps(_without_nan(value), separators=(",", ":")).encode()
 
 
 def loads(line: bytes) -> Any:
@@ -83,30 +89,30 @@ def parse(line: bytes) -> Record | State | Status | Failure | None:
         message = loads(line)
         match message.get("type"):
             case "RECORD":
-                record = message["record"]
-                return Record(
-                    record["stream"],
-                    record.get("namespace"),
-                    record["data"],
-                    int(record["emitted_at"]),
-                    len(line),
-                )
+                return _record(message["record"], len(line))
             case "STATE":
                 descriptor = (message["state"].get("stream") or {}).get("stream_descriptor") or {}
-                return State(message, descriptor.get("name"), descriptor.get("namespace"))
+                return State(message, descriptor.get("name"), descriptor.get("namespace") or None)
             case "TRACE" if message["trace"].get("type") == "STREAM_STATUS":
                 status = message["trace"]["stream_status"]
                 descriptor = status["stream_descriptor"]
-                return Status(descriptor["name"], descriptor.get("namespace"), status["status"])
+                return Status(descriptor["name"], descriptor.get("namespace") or None, status["status"])
             case "TRACE" if message["trace"].get("type") == "ERROR":
                 return Failure(str(message["trace"]["error"]["message"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         start = line[:60].decode(errors="replace")
         raise DataError(
             f"input line beginning {start!r}",
             f"expected one Airbyte message as JSON, found {type(error).__name__}: {error}",
         ) from error
     return None
+
+
+def _record(record: Mapping[str, Any], size: int) -> Record:
+    data = record["data"]
+    if not isinstance(data, dict):
+        raise TypeError(f"`data` is a {type(data).__name__}, not an object")
+    return Record(record["stream"], record.get("namespace") or None, data, int(record["emitted_at"]), size)
 
 
 def record_line(stream: str, namespace: str | None, data: Mapping[str, Any], emitted_at: int) -> bytes:
@@ -172,6 +178,14 @@ def error_line(
 def log_line(level: str, message: str) -> bytes:
     """`level` is FATAL, ERROR, WARN, INFO, DEBUG or TRACE."""
     return dumps({"type": "LOG", "log": {"level": level, "message": message}})
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _has_long_integer(line: bytes) -> bool:

@@ -1,6 +1,8 @@
 import io
 import json
 import logging
+import math
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,6 @@ from vector_ingest.messages import (
     error_line,
     loads,
     parse,
-    record_line,
     state_line,
     status_line,
 )
@@ -80,15 +81,34 @@ def test_lines_that_ask_for_nothing_give_none(line: bytes) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b'{"type":"RECORD","record":{"stream":"s","da', b'{"type":"RECORD"}', b'{"type":"STATE","state":7}'],
+    [
+        b'{"type":"RECORD","record":{"stream":"s","da',
+        b'{"type":"RECORD"}',
+        b'{"type":"RECORD","record":{"stream":"s","data":null,"emitted_at":1}}',
+        b'{"type":"RECORD","record":{"stream":"s","data":[1],"emitted_at":1}}',
+        b'{"type":"RECORD","record":{"stream":"s","data":%s,"emitted_at":1}}'
+        % (b'{"a":' * 5_000 + b"1" + b"}" * 5_000),
+        b'{"type":"STATE","state":7}',
+    ],
+    ids=lambda line: line[:60].decode(),
 )
 def test_a_message_that_cannot_be_read_is_an_error_that_shows_its_beginning(line: bytes) -> None:
     with pytest.raises(DataError, match=r'input line beginning .\{"type":'):
         parse(line)
 
 
-def test_nan_becomes_null() -> None:
-    assert record_line("s", None, {"x": float("nan")}, 1).endswith(b'"data":{"x":null},"emitted_at":1}}')
+@pytest.mark.parametrize("beside", ["x", 2**70, "\ud800"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, [-math.inf]])
+def test_nan_becomes_null_whatever_stands_beside_it(value: Any, beside: Any) -> None:
+    expected = {"in": {"x": [None] if isinstance(value, list) else None}, "y": beside}
+    assert json.loads(dumps({"in": {"x": value}, "y": beside})) == expected
+
+
+def test_an_empty_namespace_is_none() -> None:
+    record = parse(b'{"type":"RECORD","record":{"stream":"s","namespace":"","data":{},"emitted_at":5}}')
+    assert isinstance(record, Record)
+    assert record.namespace is None
+    assert parse(status_line("s", "", "COMPLETE")) == Status("s", None, "COMPLETE")
 
 
 def test_a_state_line_counts_as_a_float() -> None:
