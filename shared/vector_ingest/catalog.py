@@ -1,5 +1,6 @@
 """The configured catalog as streams. Some clients send every unset key as null."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
@@ -18,10 +19,10 @@ def streams_of(catalog: Mapping[str, Any]) -> Sequence[Stream]:
             "The catalog is no configured catalog: expected `streams`, each with `stream` and `destination_sync_mode`; "
             f"{lack(error)}. Make it of what the source's `discover` prints, with the modes beside each `stream`."
         ) from error
-    names = [(stream.namespace, stream.name) for stream in streams]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"The catalog has the stream `{name[1]}` of the namespace {name[0]} twice: remove one.")
+    for (namespace, name), times in Counter(stream.key for stream in streams).items():
+        if times > 1:
+            where = f" of the namespace `{namespace}`" if namespace else ""
+            raise ConfigError(f"The catalog has the stream `{name}`{where} {times} times: leave it in once.")
     return streams
 
 
@@ -38,6 +39,11 @@ def _stream(configured: Mapping[str, Any]) -> Stream:
             f"{', '.join(MODES)}. Choose one of them in the connection."
         )
     key = configured.get("primary_key") or stream.get("source_defined_primary_key") or []
+    if not isinstance(key, list) or not all(isinstance(path, list) for path in key):
+        raise ConfigError(
+            f"The primary key of the stream `{stream['name']}` is {key}: expected a list of paths, each a list of "
+            'names, such as [["id"]]. Mend it in the catalog.'
+        )
     return Stream(
         stream["name"],
         stream.get("namespace") or None,

@@ -17,6 +17,7 @@ END_FIELD = "_ab_end"
 
 Vector = npt.NDArray[np.float32]  # shape (dimensions,)
 Mode = Literal["append", "overwrite", "append_dedup"]
+StreamKey = tuple[str | None, str]  # namespace, name: what tells it from the other streams of a catalog
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Stream:
     json_schema: Mapping[str, Any] = field(default_factory=dict)
     generation: int | None = None
     minimum_generation: int | None = None
+
+    @property
+    def key(self) -> StreamKey:
+        return self.namespace, self.name
 
 
 @dataclass(frozen=True, slots=True)
