@@ -54,7 +54,7 @@ def test_an_error_surfaces_at_its_place_and_ends_the_map() -> None:
     assert seen == [0, 1, 2]
 
 
-def test_a_marker_is_ready_only_after_all_before_it() -> None:
+def test_a_mark_is_ready_only_after_all_before_it() -> None:
     with ThreadPoolExecutor(1) as pool:
         window: Window[str] = Window(pool, 100)
 
@@ -63,7 +63,7 @@ def test_a_marker_is_ready_only_after_all_before_it() -> None:
             return "work"
 
         window.submit(10, work)
-        window.mark("state")
+        window.mark(1, "state")
         assert list(window.pop_ready()) == []
         window.wait_head()
         assert list(window.pop_ready()) == ["work", "state"]

@@ -65,10 +65,17 @@ def compose_document(
 ) -> tuple[Document, int]:
     """The record as a document, and how many characters had to be replaced. DataError: it can't be one."""
     tenant = tenant_of(record, steps.tenant_field) if steps.tenant_field else None
-    if steps.brought is None:
-        document, replaced = compose(record, stream, identify, steps.fields)
-    else:
-        document, replaced = compose_with_vector(record, stream, identify, steps.fields, steps.brought)
+    try:
+        if steps.brought is None:
+            document, replaced = compose(record, stream, identify, steps.fields)
+        else:
+            document, replaced = compose_with_vector(record, stream, identify, steps.fields, steps.brought)
+    except RecursionError as error:
+        raise DataError(
+            f"a record of stream `{stream.name}`",
+            "expected objects and arrays within each other to a depth of some 200, found more. Leave the field out of "
+            "`processing.text_fields` and `processing.metadata_fields`, or mend the source",
+        ) from error
     if tenant is not None or steps.refusals.keeps:
         document = replace(document, tenant=tenant, line=line if steps.refusals.keeps else b"")
     return document, replaced

@@ -11,9 +11,9 @@ Result = TypeVar("Result")
 
 
 class Window(Generic[Result]):
-    """What is in flight, oldest first: work in the pool, and markers that need none.
+    """What is in flight, oldest first: work in the pool, and marks that need none.
 
-    Single-threaded: only the work itself runs elsewhere. A marker becomes ready when all before it is.
+    Single-threaded: only the work itself runs elsewhere. A mark becomes ready when all before it is.
     """
 
     def __init__(self, pool: Executor, limit: int) -> None:
@@ -33,10 +33,11 @@ class Window(Generic[Result]):
         self._flight.append((weight, self._pool.submit(work)))
         self._weight += weight
 
-    def mark(self, result: Result) -> None:
+    def mark(self, weight: int, result: Result) -> None:
         done: Future[Result] = Future()
         done.set_result(result)
-        self._flight.append((0, done))
+        self._flight.append((weight, done))
+        self._weight += weight
 
     def pop_ready(self) -> Iterator[Result]:
         """The finished results at the head. Raises what the work raised."""

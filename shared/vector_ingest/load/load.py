@@ -15,15 +15,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
-from vector_ingest.document import Document, Stream, Target
+from vector_ingest.document import Document, Stream, StreamKey, Target
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.load.batch import TIMES_LINE, Steps, compose_document, load_batch, weigh
 from vector_ingest.load.in_order import Window
 from vector_ingest.load.lines import Lines
 from vector_ingest.load.quarantine import Rejected, id_of_line
 from vector_ingest.load.report import Counts, Report, logger
+from vector_ingest.load.said import Said
 from vector_ingest.messages import Failure, Record, State, Status, echo_line, parse
 from vector_ingest.record.identity import Identify, identity_of
+from vector_ingest.record.storable import storable
 
 # 16 MiB is where COPY stops getting faster, and 2,000 texts of 1,536 dimensions: enough to fill several requests.
 BATCH = 16 * 1024 * 1024
@@ -34,8 +36,6 @@ WINDOW = 128 * 1024 * 1024
 THREADS = 32
 WAKE = 0.5  # seconds: how long an acknowledgement may wait while nothing comes in
 PATIENCE = 1.0  # seconds that a state may wait for its batch to fill
-
-Key = tuple[str | None, str]  # namespace, name
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +63,20 @@ class Batch:
 class Loaded:
     """A batch that is durable."""
 
-    key: Key
+    key: StreamKey
     ids: frozenset[str]
     counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A state whose turn has come; `records` were counted when it was read."""
+    """A state on its way back, as it will leave. `key` is None where it is not that of one stream.
 
-    state: State
-    records: int
+    As bytes: parsed, a state takes 3 to 17 times as much.
+    """
+
+    key: StreamKey | None
+    line: bytes
 
 
 class Load:
@@ -85,22 +88,21 @@ class Load:
         """`emit` writes one line to stdout."""
         self._steps = steps
         self._routes = {
-            _key(target.stream): Route(target, identity_of(target.stream), report.of(_name(_key(target.stream))))
+            target.stream.key: Route(target, identity_of(target.stream), report.of(_name(target.stream.key)))
             for target in targets
         }
         self._emit = emit
         self._report = report
         self._window: Window[Loaded | Acknowledged] = Window(pool, WINDOW)
-        self._open: dict[Key, Batch] = {}
+        self._open: dict[StreamKey, Batch] = {}
         self._open_weight, self._full = 0, FIRST
         self._waiting: list[Acknowledged] = []  # states that came after the open batches began
         self._waiting_since = 0.0
-        self._in_flight: dict[Key, set[str]] = {key: set() for key in self._routes}
-        self._since_state: Counter[Key] = Counter()
-        self._statuses: dict[Key, str] = {}
-        self._held: list[Acknowledged] = []
+        self._in_flight: dict[StreamKey, set[str]] = {key: set() for key in self._routes}
+        self._since_state: Counter[StreamKey] = Counter()
+        self._said = Said()
+        self._held: list[bytes] = []  # states that must wait for the end
         self._strange = 0  # lines that are no messages
-        self._failure = ""  # what the source said of its failure
 
     def run(self, blocks: Iterable[Lines | None]) -> None:
         """Load all that comes, and end each stream as it deserves.
@@ -145,10 +147,8 @@ class Load:
                 self._take_record(record, line)
             case State() as state:
                 self._take_state(state)
-            case Status() as status:
-                self._statuses[status.namespace or None, status.stream] = status.status
-            case Failure() as failure:
-                self._failure = failure.message
+            case Status() | Failure():
+                self._said.hear(message)
             case _ if line.strip() and not line.lstrip().startswith(b"{"):
                 self._strange += 1
                 if self._strange == 1:
@@ -156,7 +156,7 @@ class Load:
                     logger.warning("Passed over a line of the input that is no Airbyte message: %r", start)
 
     def _take_record(self, record: Record, line: bytes) -> None:
-        key = (record.namespace or None, record.stream)
+        key = (record.namespace, record.stream)
         route = self._routes.get(key)
         if route is None:
             expected = ", ".join(sorted(_name(known) for known in self._routes))
@@ -175,35 +175,42 @@ class Load:
             return
         route.counts.characters_replaced += replaced
         weight = weigh(self._steps, document, record)
-        if self._open and self._open_weight + weight > self._full:
-            self._flush()
-            self._full = min(2 * self._full, BATCH)
+        self._make_room(weight)
         batch = self._open.setdefault(key, Batch())
         batch.documents[document.id] = document
         batch.weight += weight
-        self._open_weight += weight
 
-    def _set_aside(self, key: Key, route: Route, record: Record, line: bytes, error: DataError) -> None:
+    def _set_aside(self, key: StreamKey, route: Route, record: Record, line: bytes, error: DataError) -> None:
         """Keep a record that can't become a document. What came before it of the same document is stored first."""
         try:
             identity = route.identify(record.data)
-        except DataError:
+        except (DataError, RecursionError):  # of a key or a record that is nested too deeply
             identity = id_of_line(line)
-        rejected = Rejected(route.stream, identity, str(error), line)
+        rejected = Rejected(route.stream, identity, storable(str(error))[0], line)
         self._flush()
         self._submit(
             key, frozenset([identity]), TIMES_LINE * len(line), partial(self._steps.refusals.set_aside, rejected)
         )
 
     def _take_state(self, state: State) -> None:
-        if state.stream is None:
+        key = None if state.stream is None else (state.namespace, state.stream)
+        if key is None:
             records = self._since_state.total()
             self._since_state.clear()
         else:
-            records = self._since_state.pop((state.namespace or None, state.stream), 0)
+            records = self._since_state.pop(key, 0)
+        line = echo_line(state, records)
+        self._make_room(len(line))
         if not self._waiting:
             self._waiting_since = monotonic()
-        self._waiting.append(Acknowledged(state, records))
+        self._waiting.append(Acknowledged(key, line))
+
+    def _make_room(self, weight: int) -> None:
+        """For what joins the open batches. They leave if they would become too large, the next ones being larger."""
+        if self._open_weight and self._open_weight + weight > self._full:
+            self._flush()
+            self._full = min(2 * self._full, BATCH)
+        self._open_weight += weight
 
     def _flush(self) -> None:
         """Submit the open batches, and line the states up behind them."""
@@ -213,16 +220,22 @@ class Load:
             self._submit(key, frozenset(batch.documents), batch.weight, work)
         self._open, self._open_weight = {}, 0
         for state in self._waiting:
-            self._window.mark(state)
+            self._await_room(len(state.line))
+            self._window.mark(len(state.line), state)
         self._waiting = []
 
-    def _submit(self, key: Key, ids: frozenset[str], weight: int, work: Callable[[], Counts]) -> None:
+    def _submit(self, key: StreamKey, ids: frozenset[str], weight: int, work: Callable[[], Counts]) -> None:
         in_flight = self._in_flight[key]
+        self._await_room(weight)
         # Two versions of one document must not be on their way at once: the older might arrive last.
-        while not self._window.has_room(weight) or not in_flight.isdisjoint(ids):
+        while not in_flight.isdisjoint(ids):
             self._settle(wait=True)
         in_flight |= ids
         self._window.submit(weight, lambda: Loaded(key, ids, work()))
+
+    def _await_room(self, weight: int) -> None:
+        while not self._window.has_room(weight):
+            self._settle(wait=True)
 
     def _settle(self, wait: bool = False) -> None:
         """What is finished at the head of the window takes effect. Raises what a batch raised."""
@@ -233,48 +246,36 @@ class Load:
                 self._in_flight[done.key] -= done.ids
                 self._routes[done.key].counts.add(done.counts)
                 self._steps.refusals.stop_at_too_many(self._report.total().failed)
-            elif self._is_held(done.state):
-                self._held.append(done)
+            elif self._is_held(done.key):
+                self._held.append(done.line)
             else:
-                self._emit(echo_line(done.state, done.records))
+                self._emit(done.line)
 
-    def _is_held(self, state: State) -> bool:
+    def _is_held(self, key: StreamKey | None) -> bool:
         """A rerun of a full overwrite without generations begins anew: its states must wait for the switch."""
-        if state.stream is None:
-            return any(_starts_anew(route.target) for route in self._routes.values())
-        route = self._routes.get((state.namespace or None, state.stream))
-        return route is not None and _starts_anew(route.target)
+        concerned = [route.stream for of, route in self._routes.items() if key in (of, None)]
+        return any(stream.mode == "overwrite" and stream.generation is None for stream in concerned)
 
     def _finish(self) -> None:
         incomplete = []
+        began = bool(self._report.total().records or self._held)
         for key, route in self._routes.items():
-            complete = self._is_complete(key, route.stream)
+            complete = self._said.is_complete(route.stream, began=began)
             self._steps.store.finish(route.target, complete)
             replaces = route.stream.mode == "overwrite" or route.target.write != route.target.live
-            if not complete and (self._statuses or self._failure or replaces):
+            if not complete and (self._said.tells_of_ends or replaces):
                 incomplete.append(_name(key))
         self._report.summary()
         if self._strange > 1:
             logger.warning("%s lines of the input were no Airbyte messages.", self._strange)
         if incomplete:
-            reason = f" It said: {self._failure}" if self._failure else ""
+            reason = f" It said: {self._said.failure}" if self._said.failure else ""
             raise TransientError(
                 f"The source did not say that it sent all of: {', '.join(incomplete)}. What it sent is stored; what is "
                 f"to be replaced as a whole stays as it was. Run the sync again.{reason}"
             )
-        for held in self._held:
-            self._emit(echo_line(held.state, held.records))
-
-    def _is_complete(self, key: Key, stream: Stream) -> bool:
-        """Only a source's COMPLETE says that all has come, but for clients that send no statuses at all.
-
-        Such clients ask for `overwrite`; the platform never does with a connector that supports refreshes. Where
-        nothing came, or an error alone, the source did not start: a wrong path in a pipe must not empty a table.
-        """
-        if self._statuses:
-            return self._statuses.get(key) == "COMPLETE"
-        came = self._report.total().records or self._held
-        return stream.mode == "overwrite" and bool(came) and not self._failure
+        for line in self._held:
+            self._emit(line)
 
 
 def _cut(error: DataError) -> TransientError:
@@ -284,13 +285,5 @@ def _cut(error: DataError) -> TransientError:
     )
 
 
-def _starts_anew(target: Target) -> bool:
-    return target.stream.mode == "overwrite" and target.stream.generation is None
-
-
-def _key(stream: Stream) -> Key:
-    return stream.namespace or None, stream.name
-
-
-def _name(key: Key) -> str:
+def _name(key: StreamKey) -> str:
     return f"{key[0]}.{key[1]}" if key[0] else key[1]

@@ -7,6 +7,7 @@ from vector_ingest.document import Document, Refused, Stream
 from vector_ingest.errors import DataError
 from vector_ingest.load.quarantine import Quarantine, Rejected
 from vector_ingest.load.report import Counts, logger
+from vector_ingest.record.storable import storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class Refusals:
             lines = {document.id: document.line for document in documents}
             reasons = {each.document_id: each.reason for each in refused}
             if self.keeps:
-                rejected = [Rejected(stream, identity, why, lines[identity]) for identity, why in reasons.items()]
+                rejected = [
+                    Rejected(stream, identity, storable(why)[0], lines[identity]) for identity, why in reasons.items()
+                ]
                 self.quarantine.keep(rejected)
             self.quarantine.forget(stream, [identity for identity in lines if identity not in reasons])
 

@@ -12,7 +12,7 @@ from vector_ingest.document import Stream
 from vector_ingest.embed.embedder import Limits
 from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.forms.processing import ProcessingConfig
-from vector_ingest.load.batch import BYTES_PER_TOKEN, PER_DOCUMENT, TIMES_LINE
+from vector_ingest.load.batch import PER_DOCUMENT, TIMES_LINE
 from vector_ingest.load.lines import Lines
 from vector_ingest.load.load import BATCH, FIRST
 
@@ -20,11 +20,10 @@ from vector_ingest.load.load import BATCH, FIRST
 def test_the_first_batch_is_small_so_that_the_store_has_work_and_none_is_above_the_most() -> None:
     sync = Sync()
     store = SlowStore(MemoryStore(sync.tables, "m"), lambda: 0.0)
-    lines = [record(number, f"{number:04} " * 800) for number in range(3000)]
+    lines = [record(number, "text", wide="x" * 60_000) for number in range(300)]
     sync.load([DEDUP], store, iter([Lines([*lines, status("COMPLETE")])]))
-    chunks = 1 + len("text: " + "0000 " * 800) // (BYTES_PER_TOKEN * PROCESSING.chunk_size)
-    weight = TIMES_LINE * len(lines[0]) + PER_DOCUMENT * chunks
-    assert sum(store.sizes) == 3000
+    weight = TIMES_LINE * len(lines[0]) + PER_DOCUMENT
+    assert sum(store.sizes) == 300
     assert 0.9 * BATCH < weight * max(store.sizes) <= BATCH
     assert weight * min(store.sizes) <= FIRST
 

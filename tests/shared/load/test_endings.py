@@ -35,6 +35,16 @@ def test_what_the_source_said_of_its_failure_is_told_by_the_destination_too() ->
         Sync().run([DEDUP], status("STARTED"), record(1, "a"), status("INCOMPLETE"), failed)
 
 
+@pytest.mark.parametrize("mode", ["append", "overwrite"])
+def test_a_failure_counts_too_of_a_source_that_sends_no_statuses(mode: Any) -> None:
+    sync = Sync()
+    stream = replace(DEDUP, mode=mode)
+    sync.run([stream], record(1, "old"))
+    with pytest.raises(TransientError, match="It said: the table is gone"):
+        sync.run([stream], record(2, "half"), error_line("the table is gone", "transient_error"))
+    assert sync.texts() == (["text: old"] if mode == "overwrite" else ["text: half", "text: old"])
+
+
 def test_an_overwrite_without_statuses_is_complete_at_the_end_of_the_input() -> None:
     sync = Sync()
     overwrite = replace(DEDUP, mode="overwrite")

@@ -122,6 +122,26 @@ def test_the_last_version_decides_whether_a_record_is_kept_or_stored() -> None:
     assert not store.faults
 
 
+def test_a_record_that_is_nested_too_deeply_is_refused_alone() -> None:
+    sync = Sync(quarantine=(kept := Kept()))
+    nested = b'{"a":' * 600 + b"1" + b"}" * 600
+    line = b'{"type":"RECORD","record":{"stream":"s","data":{"id":2,"text":%s},"emitted_at":1}}' % nested
+    sync.run([DEDUP], record(1, "good"), line, state(1), status("COMPLETE"))
+    assert sync.texts() == ["text: good"]
+    assert sync.states() == [1]
+    (rejected,) = kept.found.values()
+    assert rejected.id == "Stream_s_Key_2"
+    assert "to a depth of some 200, found more" in rejected.reason
+
+
+def test_a_reason_can_be_stored_whatever_the_record_holds() -> None:
+    sync = Sync(quarantine=(kept := Kept()))
+    line = rb'{"type":"RECORD","record":{"stream":"s","data":{"id":1,"a\u0000":1,"b\ud800":2},"emitted_at":1}}'
+    sync.run([DEDUP], line, status("COMPLETE"))
+    (rejected,) = kept.found.values()
+    assert "its fields are: id, a\ufffd, b\ufffd" in rejected.reason
+
+
 def test_a_record_without_a_key_is_kept_under_its_line() -> None:
     sync = Sync(quarantine=(kept := Kept()))
     line = record_line("s", None, {"text": "no id"}, 1)

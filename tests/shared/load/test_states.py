@@ -1,6 +1,7 @@
 """When a state leaves, and what it says."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -8,9 +9,11 @@ import orjson
 import pytest
 
 from tests.contract.memory_store import MemoryStore
-from tests.shared.load.syncs import DEDUP, Sync, record, state, status
+from tests.shared.load.syncs import DEDUP, SlowStore, Sync, record, state, status
 from vector_ingest.errors import TransientError
 from vector_ingest.load.lines import Lines
+from vector_ingest.load.load import BATCH, WINDOW
+from vector_ingest.messages import state_line
 
 
 def test_a_state_counts_the_records_of_its_stream_since_the_last_one() -> None:
@@ -46,6 +49,31 @@ def test_a_state_leaves_while_the_input_is_silent() -> None:
         raise AssertionError("the state did not leave")
 
     sync.load([DEDUP], MemoryStore(sync.tables, "m"), blocks())
+
+
+def test_no_more_states_are_read_than_the_window_holds_while_the_store_is_slow() -> None:
+    taken, seen = 0, list[int]()
+    large = "x" * (8 << 20)
+
+    def blocks() -> Iterator[Lines | None]:
+        nonlocal taken
+        for taken in range(1, 31):
+            yield Lines([record(taken, "text"), state_line("s", None, {"n": taken, "large": large}, 0)])
+
+    def pause() -> float:
+        """The first batch takes until nothing more is read."""
+        before = -1
+        while not seen and before != taken:
+            before = taken
+            time.sleep(0.3)
+        seen.append(taken)
+        return 0
+
+    sync = Sync()
+    store = SlowStore(MemoryStore(sync.tables, "m"), pause)
+    sync.load([DEDUP], store, blocks())
+    assert sync.states() == list(range(1, 31))
+    assert WINDOW // len(large) - 2 <= seen[0] <= (WINDOW + BATCH) // len(large) + 1
 
 
 def test_states_of_an_overwrite_wait_for_the_switch() -> None:
