@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, NoReturn
 
 import orjson
 
@@ -83,13 +83,20 @@ def parse(line: bytes) -> Record | State | Status | Failure | None:
 
     Some clients send every unset key as null. DataError: the line begins as a message and can't be read as one.
     """
-    if not line.lstrip().startswith(b"{"):
+    if not line.startswith(b"{") and not line.lstrip().startswith(b"{"):
         return None
     try:
         message = loads(line)
         match message.get("type"):
             case "RECORD":
-                return _record(message["record"], len(line))
+                record = message["record"]
+                return Record(
+                    record["stream"],
+                    record.get("namespace") or None,
+                    data if isinstance(data := record["data"], dict) else _no_object(data),
+                    int(record["emitted_at"]),
+                    len(line),
+                )
             case "STATE":
                 descriptor = (message["state"].get("stream") or {}).get("stream_descriptor") or {}
                 return State(message, descriptor.get("name"), descriptor.get("namespace") or None)
@@ -106,13 +113,6 @@ def parse(line: bytes) -> Record | State | Status | Failure | None:
             f"expected one Airbyte message as JSON, found {type(error).__name__}: {error}",
         ) from error
     return None
-
-
-def _record(record: Mapping[str, Any], size: int) -> Record:
-    data = record["data"]
-    if not isinstance(data, dict):
-        raise TypeError(f"`data` is a {type(data).__name__}, not an object")
-    return Record(record["stream"], record.get("namespace") or None, data, int(record["emitted_at"]), size)
 
 
 def record_line(stream: str, namespace: str | None, data: Mapping[str, Any], emitted_at: int) -> bytes:
@@ -186,6 +186,10 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_nan(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _no_object(data: object) -> NoReturn:
+    raise TypeError(f"`data` is a {type(data).__name__}, not an object")
 
 
 def _has_long_integer(line: bytes) -> bool:
