@@ -45,8 +45,8 @@ class Kind:
         """The states that left."""
         return write(self.connector, config(self.indexing, most), *lines, mode=mode, **more)
 
-    def replay(self, text: str = "text", *, dry: bool = False) -> str:
-        return replay(self.connector, config(self.indexing, text=text), dry)
+    def replay(self, text: str = "text", *, dry: bool = False, **changes: Any) -> str:
+        return replay(self.connector, config(self.indexing, text=text, **changes), dry)
 
 
 def in_pgvector(request: pytest.FixtureRequest) -> Kind:
@@ -136,6 +136,14 @@ def test_a_replay_loads_what_is_mended_and_keeps_the_rest(kind: Kind) -> None:
     assert kind.replay("other") == "1 records replayed: 1 loaded."
     assert (set(kind.stored()), kind.kept()) == ({"1", "2"}, {})
     assert kind.replay().startswith("0 records replayed")
+
+
+@pytest.mark.parametrize("refused", [{"type": "stop"}, {"type": "skip", "most": 9}], ids=["stop", "skip"])
+def test_a_replay_loses_none_that_is_refused_again_whatever_the_form_says_of_such(kind: Kind, refused: Any) -> None:
+    kind.write(bad(1), record_line("docs", None, {"id": 2, "other": 1}, 1), COMPLETE)
+    with pytest.raises(DataError, match="none of the text fields"):
+        kind.replay("body", refused_records=refused)
+    assert (kind.stored(), set(kind.kept())) == ({"1": "body: body 1"}, {"2"})
 
 
 @pytest.mark.parametrize("newer", [good(1, "newer"), good(1, _ab_cdc_deleted_at="2026-01-01")], ids=["stored", "gone"])

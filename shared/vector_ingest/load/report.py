@@ -17,7 +17,7 @@ class Counts:
     unchanged: int = 0  # documents that the store had as they are
     written: int = 0  # documents
     deleted: int = 0  # documents that were there
-    failed: int = 0  # records that could not be stored, and are kept aside
+    failed: int = 0  # records that could not be stored, kept aside or passed over
     chunks: int = 0  # of the written documents
     embedded: int = 0  # texts that went to the model
     reused: int = 0  # chunks whose vector was known
@@ -49,17 +49,13 @@ class Counts:
 
 @dataclass(slots=True)
 class Report:
-    """Used by the main thread only. `clock` gives seconds; `about_model` what is to be said of the requests to it."""
+    """Used by the main thread only. `about_model` gives what is to be said of the requests to it."""
 
-    clock: Callable[[], float] = time.monotonic
-    streams: dict[str, Counts] = field(default_factory=dict)
     about_model: Callable[[], str] = lambda: ""
-    _begun: float = 0.0
-    _told: float = 0.0
-    _told_chunks: int = 0
-
-    def __post_init__(self) -> None:
-        self._begun = self._told = self.clock()
+    streams: dict[str, Counts] = field(default_factory=dict, init=False)
+    _begun: float = field(default_factory=time.monotonic, init=False)
+    _told_at: float = field(default_factory=time.monotonic, init=False)
+    _told_chunks: int = field(default=0, init=False)
 
     def of(self, stream: str) -> Counts:
         return self.streams.setdefault(stream, Counts())
@@ -72,19 +68,19 @@ class Report:
 
     def progress(self) -> None:
         """A log line if it is time for one."""
-        now = self.clock()
-        if now - self._told < INTERVAL:
+        now = time.monotonic()
+        if now - self._told_at < INTERVAL:
             return
         total = self.total()
-        rate = (total.chunks - self._told_chunks) / (now - self._told)
+        rate = (total.chunks - self._told_chunks) / (now - self._told_at)
         logger.info(
             "Progress: %s records read, %s chunks stored (%s a second), %s embedded, %s unchanged documents",
             f"{total.records:,}", f"{total.chunks:,}", f"{rate:,.0f}", f"{total.embedded:,}", f"{total.unchanged:,}",
         )  # fmt: skip
-        self._told, self._told_chunks = now, total.chunks
+        self._told_at, self._told_chunks = now, total.chunks
 
     def summary(self) -> None:
-        seconds = self.clock() - self._begun
+        seconds = time.monotonic() - self._begun
         model = self.about_model()
         logger.info("Loaded in %.1f s: %s%s.", seconds, self.total(), f"; {model}" if model else "")
         for name, counts in self.streams.items():
