@@ -37,8 +37,6 @@ def main() -> None:
             description="Chunk, embed and load records into PostgreSQL with pgvector, as an Airbyte destination.",
             examples=EXAMPLES,
             connector=_connector,
-            replays=True,
-            tenants=True,
             status=_status,
         )
     )

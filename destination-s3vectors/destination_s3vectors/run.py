@@ -32,7 +32,5 @@ def main() -> None:
             description="Chunk, embed and load records into Amazon S3 Vectors, as an Airbyte destination.",
             examples=EXAMPLES,
             connector=_connector,
-            replays=True,
-            tenants=True,
         )
     )

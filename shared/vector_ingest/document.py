@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from vector_ingest.messages import StreamKey
 from vector_ingest.template import Parts
 
 # What is known of a chunk alone, in its metadata.
@@ -17,7 +18,6 @@ END_FIELD = "_ab_end"
 
 Vector = npt.NDArray[np.float32]  # shape (dimensions,)
 Mode = Literal["append", "overwrite", "append_dedup"]
-StreamKey = tuple[str | None, str]  # namespace, name: what tells it from the other streams of a catalog
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from vector_ingest.errors import DataError, FailureType
 DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 LONG_INTEGER = b"0" * 19
 LEVELS = {"CRITICAL": "FATAL", "ERROR": "ERROR", "WARNING": "WARN", "INFO": "INFO", "DEBUG": "DEBUG"}
+StreamKey = tuple[str | None, str]  # namespace, name: what tells it from the other streams of a catalog
 StreamStatus = Literal["STARTED", "RUNNING", "COMPLETE", "INCOMPLETE"]
 
 
@@ -162,9 +163,9 @@ def error_line(
     kind: FailureType,
     internal: str | None = None,
     stack_trace: str | None = None,
-    stream: tuple[str | None, str] | None = None,
+    stream: StreamKey | None = None,
 ) -> bytes:
-    """What the user sees (`message`), and what a developer wants. `stream`: (namespace, name)."""
+    """What the user sees (`message`), and what a developer wants."""
     error: dict[str, Any] = {"message": message, "failure_type": kind}
     if internal is not None:
         error["internal_message"] = internal

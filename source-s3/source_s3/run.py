@@ -123,7 +123,7 @@ def _prepare_arrow() -> None:
 def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Output") -> None:
     _prepare_arrow()
     from source_s3.config import Config
-    from vector_ingest.command.command_line import read_object, status
+    from vector_ingest.command.command_line import connection_status, read_object
     from vector_ingest.command.spec import parse_config
     from vector_ingest.messages import dumps
 
@@ -133,7 +133,7 @@ def _dispatch(arguments: argparse.Namespace, config: dict[str, Any], output: "Ou
             from source_s3.check import check
 
             check(parsed)
-            output.write(status(True))
+            output.write(connection_status(True))
         case "discover":
             from source_s3.discover import discover
 

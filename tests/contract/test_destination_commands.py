@@ -17,6 +17,9 @@ HELP = {
 }
 
 
+SEARCH = ["search", "--config", "x", "--stream", "s", "a question"]
+
+
 @pytest.fixture(params=PACKAGES)
 def program(request: pytest.FixtureRequest) -> Path:
     return COMMANDS / str(request.param)

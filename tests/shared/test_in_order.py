@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from vector_ingest.load.in_order import Window, in_order
+from vector_ingest.in_order import Window, in_order
 
 
 def test_results_come_in_the_order_given_however_long_each_takes() -> None:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from vector_ingest.command.redact import redactor
 from vector_ingest.errors import EXPLAINED, ConfigError, ReportedError, failure_type
-from vector_ingest.messages import LogHandler, Output, dumps, error_line
+from vector_ingest.messages import LogHandler, Output, StreamKey, dumps, error_line
 
 INTERRUPTED = 130  # as a shell calls the end by SIGINT
 PIPE_BYTES = 1024 * 1024  # the most that /proc/sys/fs/pipe-max-size allows by default
@@ -111,15 +111,13 @@ def read_json(path: str, what: str) -> Any:
         ) from None
 
 
-def status(succeeded: bool, message: str | None = None) -> bytes:
+def connection_status(succeeded: bool, message: str | None = None) -> bytes:
     details = {"status": "SUCCEEDED" if succeeded else "FAILED", **({} if message is None else {"message": message})}
     return dumps({"type": "CONNECTION_STATUS", "connectionStatus": details})
 
 
-def error_message(
-    error: BaseException, hide: Callable[[str], str], stream: tuple[str | None, str] | None = None
-) -> bytes:
-    """The TRACE of one of our errors. `stream`: (namespace, name)."""
+def error_message(error: BaseException, hide: Callable[[str], str], stream: StreamKey | None = None) -> bytes:
+    """The TRACE of one of our errors."""
     cause = hide(repr(error.__cause__)) if error.__cause__ else None
     return error_line(hide(str(error)), failure_type(error), cause, stream=stream)
 
@@ -127,7 +125,7 @@ def error_message(
 def _answer(command: str, error: Exception, hide: Callable[[str], str], output: Output) -> int:
     """What the user can mend, or what trying again mends."""
     if command == "check":
-        output.write(status(False, hide(str(error))))
+        output.write(connection_status(False, hide(str(error))))
         return 0
     output.write(error_message(error, hide))
     return 1

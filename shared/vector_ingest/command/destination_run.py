@@ -33,8 +33,6 @@ class Program:
     description: str
     examples: str
     connector: "Callable[[], Connector[Any]]"
-    replays: bool = False  # whether it keeps refused records, and so has the command `replay`
-    tenants: bool = False  # whether it can keep tenants apart
     # Imports what tells of the streams that are stored, by configuration, as text or JSON; None: it can't tell.
     status: "Callable[[], Callable[[Mapping[str, Any], bool], str]] | None" = None
 
@@ -71,32 +69,29 @@ def _parser(program: Program) -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("spec", help="print the form of the configuration")
-    check = commands.add_parser("check", help="prove that the configuration works: store, rights, model")
+    commands.add_parser("check", help="prove that the configuration works: store, rights, model")
     write = commands.add_parser("write", help="load the messages that come on stdin")
     search = commands.add_parser("search", help="print the stored chunks nearest to a question")
-    for command in (check, write, search):
-        command.add_argument("--config", required=True, help="path of the configuration, a JSON file")
     write.add_argument("--catalog", required=True, help="path of the configured catalog, a JSON file")
     search.add_argument("--stream", required=True, help="the stream that is searched")
     search.add_argument("--namespace", help="the stream's namespace, if it has one")
-    if program.tenants:
-        search.add_argument("--tenant", help="the tenant, where tenants are kept apart")
+    search.add_argument("--tenant", help="the tenant, where tenants are kept apart")
     search.add_argument("--limit", type=_positive, default=3, help="how many chunks (default: 3)")
     search.add_argument("--json", action="store_true", help="print JSON with the metadata")
     search.add_argument("question", help="in plain words")
-    if program.replays:
-        replay = commands.add_parser("replay", help="load the refused records that are kept aside once more")
-        replay.add_argument("--config", required=True, help="path of the configuration, a JSON file")
-        replay.add_argument("--dry-run", action="store_true", help="only list them, with the reasons")
+    replay = commands.add_parser("replay", help="load the refused records that are kept aside once more")
+    replay.add_argument("--dry-run", action="store_true", help="only list them, with the reasons")
     if program.status:
         status = commands.add_parser("status", help="tell what is stored of each stream, and how")
-        status.add_argument("--config", required=True, help="path of the configuration, a JSON file")
         status.add_argument("--json", action="store_true", help="print JSON")
+    for name, command in commands.choices.items():
+        if name != "spec":
+            command.add_argument("--config", required=True, help="path of the configuration, a JSON file")
     return parser
 
 
 def _dispatch(program: Program, arguments: argparse.Namespace, config: Mapping[str, Any], output: "Output") -> None:
-    from vector_ingest.command.command_line import read_object, status
+    from vector_ingest.command.command_line import connection_status, read_object
     from vector_ingest.command.interpreter import settle
     from vector_ingest.command.pipeline import check, find, replay, write_lines
 
@@ -104,7 +99,7 @@ def _dispatch(program: Program, arguments: argparse.Namespace, config: Mapping[s
     match arguments.command:
         case "check":
             check(connector, config)
-            output.write(status(True))
+            output.write(connection_status(True))
         case "write":
             catalog = read_object(arguments.catalog, "catalog")
             settle()
@@ -118,6 +113,6 @@ def _dispatch(program: Program, arguments: argparse.Namespace, config: Mapping[s
         case "search":
             from vector_ingest.command.search import Scope, as_json, as_text
 
-            scope = Scope(arguments.stream, arguments.namespace, arguments.tenant if program.tenants else None)
+            scope = Scope(arguments.stream, arguments.namespace, arguments.tenant)
             found = find(connector, config, scope, arguments.question, arguments.limit)
             output.write((as_json(found) if arguments.json else as_text(found)).encode())

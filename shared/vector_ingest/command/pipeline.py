@@ -37,8 +37,8 @@ class Store(VectorStore, Searchable, Protocol):
         """A dotted path into the record: where tenants are kept apart."""
 
     @property
-    def quarantine(self) -> Quarantine | None:
-        """Where refused records are kept aside, if they can be."""
+    def quarantine(self) -> Quarantine:
+        """Where refused records are kept aside."""
 
     def close(self) -> None: ...
 
@@ -88,9 +88,9 @@ class Pipeline(Generic[Config]):
         processing, embedding = self.config.processing, self.config.embedding
         return Steps(
             store=self.store,
-            fields=contents_from(processing, self.config.omit_raw_text),
+            content_of=contents_from(processing, self.config.omit_raw_text),
             split=self.splitter.split_document,
-            model=packer,
+            packer=packer,
             dimensions=self.embedder.dimensions,
             chunk_size=processing.chunk_size,
             brought=embedding if isinstance(embedding, FromField) else None,
@@ -143,8 +143,6 @@ def replay(connector: Connector[Config], raw: Mapping[str, Any], dry: bool) -> s
     """
     with pipeline_from(connector, raw) as pipeline:
         quarantine = pipeline.store.quarantine
-        if quarantine is None:
-            raise ConfigError("This destination keeps no refused records.")
         kept = list(quarantine.entries())
         if dry:
             told = [f"{entry.stream.name}: {entry.id}: {entry.reason}" for entry in kept]

@@ -2,10 +2,8 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from threading import Semaphore
-from typing import Protocol
 
 from vector_ingest.document import Chunk, Document, Known, Refused, Stream, Target
 from vector_ingest.embed.options import FromField
@@ -16,31 +14,16 @@ from vector_ingest.load.report import Counts
 from vector_ingest.load.reuse import Pieces, unchanged, wanted, with_vectors
 from vector_ingest.load.too_long import TRUNCATED, split, truncate
 from vector_ingest.messages import Record
-from vector_ingest.packing.packer import Asked
+from vector_ingest.packing.packer import Packer
 from vector_ingest.packing.requests import Given
-from vector_ingest.record.compose import Fields, compose, compose_with_vector, content_hash, tenant_of
+from vector_ingest.record.compose import ContentOf, compose, compose_with_vector, content_hash, tenant_of
 from vector_ingest.record.identity import Identify, has_stable_ids
 from vector_ingest.store import VectorStore
 
 PER_DOCUMENT = 2048  # bytes of Python objects: document, chunk, metadata, their dicts
 BYTES_PER_TOKEN = 3  # of the text of a chunk: English has four, less the gaps that chunks leave
 TIMES_LINE = 3  # a line is in memory as text, as metadata and in the buffer for the store
-
-
-AT_WORK = 4  # threads at a time that cut and store: each holds a connection, and Python runs one of them
-
-
-class Model(Protocol):
-    """What makes vectors of texts: the packer."""
-
-    def bringing(self) -> AbstractContextManager[None]:
-        """While this lasts, texts may come."""
-
-    def ask(self, texts: Mapping[bytes, str]) -> Asked:
-        """Hand in texts by digest."""
-
-    def stop(self, error: BaseException) -> None:
-        """Whoever waits for texts is told `error`."""
+AT_WORK = 4  # threads that cut and store at a time: each holds a connection, and Python runs one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +31,9 @@ class Steps:
     """What a load is made of. `brought`: where the records bring their vectors, and no model is asked."""
 
     store: VectorStore
-    fields: Fields
+    content_of: ContentOf
     split: Callable[[Document], Sequence[Chunk]]
-    model: Model
+    packer: Packer
     dimensions: int
     chunk_size: int  # tokens
     brought: FromField | None = None
@@ -67,9 +50,9 @@ def compose_document(
     tenant = tenant_of(record, steps.tenant_field) if steps.tenant_field else None
     try:
         if steps.brought is None:
-            document, replaced = compose(record, stream, identify, steps.fields)
+            document, replaced = compose(record, stream, identify, steps.content_of)
         else:
-            document, replaced = compose_with_vector(record, stream, identify, steps.fields, steps.brought)
+            document, replaced = compose_with_vector(record, stream, identify, steps.content_of, steps.brought)
     except RecursionError as error:
         raise DataError(
             f"a record of stream `{stream.name}`",
@@ -94,11 +77,11 @@ def load_batch(steps: Steps, target: Target, documents: Sequence[Document]) -> C
     """Make these documents durable. Ids are unique, and in no other batch in flight."""
     kept = [document for document in documents if not document.deleted]
     gone = [document for document in documents if document.deleted]
-    with steps.at_work, steps.model.bringing():
+    with steps.at_work, steps.packer.bringing():
         known = steps.store.known(target, kept) if has_stable_ids(target.stream) else {}
         changed = [document for document in kept if not unchanged(document, known)]
         pieces, uncut = _split_all(changed, steps)
-        asked = steps.model.ask(wanted(pieces, known))
+        asked = steps.packer.ask(wanted(pieces, known))
     pieces, given = _until_they_fit(steps, pieces, known, asked.result())
     embedded, unmade = with_vectors(pieces, given.vectors, given.refused)
     refused = [*uncut, *unmade]
@@ -143,7 +126,7 @@ def _until_they_fit(steps: Steps, pieces: Pieces, known: Mapping[str, Known], gi
         }
         if not missing:  # what is still refused is a single letter
             break
-        given = given.plus(steps.model.ask(missing).result())
+        given = given.plus(steps.packer.ask(missing).result())
     return pieces, given
 
 

@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
-from vector_ingest.document import Document, Stream, StreamKey, Target
+from vector_ingest.document import Document, Stream, Target
 from vector_ingest.errors import ConfigError, DataError, TransientError
+from vector_ingest.in_order import Window
 from vector_ingest.load.batch import TIMES_LINE, Steps, compose_document, load_batch, weigh
-from vector_ingest.load.in_order import Window
 from vector_ingest.load.lines import Lines
 from vector_ingest.load.quarantine import Rejected, id_of_line
 from vector_ingest.load.report import Counts, Report, logger
 from vector_ingest.load.said import Said
-from vector_ingest.messages import Failure, Record, State, Status, echo_line, parse
+from vector_ingest.messages import Failure, Record, State, Status, StreamKey, echo_line, parse
 from vector_ingest.record.identity import Identify, identity_of
 from vector_ingest.record.storable import storable
 
@@ -115,7 +115,7 @@ class Load:
             while len(self._window):
                 self._settle(wait=True)
         except BaseException as error:
-            self._steps.model.stop(error)  # else those that wait for the model would do so to the end
+            self._steps.packer.stop(error)  # else those that wait for the model would do so to the end
             raise
         finally:
             self._window.cancel()

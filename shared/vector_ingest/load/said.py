@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from vector_ingest.document import Stream, StreamKey
-from vector_ingest.messages import Failure, Status
+from vector_ingest.document import Stream
+from vector_ingest.messages import Failure, Status, StreamKey
 
 
 @dataclass(slots=True)

@@ -15,16 +15,15 @@ from vector_ingest.record.storable import storable, storable_json
 
 DELETED = "_ab_cdc_deleted_at"
 HASH_BYTES = 16
-# Record data, and where it is for an error's text -> its content (`fields.contents_from` with its options).
-Fields = Callable[[Mapping[str, Any], str], Content]
+ContentOf = Callable[[Mapping[str, Any], str], Content]  # of record data, and where it is for an error's text
 
 
-def compose(record: Record, stream: Stream, identify: Identify, fields: Fields) -> tuple[Document, int]:
+def compose(record: Record, stream: Stream, identify: Identify, content_of: ContentOf) -> tuple[Document, int]:
     """The document, and how many characters had to be replaced because no store can hold them."""
-    if stream.mode != "append" and record.data.get(DELETED) is not None:
+    if _is_gone(record, stream):
         return Document(identify(record.data), "", {}, b"", deleted=True), 0
     identity = identify(record.data)
-    content = fields(record.data, f"a record of stream `{stream.name}`")
+    content = content_of(record.data, f"a record of stream `{stream.name}`")
     text, in_text = storable(content.text)
     metadata = content.metadata
     source = f"{stream.namespace}_{stream.name}" if stream.namespace else stream.name
@@ -34,24 +33,29 @@ def compose(record: Record, stream: Stream, identify: Identify, fields: Fields) 
     dumped = dumps(metadata)
     clean, in_metadata = storable_json(metadata, dumped)
     frame, parts = content.frame, [text.encode(), dumped]
-    if content.sections or frame or content.form:
+    if content.sections or frame or content.keeps:
         frame = tuple(storable(part)[0] if isinstance(part, str) else part for part in frame)
-        parts.append(repr((content.sections, frame, content.form)).encode())
+        parts.append(repr((content.sections, frame, content.keeps)).encode())
     document = Document(identity, text, clean, content_hash(*parts), sections=content.sections, frame=frame)
     return document, in_text + in_metadata
 
 
 def compose_with_vector(
-    record: Record, stream: Stream, identify: Identify, fields: Fields, option: FromField
+    record: Record, stream: Stream, identify: Identify, content_of: ContentOf, option: FromField
 ) -> tuple[Document, int]:
     """The same where the record brings its vector, which is then no part of text and metadata."""
-    if stream.mode != "append" and record.data.get(DELETED) is not None:
-        return compose(record, stream, identify, fields)
+    if _is_gone(record, stream):
+        return compose(record, stream, identify, content_of)
     vector = vector_of(record.data, option, f"a record of stream `{stream.name}`")
     del record.data[option.field_name]
-    document, replaced = compose(record, stream, identify, fields)
+    document, replaced = compose(record, stream, identify, content_of)
     digest = content_hash(document.hash, vector.tobytes())
     return Document(document.id, document.text, document.metadata, digest, vector=vector), replaced
+
+
+def _is_gone(record: Record, stream: Stream) -> bool:
+    """Whether it says that its document was deleted. In append it is a row as others are."""
+    return stream.mode != "append" and record.data.get(DELETED) is not None
 
 
 def tenant_of(record: Record, field: str) -> str:

@@ -19,32 +19,30 @@ from vector_ingest.template import Parts, filled, names, parse
 STREAM_FIELD = "_ab_stream"
 RECORD_ID_FIELD = "_ab_record_id"
 
-Form = tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Content:
     """What of a record becomes a document. `frame`: the template of the embedded text, with the record's values.
 
-    `form`: what the store keeps of each chunk. A change of it writes documents anew that are the same otherwise.
+    `keeps`: what the store keeps of each chunk. A change of it writes documents anew that are the same otherwise.
     """
 
     text: str
     metadata: dict[str, Any]
     sections: Sequence[Section] = ()
     frame: Parts = ()
-    form: Form = ()
+    keeps: Sequence[str] = ()
 
 
 def contents_from(config: ProcessingConfig, omit_raw_text: bool = False) -> Callable[[Mapping[str, Any], str], Content]:
     """Record data, and where it is for an error's text -> its content, as `document_of` with sections and template."""
     template = parse(config.embedded_text) if config.embedded_text else ()
-    kept = {
+    settings = {
         "without text": omit_raw_text,
         "embedded text": config.store_embedded_text,
         "positions": config.store_positions,
     }
-    form = tuple(name for name, is_set in kept.items() if is_set)
+    keeps = tuple(name for name, is_set in settings.items() if is_set)
 
     def content_of(data: Mapping[str, Any], where: str) -> Content:
         sections: Sequence[Section] = ()
@@ -54,7 +52,7 @@ def contents_from(config: ProcessingConfig, omit_raw_text: bool = False) -> Call
         if brought and (offset := _offset_of_content(own, config)) is not None:
             sections = sections_of(data, offset, where)
         frame = filled(template, _values_for(template, own)) if template else ()
-        return Content(text, metadata, sections, frame, form)
+        return Content(text, metadata, sections, frame, keeps)
 
     return content_of
 

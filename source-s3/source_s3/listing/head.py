@@ -13,7 +13,7 @@ from source_s3.listing.storage import archive_of_head
 from source_s3.s3_object import Bucket, S3Object
 from vector_ingest.aws.errors import aws_errors
 from vector_ingest.errors import ConfigError, TransientError
-from vector_ingest.load.in_order import in_order
+from vector_ingest.in_order import in_order
 
 ASKED = 10  # HeadObject requests at once: the client keeps so many connections
 AHEAD = 50  # objects asked for and not taken yet

@@ -126,9 +126,9 @@ class Sync:
         with Packer(self.model) as packer, ThreadPoolExecutor(THREADS) as pool:
             steps = Steps(
                 store=store,
-                fields=contents_from(self.processing),
+                content_of=contents_from(self.processing),
                 split=splitter.split_document,
-                model=packer,
+                packer=packer,
                 dimensions=2,
                 chunk_size=self.processing.chunk_size,
                 tenant_field=self.tenant_field,
