@@ -10,7 +10,7 @@ from destination_pgvector.index_options import OPERATORS, Hnsw, IvfFlat
 from destination_pgvector.server.extension import is_iterative
 from destination_pgvector.tables.index import Plan, existing
 from destination_pgvector.tables.vector_type import BITS
-from vector_ingest.command.search import Nearest
+from vector_ingest.command.search import Found
 from vector_ingest.document import Vector
 
 FIRST = 20  # times as many as are wanted are taken by their bits
@@ -28,7 +28,7 @@ class Among:
     tenant: str | None = None
 
 
-def nearest(conn: Connection, among: Among, question: Vector, limit: int) -> Sequence[Nearest]:
+def nearest(conn: Connection, among: Among, question: Vector, limit: int) -> Sequence[Found]:
     condition = f"true{among.only}{' AND tenant = %(tenant)s' if among.tenant is not None else ''}"
     values = {"question": "[" + ",".join(map(str, question.tolist())) + "]", "limit": limit, "tenant": among.tenant}
     with conn.transaction():
@@ -37,7 +37,8 @@ def nearest(conn: Connection, among: Among, question: Vector, limit: int) -> Seq
         if condition != "true" and is_iterative(conn):
             conn.execute("SET LOCAL hnsw.iterative_scan = strict_order")
             conn.execute("SET LOCAL ivfflat.iterative_scan = relaxed_order")  # it has no other
-        return conn.execute(statement(among, condition).encode(), values).fetchall()
+        rows = conn.execute(statement(among, condition).encode(), values).fetchall()
+    return [Found(identity, number, distance, text, data or {}) for identity, number, distance, text, data in rows]
 
 
 def statement(among: Among, condition: str) -> str:

@@ -19,7 +19,7 @@ from destination_pgvector.tables import tables
 from destination_pgvector.tables.layouts import Layouts
 from destination_pgvector.tables.preparing import make_room, prepare
 from destination_pgvector.tables.row_shape import sorted_out
-from vector_ingest.command.search import Nearest, Scope, require_same_model
+from vector_ingest.command.search import Found, Scope, require_same_model
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError
 from vector_ingest.record.identity import has_stable_ids
@@ -94,7 +94,7 @@ class PgvectorStore:
             finishing = Finishing(target, self._layouts, self.quarantine, self._made, self._connections.own)
             self._connections.once(lambda conn: finishing.run(conn, complete=complete))
 
-    def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:
+    def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Found]:
         """By the form's distance. For searching only."""
         stream = Stream(scope.stream, scope.namespace, "append")
         with mapped(self._connections.place), self._connections.own() as conn:

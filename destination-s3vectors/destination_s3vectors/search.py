@@ -8,14 +8,14 @@ from destination_s3vectors.vectors.documents import Place
 from destination_s3vectors.vectors.manifest import account_of
 from destination_s3vectors.vectors.names import key_of
 from destination_s3vectors.vectors.read_back import read_back
-from vector_ingest.command.search import Nearest
+from vector_ingest.command.search import Found
 from vector_ingest.document import Vector
 from vector_ingest.record.fields import STREAM_FIELD
 
 
 def nearest(
     transport: Transport, place: Place, source: str, question: Vector, limit: int, prove: Callable[[set[str]], None]
-) -> Sequence[Nearest]:
+) -> Sequence[Found]:
     """By the index's own distance. `source`: the value of STREAM_FIELD in the stream's metadata.
 
     `prove` is given the short fingerprints of what was found, and raises if they are of other models.
@@ -41,5 +41,5 @@ def nearest(
         key = key_of(vector["key"])
         assert key is not None  # the filter asks for a field that only our vectors have
         stored = read_back(transport, place, key, vector["metadata"], "")
-        found.append((stored.document_id, key.number, vector["distance"], stored.text, stored.metadata))
+        found.append(Found(stored.document_id, key.number, vector["distance"], stored.text, stored.metadata))
     return found

@@ -24,7 +24,7 @@ from destination_s3vectors.vectors.manifest import account_of, short
 from destination_s3vectors.vectors.metadata import Layout
 from destination_s3vectors.vectors.names import document_digest, stream_key
 from destination_s3vectors.vectors.read_back import read_back
-from vector_ingest.command.search import Nearest, Scope, require_same_model
+from vector_ingest.command.search import Found, Scope, require_same_model
 from vector_ingest.document import Document, Embedded, Known, Refused, Stored, Stream, Target, Vector
 from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.record.fields import STREAM_FIELD
@@ -163,7 +163,7 @@ class S3VectorsStore:
             self.quarantine.forget_old(stream, old)
         self._streams.end(stream, replaced=replaces_all, swept=to_sweep)
 
-    def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:
+    def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Found]:
         """By the index's own distance. For searching only."""
         stream = Stream(scope.stream, scope.namespace, "append")
         source = f"{scope.namespace}_{scope.stream}" if scope.namespace else scope.stream

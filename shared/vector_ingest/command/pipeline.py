@@ -9,9 +9,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from vector_ingest.catalog import streams_of
 from vector_ingest.chunk.splitter import Splitter, splitter_from
-from vector_ingest.command.search import Found, Scope, Searchable, search
+from vector_ingest.command.search import Found, Scope
 from vector_ingest.command.spec import parse_config
-from vector_ingest.document import Target
+from vector_ingest.document import Target, Vector
 from vector_ingest.embed.choice import embedder_from
 from vector_ingest.embed.embedder import Embedder
 from vector_ingest.embed.form_pieces import Metered
@@ -31,7 +31,9 @@ from vector_ingest.record.fields import contents_from
 from vector_ingest.store import VectorStore
 
 
-class Store(VectorStore, Searchable, Protocol):
+class Store(VectorStore, Protocol):
+    """What the commands ask of a store beside."""
+
     @property
     def tenant_field(self) -> str | None:
         """A dotted path into the record: where tenants are kept apart."""
@@ -39,6 +41,9 @@ class Store(VectorStore, Searchable, Protocol):
     @property
     def quarantine(self) -> Quarantine:
         """Where refused records are kept aside."""
+
+    def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Found]:
+        """The `limit` nearest chunks, nearest first. ConfigError: the stream was never loaded."""
 
     def close(self) -> None: ...
 
@@ -164,4 +169,4 @@ def find(
         if isinstance(pipeline.config.embedding, FromField):
             raise ConfigError("The vectors came with the records, so no model is set that could embed a question.")
         vectors, _ = pipeline.embedder.embed([question], "query")
-        return search(pipeline.store, scope, vectors[0], limit)
+        return pipeline.store.nearest(scope, vectors[0], limit)

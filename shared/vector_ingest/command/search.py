@@ -1,27 +1,29 @@
 """Finding what was loaded: the command `search` shows the chunks nearest to a question."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from vector_ingest.document import Vector
 from vector_ingest.errors import ConfigError
 from vector_ingest.messages import dumps
 
-Nearest = tuple[str, int, float, str | None, Mapping[str, Any] | None]  # id, chunk number, distance, text, metadata
 SHOWN = 400  # characters of a chunk on the terminal
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """`distance` is the store's, by default the cosine distance: 0 the same direction, 1 at a right angle."""
+class Found(NamedTuple):
+    """A stored chunk. `distance` is the store's: of cosine, 0 is the same direction, 1 a right angle."""
 
     document_id: str
     chunk_number: int
     distance: float
-    source: str | None
     text: str | None
     metadata: Mapping[str, Any]
+
+    @property
+    def source(self) -> str | None:
+        """The object that the record came from, as file sources name it."""
+        source = self.metadata.get("_ab_source_file_url") or self.metadata.get("document_key")
+        return str(source) if source else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +33,6 @@ class Scope:
     stream: str
     namespace: str | None = None
     tenant: str | None = None
-
-
-class Searchable(Protocol):
-    def nearest(self, scope: Scope, question: Vector, limit: int) -> Sequence[Nearest]:
-        """The `limit` nearest chunks, nearest first. ConfigError: never loaded, or filled by another model."""
-
-
-def search(store: Searchable, scope: Scope, question: Vector, limit: int) -> Sequence[Found]:
-    """The `limit` nearest chunks, nearest first. ConfigError: never loaded, or filled by another model."""
-    return [
-        Found(identity, number, distance, _source(metadata or {}), text, metadata or {})
-        for identity, number, distance, text, metadata in store.nearest(scope, question, limit)
-    ]
 
 
 def require_same_model(stream: str, models: Iterable[str], ours: str) -> None:
@@ -64,7 +53,7 @@ def _embedder(fingerprint: str) -> str:
 
 
 def as_json(found: Sequence[Found]) -> str:
-    return dumps([asdict(entry) for entry in found]).decode()
+    return dumps([{**entry._asdict(), "source": entry.source} for entry in found]).decode()
 
 
 def as_text(found: Sequence[Found]) -> str:
@@ -78,9 +67,3 @@ def _paragraph(number: int, found: Found) -> str:
     shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
     place = f"{found.source or found.document_id}, chunk {found.chunk_number}"
     return f"{number}. {place}, distance {found.distance:.3f}\n   {shown}"
-
-
-def _source(metadata: Mapping[str, Any]) -> str | None:
-    """The object that a record came from, as file sources name it."""
-    source = metadata.get("_ab_source_file_url") or metadata.get("document_key")
-    return str(source) if source else None
