@@ -236,3 +236,15 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._output.write(log_line(LEVELS.get(record.levelname, "INFO"), self._redact(self.format(record))))
+
+
+class TextHandler(logging.Handler):
+    """Python's logging as text, for commands that people call. `redact` takes secrets out."""
+
+    def __init__(self, tell: Callable[[str], None], redact: Callable[[str], str]) -> None:
+        super().__init__()
+        self._tell = tell
+        self._redact = redact
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(self._redact(self.format(record)))

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from vector_ingest.command.redact import redactor
 from vector_ingest.errors import EXPLAINED, ConfigError, ReportedError, failure_type
-from vector_ingest.messages import LogHandler, Output, StreamKey, dumps, error_line
+from vector_ingest.messages import LogHandler, Output, StreamKey, TextHandler, dumps, error_line
 
 INTERRUPTED = 130  # as a shell calls the end by SIGINT
 PIPE_BYTES = 1024 * 1024  # the most that /proc/sys/fs/pipe-max-size allows by default
@@ -29,9 +29,9 @@ def execute(
     config_path: str,
     spec: Mapping[str, Any],
     work: Callable[[dict[str, Any], Output], None],
-    refuse: Callable[[str], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> int:
-    """Run `work` on the configuration; the exit code. `refuse` shows an error in another way than as a message."""
+    """Run `work` on the configuration; the exit code. `tell` shows errors and logs as text instead of messages."""
     protocol = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not stand between the protocol's lines
     _widen(protocol)
@@ -41,11 +41,11 @@ def execute(
         try:
             config = read_object(config_path, "configuration")
             hide = redactor(spec["connectionSpecification"], config)
-            _start_logging(output, hide)
+            _start_logging(LogHandler(output, hide) if tell is None else TextHandler(tell, hide))
             work(config, output)
         except EXPLAINED as error:
-            if refuse is not None:
-                refuse(hide(str(error)))
+            if tell is not None:
+                tell(hide(str(error)))
                 return 1
             return _answer(command, error, hide, output)
         except ReportedError:
@@ -59,7 +59,7 @@ def execute(
             _drop_the_rest(protocol)
             return INTERRUPTED
         except Exception as error:  # noqa: BLE001 (the last stop: the platform wants a bug as a message too)
-            return _crash(error, hide, output)
+            return _crash(error, hide, output, tell)
     return 0
 
 
@@ -131,16 +131,18 @@ def _answer(command: str, error: Exception, hide: Callable[[str], str], output: 
     return 1
 
 
-def _crash(error: Exception, hide: Callable[[str], str], output: Output) -> int:
+def _crash(error: Exception, hide: Callable[[str], str], output: Output, tell: Callable[[str], None] | None) -> int:
     message = "The connector failed in a way that it does not know. Please report it with the log of this sync."
     stack_trace = hide("".join(format_exception(error)))
-    output.write(error_line(message, failure_type(error), hide(repr(error)), stack_trace))
+    if tell is not None:
+        tell(f"{message}\n{stack_trace}")
+    else:
+        output.write(error_line(message, failure_type(error), hide(repr(error)), stack_trace))
     return 1
 
 
-def _start_logging(output: Output, hide: Callable[[str], str]) -> None:
-    """Python's logging as LOG lines."""
-    logging.root.handlers[:] = [LogHandler(output, hide)]
+def _start_logging(handler: logging.Handler) -> None:
+    logging.root.handlers[:] = [handler]
     logging.root.setLevel(logging.INFO)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
