@@ -46,13 +46,7 @@ def main() -> None:
     gc.set_threshold(GARBAGE)
     from vector_ingest.command.command_line import execute, leave
 
-    signal.signal(signal.SIGTERM, _stop)
     leave(execute(arguments.command, arguments.config, _spec(), partial(_dispatch, arguments)))
-
-
-def _stop(number: int, frame: object) -> None:  # noqa: ARG001  the signature of a handler
-    """At once, threads or not: a state is never early. A container's first process ignores the signal otherwise."""
-    os._exit(128 + number)
 
 
 def _leave(output: "Output", words: bytes) -> None:

@@ -7,6 +7,7 @@ import fcntl
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -32,6 +33,7 @@ def execute(
     tell: Callable[[str], None] | None = None,
 ) -> int:
     """Run `work` on the configuration; the exit code. `tell` shows errors and logs as text instead of messages."""
+    signal.signal(signal.SIGTERM, _stop)
     protocol = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not stand between the protocol's lines
     _widen(protocol)
@@ -66,6 +68,11 @@ def execute(
 def _drop_the_rest(protocol: int) -> None:
     """What is still buffered has nowhere to go: a terminal's Ctrl-C ends the reader too."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), protocol)
+
+
+def _stop(number: int, frame: object) -> None:  # noqa: ARG001  the signature of a handler
+    """At once, threads or not: a state is never early. A container's first process ignores the signal otherwise."""
+    os._exit(128 + number)
 
 
 def _widen(pipe: int) -> None:

@@ -1,3 +1,5 @@
+"""What every command does, in a process of its own."""
+
 import signal
 import subprocess
 import sys
@@ -77,3 +79,50 @@ def test_a_file_that_is_no_json_object_is_told_with_its_path(
 def test_a_folder_in_place_of_a_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="can't be opened: Is a directory"):
         read_object(str(tmp_path), "configuration")
+
+
+WORK_THAT_LASTS = """
+import sys, threading
+from vector_ingest.command.command_line import execute
+def work(config, output):
+    output.write(b"begun")
+    threading.Event().wait(120)
+execute("write", sys.argv[1], {"connectionSpecification": {}}, work)
+"""
+
+
+def test_a_command_that_is_told_to_stop_does_so_itself(tmp_path: Path) -> None:
+    """The first process of a container gets no signal that it does not handle."""
+    (tmp_path / "config.json").write_text("{}")
+    line = [sys.executable, "-c", WORK_THAT_LASTS, str(tmp_path / "config.json")]
+    with subprocess.Popen(line, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"begun\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 128 + signal.SIGTERM
+
+
+WORK_THAT_WARNS = """
+import logging, sys
+from vector_ingest.command.command_line import execute
+def work(config, output):
+    logging.getLogger("x").warning("the key is %s", config["key"])
+    output.write(b"found")
+    raise ValueError(config["key"])
+spec = {"connectionSpecification": {"properties": {"key": {"airbyte_secret": True}}}}
+tell = (lambda text: print(text, file=sys.stderr)) if sys.argv[2] == "person" else None
+sys.exit(execute("search", sys.argv[1], spec, work, tell))
+"""
+
+
+@pytest.mark.parametrize("caller", ["person", "platform"])
+def test_logs_and_failures_go_where_the_caller_looks_without_secrets(tmp_path: Path, caller: str) -> None:
+    (tmp_path / "config.json").write_text('{"key": "s3cr3t"}')
+    line = [sys.executable, "-c", WORK_THAT_WARNS, str(tmp_path / "config.json"), caller]
+    ended = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    told = ended.stderr if caller == "person" else ended.stdout
+    assert "the key is ****" in told
+    assert "ValueError: ****" in told
+    assert "s3cr3t" not in ended.stdout + ended.stderr
+    assert (ended.stdout == "found\n") == (caller == "person")
