@@ -11,7 +11,7 @@ from vector_ingest.errors import DataError
 from vector_ingest.messages import Record, dumps
 from vector_ingest.record.fields import RECORD_ID_FIELD, STREAM_FIELD, Content
 from vector_ingest.record.identity import Identify, is_keyed, key_of
-from vector_ingest.record.storable import storable, storable_json
+from vector_ingest.record.storable import is_storable, storable, storable_json
 
 DELETED = "_ab_cdc_deleted_at"
 HASH_BYTES = 16
@@ -59,7 +59,7 @@ def _is_gone(record: Record, stream: Stream) -> bool:
 
 
 def tenant_of(record: Record, field: str) -> str:
-    """The value at a dotted path. DataError: there is none."""
+    """The value at a dotted path. DataError: there is none, or one that could be stored only as another tenant's."""
     value: Any = record.data
     for name in field.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -68,7 +68,14 @@ def tenant_of(record: Record, field: str) -> str:
             f"a record of stream `{record.stream}`",
             f"expected its tenant in the field `{field}`, found none. Choose a field that every record has",
         )
-    return value if isinstance(value, str) else dumps(value).decode()
+    tenant = value if isinstance(value, str) else dumps(value).decode()
+    if not is_storable(tenant):
+        raise DataError(
+            f"a record of stream `{record.stream}`",
+            f"expected a tenant that can be stored in the field `{field}`, found {tenant[:60]!r}: NUL or a lone "
+            "surrogate is in it. Mend the source",
+        )
+    return tenant
 
 
 def content_hash(*parts: bytes) -> bytes:

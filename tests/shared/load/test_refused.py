@@ -161,9 +161,10 @@ def test_each_document_names_its_tenant_also_to_be_deleted() -> None:
     assert store.tenants == [("known", "a"), ("known", "7"), ("delete", "b")]
 
 
-def test_a_record_without_a_tenant_is_an_error_that_names_the_field() -> None:
-    with pytest.raises(DataError, match=r"tenant in the field `account\.id`"):
-        Sync(tenant_field="account.id").run([DEDUP], record(1, "one", account={}))
+@pytest.mark.parametrize("account", [{}, {"id": None}, {"id": ""}, {"id": "a\0"}, {"id": "a\ud800"}, "a"])
+def test_a_record_whose_tenant_can_not_be_told_is_an_error_that_names_the_field(account: Any) -> None:
+    with pytest.raises(DataError, match=r"tenant .*in the field `account\.id`"):
+        Sync(tenant_field="account.id").run([DEDUP], record(1, "one", account=account))
 
 
 def test_a_replay_writes_among_what_is_there() -> None:
