@@ -17,6 +17,8 @@ def test_what_is_unset_may_be_null_and_a_key_of_the_source_counts_where_the_user
     nulls = {"namespace": None, "json_schema": None, "source_defined_primary_key": [["a"], ["b", "c"]]}
     catalog = {"streams": [configured(primary_key=None, generation_id=None) | {"stream": {"name": "s", **nulls}}]}
     assert streams_of(catalog) == [Stream("s", None, "append", (("a",), ("b", "c")))]
+    empty = {"streams": [configured(stream={"name": "s", "namespace": ""})]}
+    assert streams_of(empty) == [Stream("s", None, "append")]
     chosen = {"streams": [{**catalog["streams"][0], "primary_key": [["id"]], "generation_id": 3}]}
     assert streams_of(chosen) == [Stream("s", None, "append", (("id",),), generation=3)]
 

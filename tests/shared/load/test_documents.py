@@ -1,14 +1,14 @@
 """What becomes of a record: stored, replaced, deleted, left as it is."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from tests.contract.memory_store import MemoryStore
 from tests.shared.load.syncs import DEDUP, PROCESSING, Model, SlowStore, Sync, record, state, status
-from vector_ingest.document import Stream
+from vector_ingest.document import Document, Known, Stream, Target
 from vector_ingest.embed.embedder import Limits
 from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.forms.processing import ProcessingConfig
@@ -52,6 +52,18 @@ def test_append_with_a_key_converges_when_it_is_run_again_and_without_one_nothin
         sync.run([keyed, plain], record(1, "a"), record(1, "b"), record(1, "a", "plain"), record(1, "a", "plain"))
     assert sync.texts() == ["text: a", "text: b"]
     assert sync.texts("None.plain") == ["text: a"] * 4
+
+
+class Unasked(MemoryStore):
+    def known(self, target: Target, documents: Sequence[Document]) -> Mapping[str, Known]:  # noqa: ARG002
+        raise AssertionError("of ids that are new in every run")
+
+
+def test_ids_that_are_new_in_every_run_are_not_looked_up() -> None:
+    sync = Sync()
+    lines = Lines([record(1, "a"), status("COMPLETE")])
+    sync.load([Stream("s", None, "append")], Unasked(sync.tables, "m"), iter([lines]))
+    assert sync.texts() == ["text: a"]
 
 
 def test_what_is_unchanged_is_not_written_and_what_is_known_is_not_embedded() -> None:

@@ -1,15 +1,17 @@
 """The load with many requests to the model in flight, some of which fail, and texts that it refuses."""
 
 import random
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from tests.contract.memory_store import MemoryStore
 from tests.shared.load.syncs import DEDUP, Model, SlowStore, Sync, record, state, status
+from vector_ingest.document import Document, Target
 from vector_ingest.embed.embedder import Limits
-from vector_ingest.errors import DataError, TransientError
+from vector_ingest.errors import ConfigError, DataError, TransientError
 from vector_ingest.load.lines import Lines
 from vector_ingest.messages import record_line
 
@@ -58,13 +60,34 @@ def test_states_leave_in_order_and_never_early_however_the_requests_end(seed: in
     assert total.records == total.failed + sum(map(len, expected.values()))
 
 
+def test_a_failure_ends_the_sync_without_the_wait_for_the_model_that_others_are_in() -> None:
+    asked = threading.Event()
+
+    class Forbidding(MemoryStore):
+        def delete(self, target: Target, documents: Sequence[Document]) -> int:  # noqa: ARG002
+            assert asked.wait(10)
+            raise ConfigError("no right to delete")
+
+    def answer() -> None:
+        asked.set()
+        raise TransientError("busy", retry_after=60)
+
+    sync = Sync(model=Model(answer=answer))
+    gone = record(1, "", _ab_cdc_deleted_at="2026-01-01")
+    began = time.monotonic()
+    with pytest.raises(ConfigError, match="no right to delete"):
+        sync.load([DEDUP], Forbidding(sync.tables, "m"), iter([Lines([gone]), None, Lines([record(2, "text")]), None]))
+    assert time.monotonic() - began < 30
+
+
 def test_a_refused_record_leaves_what_is_stored_of_it_and_is_counted() -> None:
     sync = Sync(most_skipped=1)
     sync.run([DEDUP], record(1, "old"), record(2, "two"), state(1), status("COMPLETE"))
     sync.run([DEDUP], record(1, "poison"), record(2, "new"), state(2), status("COMPLETE"))
     assert sync.texts() == ["text: new", "text: old"]
     assert sync.states() == [1, 2]
-    assert (sync.report.total().failed, sync.report.total().refused_texts) == (1, 1)
+    total = sync.report.total()
+    assert (total.failed, total.refused_texts, total.embedded, total.reused) == (1, 1, 3, 0)
 
 
 def test_more_refused_records_than_allowed_end_the_sync() -> None:

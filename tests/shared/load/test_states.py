@@ -51,6 +51,29 @@ def test_a_state_leaves_while_the_input_is_silent() -> None:
     sync.load([DEDUP], MemoryStore(sync.tables, "m"), blocks())
 
 
+def test_a_state_leaves_while_records_come_without_end() -> None:
+    seen = threading.Event()
+    sync = Sync(look=lambda _: seen.set())
+
+    def blocks() -> Iterator[Lines | None]:
+        yield Lines([record(1, "a"), state(1)])
+        for number in range(400):
+            if seen.wait(0.01):
+                return
+            yield Lines([record(number, "b")])
+        raise AssertionError("the state did not leave")
+
+    sync.load([DEDUP], MemoryStore(sync.tables, "m"), blocks())
+
+
+def test_a_state_of_all_streams_counts_the_records_of_all_since_the_last_one() -> None:
+    sync = Sync()
+    whole = orjson.dumps({"type": "STATE", "state": {"type": "GLOBAL", "global": {"shared_state": 1}}})
+    other = replace(DEDUP, name="other")
+    sync.run([DEDUP, other], record(1, "a"), record(1, "b", "other"), whole, record(2, "c"), whole, whole)
+    assert sync.counts() == [2, 1, 0]
+
+
 def test_no_more_states_are_read_than_the_window_holds_while_the_store_is_slow() -> None:
     taken, seen = 0, list[int]()
     large = "x" * (8 << 20)

@@ -47,12 +47,13 @@ def test_long_keys_that_differ_at_the_end_stay_different() -> None:
 
 
 def test_append_with_a_key_tells_records_by_all_they_hold_and_by_generation() -> None:
-    def identity(data: dict[str, Any], generation: int) -> str:
-        return identity_of(Stream("s", None, "append", (("id",),), {}, generation))(data)
+    def identity(data: dict[str, Any], generation: int, namespace: str | None = None) -> str:
+        return identity_of(Stream("s", namespace, "append", (("id",),), {}, generation))(data)
 
     assert identity({"id": 1, "v": 1}, 1) == identity({"id": 1, "v": 1}, 1)
     assert identity({"id": 1, "v": 1}, 1) != identity({"id": 1, "v": 2}, 1)
     assert identity({"id": 1, "v": 1}, 1) != identity({"id": 1, "v": 1}, 2)
+    assert identity({"id": 1, "v": 1}, 1) != identity({"id": 1, "v": 1}, 1, "n")
 
 
 def test_what_moves_from_the_text_to_the_metadata_changes_the_hash() -> None:
