@@ -35,6 +35,12 @@ def test_they_are_none_where_the_content_is_no_part_of_the_text() -> None:
     assert not contents_from(config)({"title": "T", "content": "One Two", "sections": PIECES}, "a record").sections
 
 
+def test_a_field_of_another_shape_called_sections_stays_a_field() -> None:
+    content = contents_from(ProcessingConfig(chunk_size=50))({"content": "x", "sections": ["a"]}, "a record")
+    assert content.text == "content: x\nsections: a\n"
+    assert content.metadata["sections"] == ["a"]
+
+
 @pytest.mark.parametrize(
     ("second", "message"),
     [
