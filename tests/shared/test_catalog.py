@@ -26,8 +26,8 @@ def test_what_is_unset_may_be_null_and_a_key_of_the_source_counts_where_the_user
 @pytest.mark.parametrize(
     ("streams", "message"),
     [
-        (None, "expected `streams`, each with `stream` and `destination_sync_mode`, found TypeError"),
-        ([{"stream": {"name": "s"}}], "found KeyError: 'destination_sync_mode'"),
+        (None, "expected `streams`, each with `stream` and .*; one of its parts is of another type"),
+        ([{"stream": {"name": "s"}}], "a `destination_sync_mode` is missing"),
         ([configured(destination_sync_mode="update")], "`s` asks for .* `update`: expected one of append, overwrite"),
         ([configured(primary_key=["id"])], r"primary key of the stream `s` is \['id'\]: expected a list of paths"),
         ([configured(), configured("other"), configured()], "has the stream `s` 2 times"),

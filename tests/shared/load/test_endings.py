@@ -81,3 +81,28 @@ def test_lines_that_are_no_messages_are_passed_over_with_one_warning(caplog: pyt
     assert len(warnings) == 2
     assert "Traceback: something" in warnings[0]
     assert sync.states() == [1]
+
+
+@pytest.mark.parametrize("said", [b"", error_line("no such file", "config_error")], ids=["nothing", "an error"])
+def test_a_source_that_did_not_start_empties_nothing(said: bytes) -> None:
+    """As in `source-s3 read --config wrong-path | destination-pgvector write`."""
+    sync = Sync()
+    overwrite = replace(DEDUP, mode="overwrite")
+    sync.run([overwrite], record(1, "a"))
+    with pytest.raises(TransientError, match="stays as it was"):
+        Sync(sync.tables).run([overwrite], said)
+    assert sync.texts() == ["text: a"]
+
+
+def test_an_error_of_a_source_without_statuses_fails_the_sync() -> None:
+    with pytest.raises(TransientError, match="It said: no such file"):
+        Sync().run([DEDUP], error_line("no such file", "config_error"))
+
+
+def test_an_overwrite_without_rows_is_complete_where_a_state_says_so() -> None:
+    sync = Sync()
+    overwrite = replace(DEDUP, mode="overwrite")
+    sync.run([overwrite], record(1, "a"))
+    empty = Sync(sync.tables)
+    empty.run([overwrite], state(1))
+    assert (empty.texts(), empty.states()) == ([], [1])
