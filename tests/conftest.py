@@ -15,7 +15,9 @@ import pytest
 from demo.postgres_server import PACKAGE, PASSWORD, PostgresServer
 from demo.s3_server import S3Server, connect, sign_in
 from destination_s3vectors.emulator.server import Emulator
+from tests.servers.embedding_server import EmbeddingServer
 from tests.servers.faulty_s3 import FaultyS3
+from tests.servers.running import running
 
 # No test may reach a cloud by mistake, nor pick up the credentials of whoever runs it.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -80,10 +82,8 @@ class Database:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
-    server = S3Server("tests.servers.enforcing_s3")
-    server.start()
-    yield server
-    server.stop()
+    with running(S3Server("tests.servers.enforcing_s3")) as server:
+        yield server
 
 
 @pytest.fixture
@@ -97,10 +97,8 @@ def bucket(s3_server: S3Server) -> Bucket:
 @pytest.fixture
 def proxy(bucket: Bucket) -> Iterator[FaultyS3]:
     """In front of the S3 server: it injects faults, and remembers the requests."""
-    proxy = FaultyS3(bucket.endpoint)
-    proxy.start()
-    yield proxy
-    proxy.stop()
+    with running(FaultyS3(bucket.endpoint)) as proxy:
+        yield proxy
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +121,32 @@ class VectorBucket:
 
 @pytest.fixture
 def vector_bucket() -> Iterator[VectorBucket]:
-    emulator = Emulator(region="eu-central-1")
-    emulator.start()
-    yield VectorBucket(f"vectors-{uuid.uuid4().hex}", emulator)
-    emulator.stop()
+    with running(Emulator(region="eu-central-1")) as emulator:
+        yield VectorBucket(f"vectors-{uuid.uuid4().hex}", emulator)
+
+
+@pytest.fixture
+def embedding_server() -> Iterator[EmbeddingServer]:
+    """Every embedding service."""
+    with running(EmbeddingServer()) as server:
+        yield server
+
+
+@contextmanager
+def new_cluster(*settings: str) -> Iterator[PostgresServer]:
+    """Without fsync: the tests kill processes, not the machine."""
+    # A folder outside of pytest's own: another run that begins meanwhile clears those of older runs.
+    with (
+        tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder,
+        running(PostgresServer(Path(folder) / "cluster", ["fsync=off", *settings], POSTGRES)) as server,
+    ):
+        yield server
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    # A folder outside of pytest's own: another run that begins meanwhile clears those of older runs.
-    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
-        # fsync off: the tests kill processes, not the machine.
-        server = PostgresServer(Path(folder) / "cluster", ["fsync=off", "max_wal_size=2GB"], POSTGRES)
-        server.start()
+    with new_cluster("max_wal_size=2GB") as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from demo.s3_server import S3Server, connect
 from destination_s3vectors.emulator.server import Emulator
 from tests.acceptance.shared_config import CONFIGS
 from tests.conftest import Bucket, Database, VectorBucket
+from tests.servers.running import running
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,10 +41,8 @@ def configs(s3_server: S3Server, postgres_server: PostgresServer, vector_server:
 
 @pytest.fixture(scope="session")
 def vector_server() -> Iterator[Emulator]:
-    emulator = Emulator(region="eu-central-1")
-    emulator.start()
-    yield emulator
-    emulator.stop()
+    with running(Emulator(region="eu-central-1")) as emulator:
+        yield emulator
 
 
 def filled_bucket(server: S3Server) -> Bucket:

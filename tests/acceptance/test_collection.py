@@ -28,12 +28,20 @@ def test_each_entry_belongs_to_one_connector() -> None:
     assert sum(len(entries(connector)) for connector in SUITES) == len(entries())
 
 
-@pytest.mark.parametrize(("connector", "file"), SUITES.items())
-def test_each_configuration_is_tested_and_not_skipped(connector: str, file: str) -> None:
-    command = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", f"tests/acceptance/{file}"]
+@pytest.fixture(scope="module")
+def suites_report() -> str:
+    """What pytest says of all the suites, run for themselves."""
+    files = [f"tests/acceptance/{file}" for file in SUITES.values()]
+    command = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", *files]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
-    passed = Counter(re.findall(r"^PASSED \S+::(test_\w+)\[", done.stdout, re.MULTILINE))
+    return done.stdout
+
+
+@pytest.mark.xdist_group("suites")  # they run once for all
+@pytest.mark.parametrize(("connector", "file"), SUITES.items())
+def test_each_configuration_is_tested_and_not_skipped(suites_report: str, connector: str, file: str) -> None:
+    passed = Counter(re.findall(rf"^PASSED \S+/{file}::\S+::(test_\w+)\[", suites_report, re.MULTILINE))
     configured = {
         test: {entry["config_path"] for section, entry in entries(connector) if section in sections}
         for test, sections in TESTS.items()

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from demo.postgres_server import PostgresServer
-from tests.conftest import POSTGRES, Database
+from tests.conftest import Database, new_cluster
 from tests.destination_commands import run
 from tests.destination_pgvector.disturbed import (
     END,
@@ -40,33 +40,30 @@ KINDS = ("connector", "backend", "postmaster")
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
+def killed_server() -> Iterator[PostgresServer]:
     """Of this module alone: it is killed."""
-    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
-        server = PostgresServer(Path(folder) / "cluster", ["fsync=off"], POSTGRES)
-        server.start()
+    with new_cluster() as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture
-def database(server: PostgresServer) -> Iterator[Database]:
+def database(killed_server: PostgresServer) -> Iterator[Database]:
     """Made and dropped by connections of their own: others break in a test."""
     name = f"test_{uuid.uuid4().hex}"
-    made = Database(name, server.port, server.dsn(name))
-    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+    made = Database(name, killed_server.port, killed_server.dsn(name))
+    with psycopg.connect(killed_server.dsn(), autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
     yield made
-    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+    with psycopg.connect(killed_server.dsn(), autocommit=True) as admin:
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.mark.parametrize("mode", ["append_dedup", "truncating refresh"])
 def test_kills_at_random_moments_end_with_the_rows_of_an_undisturbed_sync(
-    server: PostgresServer, database: Database, tmp_path: Path, mode: str
+    killed_server: PostgresServer, database: Database, tmp_path: Path, mode: str
 ) -> None:
     chance = random.Random(mode)
-    killer = Killer(server, database, chance)
+    killer = Killer(killed_server, database, chance)
     versions = range(1, 400)
     for schema in ("calm", "killed"):
         sync(line_of(database, schema, mode, 1, tmp_path), lines_of(1))
@@ -171,12 +168,12 @@ def small_disk(size: str) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_said_and_what_was_there_stays_until_there_is_room(
-    server: PostgresServer, database: Database, tmp_path: Path
+    killed_server: PostgresServer, database: Database, tmp_path: Path
 ) -> None:
     sync(line_of(database, "calm", "append_dedup", 1, tmp_path), lines_of(1))
     sync(line_of(database, "calm", "append_dedup", 2, tmp_path), lines_of(2))
     with small_disk("40m") as disk, database.connect() as conn:
-        server.own(disk)
+        killed_server.own(disk)
         conn.execute(f"CREATE TABLESPACE {database.name} LOCATION '{disk}'".encode())
         conn.execute(
             f"ALTER ROLE postgres IN DATABASE {database.name} SET default_tablespace = {database.name}".encode()
@@ -207,14 +204,14 @@ def _free(folder: Path) -> int:
 
 
 def test_a_killed_server_leaves_no_process_and_comes_back_with_what_was_committed(
-    server: PostgresServer, database: Database
+    killed_server: PostgresServer, database: Database
 ) -> None:
     """The kills of the other tests are of no worth if a part of the server outlives them."""
     with database.connect() as conn:
         conn.execute("CREATE TABLE t AS SELECT 1 AS a")
         ((backend,),) = conn.execute("SELECT pg_backend_pid()").fetchall()
-        server.kill()
+        killed_server.kill()
         assert not Path(f"/proc/{backend}").exists()
-    server.start()
+    killed_server.start()
     with database.connect() as conn:
         assert conn.execute("SELECT a FROM t").fetchall() == [(1,)]

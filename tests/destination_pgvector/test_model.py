@@ -10,16 +10,15 @@ from tests.conftest import Database
 from tests.destination_commands import Ended, catalog, config, lines, run, stream
 from tests.destination_pgvector.commands import command_line, complete, contents, record, state
 from tests.servers.embedding_server import DIMENSIONS, KEY, EmbeddingServer, Limits
+from tests.servers.running import running
 
 MODEL = "text-embedding-3-small"
 
 
 @pytest.fixture
-def service() -> Iterator[EmbeddingServer]:
-    server = EmbeddingServer(poison="poison", tokens_per_text=30, models=[MODEL])
-    server.start()
-    yield server
-    server.stop()
+def embedding_server() -> Iterator[EmbeddingServer]:
+    with running(EmbeddingServer(poison="poison", tokens_per_text=30, models=[MODEL])) as server:
+        yield server
 
 
 def with_model(database: Database, server: EmbeddingServer, model: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -53,20 +52,22 @@ def told(ended: Ended) -> str:
     ids=["key", "model", "dimension"],
 )
 def test_the_check_says_what_is_wrong_with_the_model(
-    database: Database, service: EmbeddingServer, tmp_path: Path, model: dict[str, Any], message: str
+    database: Database, embedding_server: EmbeddingServer, tmp_path: Path, model: dict[str, Any], message: str
 ) -> None:
-    (status,) = run(command_line(tmp_path, "check", with_model(database, service, model))).of("CONNECTION_STATUS")
+    (status,) = run(command_line(tmp_path, "check", with_model(database, embedding_server, model))).of(
+        "CONNECTION_STATUS"
+    )
     assert status["status"] == "FAILED"
     assert message in status["message"]
-    assert len(service.requests) <= 1
+    assert len(embedding_server.requests) <= 1
 
 
 def test_a_record_whose_text_is_refused_is_passed_over_and_what_is_stored_of_it_stays(
-    database: Database, service: EmbeddingServer, tmp_path: Path
+    database: Database, embedding_server: EmbeddingServer, tmp_path: Path
 ) -> None:
     options = with_model(
         database,
-        service,
+        embedding_server,
         {"price_per_million_tokens": 1000, "tokens_per_minute": 10_000_000},
         refused_records={"type": "skip", "most": 1},
     )
@@ -86,9 +87,11 @@ def test_a_record_whose_text_is_refused_is_passed_over_and_what_is_stored_of_it_
 
 
 def test_without_a_choice_a_refused_text_ends_the_sync(
-    database: Database, service: EmbeddingServer, tmp_path: Path
+    database: Database, embedding_server: EmbeddingServer, tmp_path: Path
 ) -> None:
-    ended = write(tmp_path, with_model(database, service, {}), record(1, "fine"), record(2, "poison"), state(1))
+    ended = write(
+        tmp_path, with_model(database, embedding_server, {}), record(1, "fine"), record(2, "poison"), state(1)
+    )
     assert ended.code == 1
     assert "document `Stream_Docs_Key_2` of stream `Docs`" in ended.error()["message"]
     assert "the text that begins with 'text: poison'" in ended.error()["message"]
@@ -97,10 +100,10 @@ def test_without_a_choice_a_refused_text_ends_the_sync(
 
 @pytest.mark.parametrize("policy", ["split", "truncate", "refuse"])
 def test_a_text_that_the_model_finds_too_long_is_cut_shortened_or_refused(
-    database: Database, service: EmbeddingServer, tmp_path: Path, policy: str
+    database: Database, embedding_server: EmbeddingServer, tmp_path: Path, policy: str
 ) -> None:
     words = [f"w{number}" for number in range(70)]  # two or three of our tokens each, one of the service's
-    options = with_model(database, service, {}, too_long_texts=policy)
+    options = with_model(database, embedding_server, {}, too_long_texts=policy)
     ended = write(tmp_path, options, record(1, " ".join(words)), record(2, "short"), state(1), complete())
     found = contents(database)
     if policy == "refuse":
@@ -118,16 +121,16 @@ def test_a_text_that_the_model_finds_too_long_is_cut_shortened_or_refused(
     else:
         assert marks == [[0], None]
         assert "1 texts truncated" in told(ended)
-    requests = len(service.requests)
+    requests = len(embedding_server.requests)
     again = write(tmp_path, options, record(1, " ".join(words)), record(2, "short"), complete())
     assert "2 unchanged" in told(again)
-    assert len(service.requests) == requests
+    assert len(embedding_server.requests) == requests
 
 
-def test_the_limits_of_the_form_are_kept(database: Database, service: EmbeddingServer, tmp_path: Path) -> None:
-    service.limits = Limits(1_000_000, 60, begin=1 / 60, headers=False)
-    options = with_model(database, service, {"requests_per_minute": 60})
+def test_the_limits_of_the_form_are_kept(database: Database, embedding_server: EmbeddingServer, tmp_path: Path) -> None:
+    embedding_server.limits = Limits(1_000_000, 60, begin=1 / 60, headers=False)
+    options = with_model(database, embedding_server, {"requests_per_minute": 60})
     messages = [record(number, f"text {number} " + "word " * 20) for number in range(5)]
     ended = write(tmp_path, options, *messages, state(1), complete())
     assert ended.code == 0
-    assert service.limits.refused == 0
+    assert embedding_server.limits.refused == 0

@@ -161,7 +161,7 @@ def test_a_streams_own_table_is_not_taken_for_all(database: Database) -> None:
 
 
 @pytest.fixture
-def reader(database: Database) -> Iterator[str]:
+def reading_role(database: Database) -> Iterator[str]:
     """The DSN of a user who may read all tables."""
     name = f"reader_{database.name}"
     with database.connect() as conn:
@@ -174,14 +174,14 @@ def reader(database: Database) -> Iterator[str]:
 
 @pytest.mark.parametrize("table_for", [{"type": "stream"}, FOR_ALL], ids=["own", "all"])
 def test_a_reader_sees_the_rows_of_the_tenant_that_the_session_names(
-    database: Database, reader: str, table_for: dict[str, str]
+    database: Database, reading_role: str, table_for: dict[str, str]
 ) -> None:
     options: dict[str, Any] = {"table_for": table_for, "tenant_field": "owner", "document_view": True}
     documents = [document("a", "x", tenant="acme"), document("b", "x", tenant="it's \\ b")]
     sync(database, DOCS, *documents, **options)
     sync(database, replace(DOCS, mode="overwrite"), *documents, document("c", "x", tenant="acme"), **options)
     table = "documents" if table_for == FOR_ALL else "docs"
-    with psycopg.connect(reader, autocommit=True) as conn:
+    with psycopg.connect(reading_role, autocommit=True) as conn:
         for relation in (table, f"{table}_documents"):
             query = f"SELECT document_id FROM {relation} ORDER BY 1".encode()
             conn.execute("RESET app.tenant")

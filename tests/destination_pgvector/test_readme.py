@@ -39,7 +39,7 @@ def found(conn: psycopg.Connection, beginning: str) -> list[str]:
 
 
 @pytest.fixture
-def loaded(database: Database) -> Database:
+def loaded_database(database: Database) -> Database:
     """`near` is nearest to the question by its vector, `keys` has its words and is second."""
     documents = [
         document("near", "the cat", vector=VECTOR, tenant="acme", price=1),
@@ -50,7 +50,7 @@ def loaded(database: Database) -> Database:
     return database
 
 
-def test_every_statement_finds_what_it_is_for(loaded: Database) -> None:
+def test_every_statement_finds_what_it_is_for(loaded_database: Database) -> None:
     expected = {
         "embedding_bits": ["near", "keys", "keys", "far"],
         "price < 100": ["near", "far"],
@@ -59,16 +59,16 @@ def test_every_statement_finds_what_it_is_for(loaded: Database) -> None:
         "SET ROLE app": ["near", "keys", "keys"],
     }
     assert len(STATEMENTS) == len(expected)
-    change(loaded, "CREATE ROLE app")
-    with loaded.connect() as conn:
+    change(loaded_database, "CREATE ROLE app")
+    with loaded_database.connect() as conn:
         try:
             assert {beginning: found(conn, beginning) for beginning in expected} == expected
         finally:
             conn.execute("RESET ROLE; DROP OWNED BY app; DROP ROLE app")
 
 
-def test_the_words_are_found_by_their_index(loaded: Database) -> None:
-    with loaded.connect() as conn:
+def test_the_words_are_found_by_their_index(loaded_database: Database) -> None:
+    with loaded_database.connect() as conn:
         conn.execute("SET enable_seqscan = off")
         query = "EXPLAIN SELECT 1 FROM docs WHERE text_search @@ to_tsquery('english', 'key')"
         plan = " ".join(row[0] for row in conn.execute(query).fetchall())

@@ -209,7 +209,7 @@ def test_a_waiting_pool_says_why_it_got_no_connection(database: Database) -> Non
     begun = time.monotonic()
     with pytest.raises(TransientError, match="Connection refused"):
         connections.run(lambda conn: conn.execute("SELECT 1"))
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     connections.close()
 
 

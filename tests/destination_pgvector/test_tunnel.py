@@ -39,7 +39,7 @@ def key() -> paramiko.PKey:
 
 
 @pytest.fixture
-def jump(key: paramiko.PKey) -> Iterator[SshServer]:
+def ssh_server(key: paramiko.PKey) -> Iterator[SshServer]:
     with SshServer(USER, PASSWORD, key) as server:
         yield server
 
@@ -71,50 +71,50 @@ def check(indexing: dict[str, Any]) -> None:
 
 
 def test_a_sync_goes_through_the_tunnel(
-    database: Database, jump: SshServer, key: paramiko.PKey, tmp_path: Path
+    database: Database, ssh_server: SshServer, key: paramiko.PKey, tmp_path: Path
 ) -> None:
-    indexing = through(jump, database, **by_key(private(key)))
+    indexing = through(ssh_server, database, **by_key(private(key)))
     lines = [record_line("Docs", None, {"id": number, "text": "word " * 20}, 1) for number in range(300)]
     feed = b"\n".join([*lines, state_line("Docs", None, {}, 300), status_line("Docs", None, "COMPLETE"), b""])
     ended = run_program(
         command_line(tmp_path, "write", config(indexing), catalog(stream("Docs", "append_dedup"))), feed
     )
     assert (ended.code, len(ended.of("STATE"))) == (0, 1), ended
-    assert set(jump.led) == {("127.0.0.1", database.port)}
+    assert set(ssh_server.led) == {("127.0.0.1", database.port)}
     assert "was not checked" not in str(ended.messages)
     with database.connect() as conn:
         assert conn.execute("SELECT count(DISTINCT document_id) FROM docs").fetchone() == (300,)
 
 
 @pytest.mark.parametrize("kind", ["ecdsa", "ed25519", "one line"])
-def test_keys_of_every_kind_open_it(database: Database, jump: SshServer, key: paramiko.PKey, kind: str) -> None:
+def test_keys_of_every_kind_open_it(database: Database, ssh_server: SshServer, key: paramiko.PKey, kind: str) -> None:
     match kind:
         case "ecdsa":
-            jump.key = paramiko.ECDSAKey.generate()
-            text = private(jump.key)
+            ssh_server.key = paramiko.ECDSAKey.generate()
+            text = private(ssh_server.key)
         case "ed25519":
             whole = serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
             text = ed25519.Ed25519PrivateKey.generate().private_bytes(*whole).decode()
-            jump.key = paramiko.Ed25519Key.from_private_key(StringIO(text))
+            ssh_server.key = paramiko.Ed25519Key.from_private_key(StringIO(text))
         case _:
             text = private(key).replace("\n", "\\n")
-    check(through(jump, database, **by_key(text)))
-    assert jump.led
+    check(through(ssh_server, database, **by_key(text)))
+    assert ssh_server.led
 
 
 def test_the_fingerprint_is_told_where_no_host_key_is_given(
-    database: Database, jump: SshServer, caplog: pytest.LogCaptureFixture
+    database: Database, ssh_server: SshServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        check(through(jump, database, tunnel_host_key=None))
-    assert f"was not checked. Its key is `{jump.host_key_line}`" in caplog.text
+        check(through(ssh_server, database, tunnel_host_key=None))
+    assert f"was not checked. Its key is `{ssh_server.host_key_line}`" in caplog.text
 
 
-def test_another_server_than_the_expected_gets_no_password(database: Database, jump: SshServer) -> None:
+def test_another_server_than_the_expected_gets_no_password(database: Database, ssh_server: SshServer) -> None:
     other = paramiko.ECDSAKey.generate()
     with pytest.raises(ConfigError, match="is not the one expected: its key is `ecdsa-sha2-nistp256 "):
-        check(through(jump, database, tunnel_host_key=f"127.0.0.1 {other.get_name()} {other.get_base64()}"))
-    assert not jump.asked
+        check(through(ssh_server, database, tunnel_host_key=f"127.0.0.1 {other.get_name()} {other.get_base64()}"))
+    assert not ssh_server.asked
 
 
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
@@ -129,45 +129,47 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_with_the_tunnel_is_said(database: Database, jump: SshServer, name: str) -> None:
+def test_what_is_wrong_with_the_tunnel_is_said(database: Database, ssh_server: SshServer, name: str) -> None:
     changes, kind, expected = WRONG[name]
     if changes.get("ssh_key") in ("another", "locked"):
         passphrase = "secret" if changes["ssh_key"] == "locked" else None
         changes = by_key(private(paramiko.RSAKey.generate(1024), passphrase))
     with pytest.raises(kind, match=expected) as caught:
-        check(through(jump, database, **changes))
+        check(through(ssh_server, database, **changes))
     assert "wrong" not in str(caught.value)
 
 
-def test_what_lies_behind_the_jump_server_is_told_from_the_jump_server(database: Database, jump: SshServer) -> None:
+def test_what_lies_behind_the_jump_server_is_told_from_the_jump_server(
+    database: Database, ssh_server: SshServer
+) -> None:
     with pytest.raises(TransientError, match=r"can't reach 127\.0\.0\.1:1: .*indexing\.port, as the SSH server sees"):
-        check({**through(jump, database), "port": 1})
-    jump.forwards = False
+        check({**through(ssh_server, database), "port": 1})
+    ssh_server.forwards = False
     with pytest.raises(TransientError, match=r"prohibited.*allows forwarding"):
-        check(through(jump, database))
+        check(through(ssh_server, database))
 
 
-def test_a_tunnel_that_breaks_is_dug_anew(database: Database, jump: SshServer) -> None:
-    store = store_of(through(jump, database))
+def test_a_tunnel_that_breaks_is_dug_anew(database: Database, ssh_server: SshServer) -> None:
+    store = store_of(through(ssh_server, database))
     target = store.prepare(STREAM)
     assert store.known(target, [Document("a", "", {}, b"")]) == {}
-    jump.drop()
+    ssh_server.drop()
     assert store.known(target, [Document("a", "", {}, b"")]) == {}
     store.close()
 
 
-def test_nothing_is_left_of_a_closed_tunnel(database: Database, jump: SshServer) -> None:
-    check(through(jump, database))
+def test_nothing_is_left_of_a_closed_tunnel(database: Database, ssh_server: SshServer) -> None:
+    check(through(ssh_server, database))
     left = [thread for thread in threading.enumerate() if thread.name == "ssh tunnel"]
     for thread in left:
         thread.join(5)
     assert not any(thread.is_alive() for thread in left)
 
 
-def test_without_the_extra_the_message_names_it(database: Database, jump: SshServer, tmp_path: Path) -> None:
+def test_without_the_extra_the_message_names_it(database: Database, ssh_server: SshServer, tmp_path: Path) -> None:
     """A module `paramiko` that can't be imported, before all others, is as good as none."""
     (tmp_path / "paramiko.py").write_text("raise ImportError('no paramiko')")
-    line = command_line(tmp_path, "check", config(through(jump, database)))
+    line = command_line(tmp_path, "check", config(through(ssh_server, database)))
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)
     assert "Install the extra: pip install 'airbyte-destination-pgvector-vector[ssh]'" in done.stdout

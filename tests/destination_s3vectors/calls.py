@@ -8,6 +8,7 @@ import numpy as np
 
 from destination_s3vectors.service.transport import Transport, Vector, client_for
 from tests.destination_s3vectors.scripted_service import Fault, Request, Script, ScriptedService
+from tests.servers.running import running
 from tests.sessions import signed_in
 
 SLOW_DOWN = Fault(429, "TooManyRequestsException")
@@ -40,7 +41,7 @@ class Time:
 
 @contextmanager
 def connected(script: Script, patience: float = 300, threads: int = 8) -> Iterator[tuple[ScriptedService, Transport]]:
-    with ScriptedService(script).running() as service:
+    with running(ScriptedService(script)) as service:
         client = client_for(signed_in("the-key", "secret"), "eu-west-1", service.endpoint, threads=threads)
         time = Time()
         transport = Transport(client, threads, patience, time.clock, time.sleep)

@@ -6,12 +6,11 @@ from typing import Any
 from tests.conftest import VectorBucket
 from tests.destination_commands import COMMANDS, Ended, arguments
 from tests.destination_s3vectors.contents import read_stream
-from vector_ingest.document import Stream
+from tests.destination_s3vectors.stores import DOCS
 from vector_ingest.messages import record_line, state_line, status_line
 
 PROGRAM = COMMANDS / "destination-s3vectors"
 command_line = partial(arguments, PROGRAM)
-DOCS = Stream("docs", None, "append_dedup", (("id",),))
 INDEX = "airbyte.docs"
 ACCOUNT = "airbyte.ingest--account"
 COMPLETE = status_line("docs", None, "COMPLETE")

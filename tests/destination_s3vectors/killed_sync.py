@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 from destination_s3vectors.emulator.server import Emulator
 from tests.conftest import VectorBucket
-from tests.destination_commands import run
-from tests.destination_s3vectors.commands import PROGRAM
+from tests.destination_commands import catalog, run
+from tests.destination_s3vectors.commands import command_line
 from tests.destination_s3vectors.contents import index_names, vectors_of
 from tests.forks import Command
 from vector_ingest.messages import record_line, status_line
@@ -36,10 +35,7 @@ class Sync:
             "indexing": self.bucket.indexing(),
         }
         self.folder.mkdir(exist_ok=True)
-        (self.folder / "config.json").write_text(json.dumps(config))
-        (self.folder / "catalog.json").write_text(json.dumps({"streams": [self.stream]}))
-        files = ["--config", str(self.folder / "config.json"), "--catalog", str(self.folder / "catalog.json")]
-        return [str(PROGRAM), "write", *files]
+        return command_line(self.folder, "write", config, catalog(self.stream))
 
     def finish(self, lines: Sequence[bytes]) -> None:
         """To its end, undisturbed by kills."""
@@ -81,13 +77,6 @@ def record(identity: str, text: str, chunks: int) -> bytes:
 
 def deletion(identity: str) -> bytes:
     return record_line("Docs", None, {"id": identity, "_ab_cdc_deleted_at": "2026-01-01"}, 1)
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"It did not happen within {seconds:.0f} seconds"
-        time.sleep(0.002)
 
 
 def calls_of(emulator: Emulator, operation: str) -> int:

@@ -4,8 +4,7 @@ import socket
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -62,6 +61,7 @@ class ScriptedService:
         self.lock = threading.Lock()
         self._server = _Server(self)
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     def seen(self, operation: str) -> list[Request]:
         with self.lock:
@@ -98,16 +98,13 @@ class ScriptedService:
         more = {"nextToken": str(begin + PAGE)} if begin + PAGE < len(mine) else {}
         return {"vectors": page, **more}
 
-    @contextmanager
-    def running(self) -> Iterator["ScriptedService"]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):

@@ -1,6 +1,5 @@
 import json
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -15,7 +14,6 @@ from vector_ingest.errors import ConfigError
 
 SPEC = json.loads(files("destination_s3vectors").joinpath("spec.json").read_text())
 FORM = SPEC["connectionSpecification"]
-CONNECTOR = Path(__file__).parents[2] / "destination-s3vectors"
 SHORTEST: dict[str, Any] = {
     "embedding": {"mode": "openai", "openai_key": "sk-1"},
     "processing": {"chunk_size": 500},

@@ -23,8 +23,9 @@ from destination_s3vectors.store import S3VectorsStore
 from destination_s3vectors.vectors.metadata import restored
 from tests.conftest import VectorBucket
 from tests.destination_commands import catalog, config, stream
-from tests.destination_s3vectors.commands import ACCOUNT, COMPLETE, DOCS, INDEX, record, state, stored
+from tests.destination_s3vectors.commands import ACCOUNT, COMPLETE, INDEX, record, state, stored
 from tests.destination_s3vectors.contents import connect, index_names, vectors_of
+from tests.destination_s3vectors.stores import DOCS
 from vector_ingest.command.pipeline import find, write_lines
 from vector_ingest.command.search import Scope
 from vector_ingest.document import Chunk, Document, Embedded, Target

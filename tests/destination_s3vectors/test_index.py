@@ -53,32 +53,12 @@ class BeforeCall:
         return self.inner.ask(action, resource, call)
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    emulator = Emulator()
-    emulator.start()
-    yield emulator
-    emulator.stop()
-
-
-@pytest.fixture
-def emulator(running: Emulator) -> Iterator[Emulator]:
-    running.service.log.clear()
-    yield running
-    running.faults.set(())
-
-
 @pytest.fixture
 def service(emulator: Emulator) -> Iterator[Transport]:
     client = client_for(signed_in("the-key", "secret"), REGION, emulator.endpoint)
     transport = Transport(client, sleep=lambda _: None, patience=0.5)
     yield transport
     transport.close()
-    for bucket in client.list_vector_buckets()["vectorBuckets"]:
-        name = bucket["vectorBucketName"]
-        for index in client.list_indexes(vectorBucketName=name)["indexes"]:
-            client.delete_index(indexArn=index["indexArn"])
-        client.delete_vector_bucket(vectorBucketName=name)
     client.close()
 
 

@@ -10,8 +10,8 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,8 +33,9 @@ from tests.destination_s3vectors.killed_sync import (
     contents,
     deletion,
     record,
-    until,
 )
+from tests.servers.running import running
+from tests.waiting import until
 from vector_ingest.messages import state_line
 
 KILLS = int(os.environ.get("S3VECTORS_KILLS", "3"))
@@ -46,14 +47,8 @@ REFRESHED = stream("Docs", "append_dedup", generation_id=5, minimum_generation_i
 OVERWRITTEN = stream("Docs", "overwrite", generation_id=5, minimum_generation_id=5)
 
 
-@contextmanager
-def serving(file: Path | None = None) -> Iterator[Emulator]:
-    emulator = Emulator(region="eu-central-1", file=file)
-    emulator.start()
-    try:
-        yield emulator
-    finally:
-        emulator.stop()
+def serving(file: Path | None = None) -> AbstractContextManager[Emulator]:
+    return running(Emulator(region="eu-central-1", file=file))
 
 
 def stored_version(version: int) -> list[bytes]:
@@ -93,7 +88,7 @@ SCENARIOS = {"incremental": Scenario(CONTINUED, True), "refresh": Scenario(REFRE
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def vectors_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The emulator's file after two syncs."""
     folder = tmp_path_factory.mktemp("before")
     with serving(folder / "vectors") as emulator:
@@ -103,9 +98,11 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def prepared(request: pytest.FixtureRequest, before: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def prepared(
+    request: pytest.FixtureRequest, vectors_before: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Prepared:
     scenario, folder = SCENARIOS[request.param], tmp_path_factory.mktemp("after")
-    shutil.copy(before, folder / "after")
+    shutil.copy(vectors_before, folder / "after")
     with serving(folder / "after") as emulator:
         bucket = VectorBucket("documents", emulator)
         began = time.monotonic()
@@ -116,7 +113,7 @@ def prepared(request: pytest.FixtureRequest, before: Path, tmp_path_factory: pyt
     found = [(operation, number + 1) for operation, calls in made.items() for number in range(calls)]
     assert found == CALLS or (took > RENEWED_EVERY and set(found) > set(CALLS))  # a lease may have been renewed
     assert chunk_counts(after[INDEX]) == list(SIZES[1:])
-    return Prepared(scenario, before, after)
+    return Prepared(scenario, vectors_before, after)
 
 
 @pytest.mark.parametrize("prepared", SCENARIOS, indirect=True)

@@ -12,8 +12,9 @@ from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.quarantine import AccountQuarantine
 from destination_s3vectors.store import S3VectorsStore
 from tests.conftest import VectorBucket
-from tests.destination_s3vectors.commands import ACCOUNT, DOCS, stored
+from tests.destination_s3vectors.commands import ACCOUNT, stored
 from tests.destination_s3vectors.contents import vectors_of
+from tests.destination_s3vectors.stores import DOCS
 from tests.refused_records import COMPLETE, bad, config, good, state, write
 from vector_ingest.errors import ConfigError
 from vector_ingest.load.quarantine import Rejected

@@ -8,8 +8,9 @@ from pathlib import Path
 from demo.s3_server import ACCESS_KEY, SECRET_KEY
 from tests.conftest import Bucket, VectorBucket
 from tests.destination_commands import assert_that, catalog, config, lines, run, stream
-from tests.destination_s3vectors.commands import ACCOUNT, COMPLETE, DOCS, INDEX, PROGRAM, command_line, record, stored
+from tests.destination_s3vectors.commands import ACCOUNT, COMPLETE, INDEX, PROGRAM, command_line, record, stored
 from tests.destination_s3vectors.contents import connect, index_names, read_stream, vectors_of
+from tests.destination_s3vectors.stores import DOCS
 from tests.servers.faulty_s3 import FaultyS3
 from tests.servers.identities import make_role
 from vector_ingest.messages import status_line

@@ -7,6 +7,7 @@ from demo.postgres_server import free_port
 from destination_s3vectors.service.client import client_for
 from destination_s3vectors.service.service_errors import Failure, Kind, attempt
 from tests.destination_s3vectors.scripted_service import INDEX, Fault, ScriptedService
+from tests.servers.running import running
 from tests.sessions import signed_in
 from vector_ingest.errors import ConfigError, TransientError
 
@@ -55,7 +56,7 @@ def failure(endpoint: str, session: Session | None = None) -> Failure:
 def test_an_answer_says_what_was_done_what_came_and_the_remedy(
     status: int, code: str, kind: Kind, error: type[Exception], remedy: str
 ) -> None:
-    with ScriptedService(lambda _: Fault(status, code, "its own words")).running() as service:
+    with running(ScriptedService(lambda _: Fault(status, code, "its own words"))) as service:
         found = failure(service.endpoint)
     assert found.kind == kind
     explained = found.explained("list the vectors", INDEX)
@@ -71,13 +72,13 @@ def test_an_answer_says_what_was_done_what_came_and_the_remedy(
 
 def test_the_fields_that_the_service_names_are_told() -> None:
     fields = [{"path": "indexArn", "message": "is no ARN"}, {"path": "x", "message": "twice"}]
-    with ScriptedService(lambda _: Fault(400, "ValidationException", "twice wrong", fields)).running() as service:
+    with running(ScriptedService(lambda _: Fault(400, "ValidationException", "twice wrong", fields))) as service:
         assert failure(service.endpoint).said == "twice wrong; indexArn: is no ARN"
 
 
 def test_the_time_to_wait_is_taken_from_the_answer() -> None:
     fault = Fault(429, "TooManyRequestsException", headers={"Retry-After": "7"})
-    with ScriptedService(lambda _: fault).running() as service:
+    with running(ScriptedService(lambda _: fault)) as service:
         assert failure(service.endpoint).retry_after == 7
 
 
@@ -99,7 +100,7 @@ def test_a_connection_that_nobody_takes_is_mended_by_trying_again() -> None:
 
 
 def test_a_reset_connection_is_mended_by_trying_again() -> None:
-    with ScriptedService(lambda _: Fault(reset=True)).running() as service:
+    with running(ScriptedService(lambda _: Fault(reset=True))) as service:
         assert failure(service.endpoint).kind == "broken"
 
 
@@ -113,14 +114,14 @@ def test_no_credentials_at_all_is_a_config_error(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_answer_that_is_no_json_is_told_with_the_endpoint_in_mind() -> None:
-    with ScriptedService(lambda _: Fault(200, "", "", raw=b"<html>hello")).running() as service:
+    with running(ScriptedService(lambda _: Fault(200, "", "", raw=b"<html>hello"))) as service:
         found = failure(service.endpoint)
     assert found.kind == "broken"
     assert "Is the endpoint that of S3 Vectors?" in str(found.explained("list", INDEX))
 
 
 def test_an_error_of_a_gateway_that_is_no_json_counts_by_its_status() -> None:
-    with ScriptedService(lambda _: Fault(503, "", "", raw=b"<html>try later")).running() as service:
+    with running(ScriptedService(lambda _: Fault(503, "", "", raw=b"<html>try later"))) as service:
         assert failure(service.endpoint).kind == "unavailable"
 
 

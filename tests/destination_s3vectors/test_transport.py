@@ -12,6 +12,7 @@ from destination_s3vectors.service.service_errors import Failure
 from destination_s3vectors.service.transport import Transport, Vector, client_for
 from tests.destination_s3vectors.calls import SLOW_DOWN, connected, fine, keys, on, vectors
 from tests.destination_s3vectors.scripted_service import INDEX, Fault, Request, ScriptedService
+from tests.servers.running import running
 from tests.sessions import signed_in
 from vector_ingest.errors import TransientError
 
@@ -130,7 +131,7 @@ def test_closing_gives_up_what_waits_to_be_sent_again() -> None:
         refused.set()
         return SLOW_DOWN
 
-    with ScriptedService(slow).running() as service:
+    with running(ScriptedService(slow)) as service:
         client = client_for(signed_in("the-key", "secret"), "eu-west-1", service.endpoint)
         transport = Transport(client)
         with ThreadPoolExecutor(1) as pool:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import numpy as np
 import orjson
@@ -12,26 +12,25 @@ from destination_s3vectors.emulator.server import Emulator
 from destination_s3vectors.emulator.throttle import Rates
 from destination_s3vectors.service.transport import Transport, Vector, client_for
 from tests.destination_s3vectors.calls import keys, vectors
+from tests.servers.running import running
 from tests.sessions import signed_in
 
 
 @contextmanager
 def filled(rates: Rates | None = None) -> Iterator[tuple[Emulator, Transport, str]]:
     """Without rates nothing is waited for at full length."""
-    emulator = Emulator(rates=rates)
-    emulator.start()
-    client = client_for(signed_in("a-key", "a-secret"), "us-east-1", emulator.endpoint)
-    transport = Transport(client, sleep=time.sleep if rates else lambda seconds: time.sleep(seconds / 50))
-    try:
+    with (
+        running(Emulator(rates=rates)) as emulator,
+        closing(client_for(signed_in("a-key", "a-secret"), "us-east-1", emulator.endpoint)) as client,
+        closing(
+            Transport(client, sleep=time.sleep if rates else lambda seconds: time.sleep(seconds / 50))
+        ) as transport,
+    ):
         client.create_vector_bucket(vectorBucketName="documents")
         made = client.create_index(
             vectorBucketName="documents", indexName="pages", dataType="float32", dimension=4, distanceMetric="cosine"
         )
         yield emulator, transport, made["indexArn"]
-    finally:
-        transport.close()
-        client.close()
-        emulator.stop()
 
 
 def test_faults_of_all_kinds_lose_nothing() -> None:

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from destination_s3vectors.vectors.documents import NewChunk, NewDocument, Place
 from destination_s3vectors.vectors.manifest import ChunkAccount, account_of, encode, short
 from destination_s3vectors.vectors.metadata import ACCOUNT
 from destination_s3vectors.vectors.names import document_digest, key_of
+from tests.embedded_documents import digest
 from vector_ingest.document import Vector as Numbers
 
 T = TypeVar("T")
@@ -92,10 +92,6 @@ class Version:
 
 
 Wishes = Mapping[str, Version | None]  # by document id; None: take it out
-
-
-def digest(text: str) -> bytes:
-    return blake2b(text.encode(), digest_size=16).digest()
 
 
 def vector_of(text: str, model: str) -> Numbers:

@@ -1,8 +1,10 @@
 """kill -9 of either process anywhere in a sync, then a rerun with the last acknowledged states: nothing is lost.
 
 The bucket goes on changing while syncs die. At the end the tables must equal those of one undisturbed sync.
+`PIPELINE_KILLS` sets how many processes are killed for each seed; `make soak` kills many.
 """
 
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from tests.conftest import Bucket, Database
 from tests.end_to_end.pipeline import Kill, Victim, discover, sync
 
-KILLS = 8  # of each seed, in turn of the source and of the destination
+KILLS = int(os.environ.get("PIPELINE_KILLS", "6"))  # of each seed, in turn of the source and of the destination
 VICTIMS: tuple[Victim, Victim] = ("source", "destination")
 ROWS = 300
 COMPARED = "chunk_number, document_content, metadata::text, embedding::text"
@@ -139,6 +141,7 @@ def rows(connection: psycopg.Connection, table: str, columns: str) -> list[tuple
     return connection.execute(f"SELECT {columns} FROM {table}".encode()).fetchall()
 
 
+@pytest.mark.timeout(300 + 30 * KILLS)
 @pytest.mark.parametrize(("seed", "deletions"), [(1, True), (2, True), (3, False)])
 def test_after_any_kill_a_rerun_ends_with_the_tables_of_an_undisturbed_run(
     seed: int, deletions: bool, tmp_path: Path, bucket: Bucket, database: Database, other_database: Database

@@ -70,7 +70,7 @@ class Program:
 def running() -> Iterator[Program]:
     """Its start takes five seconds, so it is started once, and each command is a fork of it."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    command = [installed(), Path(__file__).with_name("forks.py")]
+    command = [installed(), Path(__file__).with_name("fork_server.py")]
     with TemporaryDirectory() as folder:
         process = subprocess.Popen(
             command,

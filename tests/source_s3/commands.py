@@ -10,6 +10,7 @@ from tests.conftest import Bucket
 from tests.destination_commands import Ended, run
 
 PROGRAM = Path(sys.executable).parent / "source-s3"
+URL, ROW, DELETED_AT = "_ab_source_file_url", "_ab_source_file_row", "_ab_cdc_deleted_at"
 
 
 def config(bucket: Bucket, path: str = "**", file_type: str = "csv", **more: Any) -> dict[str, Any]:
@@ -54,6 +55,25 @@ def records(ended: Ended, stream: str = "files") -> list[dict[str, Any]]:
         {name: value for name, value in record["data"].items() if name != "_ab_source_file_last_modified"}
         for record in ended.of("RECORD")
         if record["stream"] == stream
+    ]
+
+
+def read_keys(ended: Ended) -> list[str]:
+    """The objects whose records came, without delete records."""
+    return sorted({record[URL] for record in records(ended) if not record.get(DELETED_AT)})
+
+
+def deleted_keys(ended: Ended) -> list[str]:
+    """The objects whose delete records came."""
+    return sorted({record[URL] for record in records(ended) if record.get(DELETED_AT)})
+
+
+def deletes(ended: Ended) -> list[dict[str, Any]]:
+    """The keys of the delete records, in order."""
+    return [
+        {name: record[name] for name in (URL, ROW) if name in record}
+        for record in records(ended)
+        if record.get(DELETED_AT)
     ]
 
 

@@ -8,6 +8,8 @@ from tests.destination_commands import Ended
 from tests.source_s3 import in_process
 from tests.source_s3.commands import catalog
 
+ADDITIONAL = "_ab_additional_properties"
+
 
 def settings(bucket: Bucket, file_type: str = "csv", form: Mapping[str, Any] | None = None, **more: Any) -> Any:
     """One stream called `files`. `form`: more of its format."""

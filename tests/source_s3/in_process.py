@@ -12,11 +12,9 @@ from source_s3.sync.configured import configured_streams
 from source_s3.sync.read_all import read_all
 from source_s3.sync.stream import read_stream
 from tests.destination_commands import Ended
-from tests.source_s3.commands import catalog, records
+from tests.source_s3.commands import catalog
 from vector_ingest.command.spec import parse_config
 from vector_ingest.errors import ConfigError, DataError, TransientError
-
-URL, ROW, DELETED_AT = "_ab_source_file_url", "_ab_source_file_row", "_ab_cdc_deleted_at"
 
 
 def read(settings: Mapping[str, Any], chosen: Mapping[str, Any], states: Sequence[Any] = ()) -> Ended:
@@ -51,17 +49,3 @@ def pieces(settings: Mapping[str, Any], states: Sequence[Any] = (), interval: fl
 
 def _parsed(lines: bytes | memoryview) -> list[Any]:
     return [json.loads(line) for line in bytes(lines).splitlines()]
-
-
-def deletes(ended: Ended) -> list[dict[str, Any]]:
-    """The keys of the delete records, in order."""
-    return [
-        {name: record[name] for name in (URL, ROW) if name in record}
-        for record in records(ended)
-        if record.get(DELETED_AT)
-    ]
-
-
-def keys(ended: Ended) -> list[str]:
-    """The objects whose records came, without delete records."""
-    return sorted({record[URL] for record in records(ended) if not record.get(DELETED_AT)})

@@ -258,8 +258,9 @@ PEER: dict[str, Any] = {  # each property that the form of Airbyte's source-s3 4
 }
 
 
-def test_every_property_of_the_peers_form_is_taken() -> None:
+def test_every_property_of_the_peers_form_is_taken(caplog: pytest.LogCaptureFixture) -> None:
     parse_config(Config, PEER)
+    assert "not known" not in caplog.text
     jsonschema.Draft7Validator(FORM).validate(PEER)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import fastavro
 import pyarrow as pa
 import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
@@ -16,6 +15,7 @@ from source_s3.discover import discover
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3
 from tests.source_s3.declared import changes, read, rows, settings
+from tests.source_s3.files import parquet
 from vector_ingest.command.spec import parse_config
 from vector_ingest.errors import ConfigError, DataError
 
@@ -26,12 +26,6 @@ def types(config: Any, stream: str = "files") -> dict[str, Any]:
     """JSON types by column, without the facts of the file."""
     found = {entry["name"]: entry["json_schema"]["properties"] for entry in discover(parse_config(Config, config))}
     return {name: value["type"] for name, value in found[stream].items() if name not in FACTS}
-
-
-def put_parquet(bucket: Bucket, key: str, **columns: list[Any]) -> None:
-    body = io.BytesIO()
-    pq.write_table(pa.table(columns), body)
-    bucket.put(key, body.getvalue())
 
 
 def test_the_columns_of_all_sampled_files_are_merged(bucket: Bucket) -> None:
@@ -74,7 +68,7 @@ def test_streams_are_told_in_the_order_of_the_configuration(bucket: Bucket) -> N
 
 
 def test_a_sampled_file_that_cant_be_read_is_named(bucket: Bucket) -> None:
-    put_parquet(bucket, "a", id=[1])
+    bucket.put("a", parquet({"id": [1]}))
     bucket.put("broken", "no parquet at all")
     with pytest.raises(DataError, match=rf"s3://{bucket.name}/broken.*expected Parquet"):
         types(settings(bucket, "parquet"))
@@ -149,7 +143,7 @@ def test_the_catalog_counts_before_the_input_schema(bucket: Bucket) -> None:
 def test_parquet_columns_that_the_catalog_lacks_are_left_out_without_an_input_schema(
     bucket: Bucket, caplog: pytest.LogCaptureFixture, more: dict[str, Any], left: set[str]
 ) -> None:
-    put_parquet(bucket, "a", id=[1], b=[2])
+    bucket.put("a", parquet({"id": [1], "b": [2]}))
     with caplog.at_level(logging.WARNING):
         (row,) = rows(read(settings(bucket, "parquet", **more), {"id": "integer"}))
     assert set(row) == left
@@ -159,8 +153,8 @@ def test_parquet_columns_that_the_catalog_lacks_are_left_out_without_an_input_sc
 def written(file_type: str, rows: list[dict[str, int]]) -> bytes:
     body, table = io.BytesIO(), pa.Table.from_pylist(rows)
     if file_type == "parquet":
-        pq.write_table(table, body)
-    elif file_type == "orc":
+        return parquet(table)
+    if file_type == "orc":
         orc.write_table(table, body)
     elif file_type == "avro":
         fields = [{"name": name, "type": "long"} for name in table.column_names]
@@ -181,7 +175,7 @@ def test_each_reader_names_the_columns_that_it_leaves_out(
 
 
 def test_a_catalog_without_any_of_the_files_columns_still_gives_a_record_a_row(bucket: Bucket) -> None:
-    put_parquet(bucket, "a", id=[1, 2])
+    bucket.put("a", parquet({"id": [1, 2]}))
     bucket.put("b.txt", "x")
     config = settings(bucket, "parquet", globs=["a"])
     ended = read(config, {"other": "integer"})

@@ -12,6 +12,7 @@ import pytest
 
 from demo.s3_server import ACCESS_KEY, REGION, SECRET_KEY, S3Server, connect
 from tests.destination_commands import run
+from tests.servers.running import running
 from tests.source_s3.commands import PROGRAM, arguments, catalog, read, records
 
 KEYS = {"auth_type": "iam_user", "aws_access_key_id": "AKIAX", "aws_secret_access_key": "s3cret-of-the-user"}
@@ -147,17 +148,14 @@ def test_help_tells_of_the_command() -> None:
 
 
 @pytest.fixture(scope="module")
-def enforcing() -> Iterator[S3Server]:
+def enforcing_server() -> Iterator[S3Server]:
     """Of its own: once rights are enforced, those of all clients are."""
-    server = S3Server("tests.servers.enforcing_s3")
-    server.start()
-    client = connect(server.endpoint)
-    for key in ("in/a.csv", "in/b.csv", "other.csv", "in/a.md", "in/b.md"):
-        if key == "in/a.csv":
-            client.create_bucket(Bucket="our-bucket")
-        client.put_object(Bucket="our-bucket", Key=key, Body=b"id\n1\n")
-    yield server
-    server.stop()
+    with running(S3Server("tests.servers.enforcing_s3")) as server:
+        client = connect(server.endpoint)
+        client.create_bucket(Bucket="our-bucket")
+        for key in ("in/a.csv", "in/b.csv", "other.csv", "in/a.md", "in/b.md"):
+            client.put_object(Bucket="our-bucket", Key=key, Body=b"id\n1\n")
+        yield server
 
 
 class Users:
@@ -190,7 +188,7 @@ class Users:
 
 
 def test_with_the_policy_a_sync_works_and_without_one_of_its_statements_it_fails(
-    enforcing: S3Server, tmp_path: Path
+    enforcing_server: S3Server, tmp_path: Path
 ) -> None:
     forms = {
         "listed": config("in/*.csv", region=REGION),
@@ -199,7 +197,7 @@ def test_with_the_policy_a_sync_works_and_without_one_of_its_statements_it_fails
             *("in/a.md", "in/b.md"), region=REGION, schemaless=True, format=documents("tags", "permissions")
         ),
     }
-    users = Users(enforcing)
+    users = Users(enforcing_server)
     signed_in: dict[tuple[str, str | None], Any] = {}  # without which statement
     for form, settings in forms.items():
         policy = printed(tmp_path, settings)["permissions_policy"]
@@ -216,7 +214,7 @@ def test_with_the_policy_a_sync_works_and_without_one_of_its_statements_it_fails
         *[("documents", "ReadTheAcls"), ("documents", "ReadTheOwnership")],
     }
     for (form, missing), credentials in signed_in.items():
-        settings = {**forms[form], "credentials": credentials, "endpoint": enforcing.endpoint}
+        settings = {**forms[form], "credentials": credentials, "endpoint": enforcing_server.endpoint}
         checked = run(arguments(tmp_path, "check", settings)).of("CONNECTION_STATUS")[0]
         ended = read(tmp_path, settings, catalog())
         if missing is None:

@@ -28,14 +28,14 @@ recording = cache(recorded)
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def peer_server() -> Iterator[Server]:
     with serving() as server:
         yield server
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_peers_case_gives_the_peers_outcome_or_the_difference_that_is_on_purpose(
-    name: str, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    name: str, peer_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     group, case = CASES[name]
     peer = recording(group)[case.name]
@@ -43,8 +43,8 @@ def test_the_peers_case_gives_the_peers_outcome_or_the_difference_that_is_on_pur
     if name.endswith("endpoint_closed"):
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # nobody will ever answer
     for variable, value in case.environment.items():
-        monkeypatch.setenv(variable, value.replace("{endpoint}", server.endpoint))
-    found = differing(outcome(case, peer, server), peer)
+        monkeypatch.setenv(variable, value.replace("{endpoint}", peer_server.endpoint))
+    found = differing(outcome(case, peer, peer_server), peer)
     assert texts(found) == texts(ours_recorded().get(name, {}))
 
 

@@ -11,6 +11,7 @@ from source_s3.records.document_records import prove_engine
 from tests.conftest import Bucket
 from tests.contract.document_files import pdf_of_pages
 from tests.destination_commands import run
+from tests.servers.running import running
 from tests.servers.unstructured_server import BROKEN, KEY, UnstructuredServer
 from tests.source_s3.commands import arguments, catalog, last_states, read, records, statuses
 from tests.source_s3.records.test_document_records import ALL
@@ -20,11 +21,9 @@ PNG = b"\x89PNG\r\n\x1a\n and its dots"
 
 
 @pytest.fixture
-def api() -> Iterator[UnstructuredServer]:
-    server = UnstructuredServer()
-    server.start()
-    yield server
-    server.stop()
+def unstructured_server() -> Iterator[UnstructuredServer]:
+    with running(UnstructuredServer()) as server:
+        yield server
 
 
 def settings(bucket: Bucket, api: UnstructuredServer, by: Mapping[str, Any] | None = None, **options: Any) -> Any:
@@ -44,11 +43,11 @@ def checked(folder: Path, config: Any) -> Any:
 
 
 def test_the_elements_become_markdown_that_knows_its_pages(
-    bucket: Bucket, api: UnstructuredServer, tmp_path: Path
+    bucket: Bucket, unstructured_server: UnstructuredServer, tmp_path: Path
 ) -> None:
     bucket.put("in/scan.png", PNG)
     asked = {"parameters": [{"name": "languages", "value": "eng"}, {"name": "languages", "value": "deu"}]}
-    (record,) = records(read(tmp_path, settings(bucket, api, asked, strategy="hi_res"), whole()))
+    (record,) = records(read(tmp_path, settings(bucket, unstructured_server, asked, strategy="hi_res"), whole()))
     assert record["content"] == (
         "# Stores\n\n\\# What is left.\n\n## Jars\n\n- of rye\n  - of white rye\n\n"
         "| crop | left |\n| --- | --- |\n| rye | 7 |\n\n```\ncount(jars)\n```\n"
@@ -58,84 +57,86 @@ def test_the_elements_become_markdown_that_knows_its_pages(
     last = record["sections"][-1]
     assert (last["page"], last["headings"]) == (2, ["Stores", "Jars"])
     assert record["content"][last["start"] :].startswith("| crop")
-    (sent,) = api.sent
+    (sent,) = unstructured_server.sent
     assert sent.fields == [("strategy", "hi_res"), ("languages", "eng"), ("languages", "deu")]
     assert (sent.name, sent.mime_type, sent.content) == ("scan.png", "image/png", PNG)
 
 
-def test_text_is_not_sent(bucket: Bucket, api: UnstructuredServer, tmp_path: Path) -> None:
+def test_text_is_not_sent(bucket: Bucket, unstructured_server: UnstructuredServer, tmp_path: Path) -> None:
     bucket.put("a.md", "# Rye")
-    (record,) = records(read(tmp_path, settings(bucket, api), whole()))
-    assert (record["content"], api.sent) == ("# Rye\n", [])
+    (record,) = records(read(tmp_path, settings(bucket, unstructured_server), whole()))
+    assert (record["content"], unstructured_server.sent) == ("# Rye\n", [])
 
 
 def test_a_document_that_it_refuses_or_is_slow_about_is_that_documents_error(
-    bucket: Bucket, api: UnstructuredServer, tmp_path: Path
+    bucket: Bucket, unstructured_server: UnstructuredServer, tmp_path: Path
 ) -> None:
     bucket.put("a.pdf", pdf_of_pages([["Rye."]]) + BROKEN)
     bucket.put("b.pdf", pdf_of_pages([["Oats."]]))
-    ended = read(tmp_path, settings(bucket, api), whole())
+    ended = read(tmp_path, settings(bucket, unstructured_server), whole())
     found = {record["document_key"]: record["_ab_source_file_parse_error"] for record in records(ended)}
     assert "status 422" in found["a.pdf"]
     assert "a.pdf does not appear to be a valid file" in found["a.pdf"]
     assert (found["b.pdf"], statuses(ended)[-1]) == (None, "COMPLETE")
-    api.faults.extend([0, 0])
-    slow = records(read(tmp_path, settings(bucket, api, limits={"seconds": 1}), whole()))
+    unstructured_server.faults.extend([0, 0])
+    slow = records(read(tmp_path, settings(bucket, unstructured_server, limits={"seconds": 1}), whole()))
     assert all("not read within 1 seconds by the API" in record["_ab_source_file_parse_error"] for record in slow)
 
 
-def test_what_may_pass_is_asked_for_again(bucket: Bucket, api: UnstructuredServer, tmp_path: Path) -> None:
+def test_what_may_pass_is_asked_for_again(
+    bucket: Bucket, unstructured_server: UnstructuredServer, tmp_path: Path
+) -> None:
     bucket.put("a.pdf", pdf_of_pages([["Rye."]]))
-    api.faults.extend([429, 429, 429, 429])
-    (record,) = records(read(tmp_path, settings(bucket, api), whole()))
+    unstructured_server.faults.extend([429, 429, 429, 429])
+    (record,) = records(read(tmp_path, settings(bucket, unstructured_server), whole()))
     assert record["content"].startswith("# Stores")
-    api.faults.extend([429] * 5)
-    ended = read(tmp_path, settings(bucket, api), whole())
+    unstructured_server.faults.extend([429] * 5)
+    ended = read(tmp_path, settings(bucket, unstructured_server), whole())
     assert (ended.code, records(ended)) == (1, [])
     assert "answers with status 429" in ended.error()["message"]
-    patient = settings(bucket, api)
+    patient = settings(bucket, unstructured_server)
     patient["streams"][0]["unreadable_objects"] = {"type": "leave_for_later"}
-    api.faults.extend([429] * 5)
+    unstructured_server.faults.extend([429] * 5)
     left = read(tmp_path, patient, whole())
     assert (left.code, records(left), statuses(left)[-1]) == (0, [], "COMPLETE")
     assert len(records(read(tmp_path, patient, whole(), last_states(left)))) == 1
 
 
 def test_a_wrong_key_address_or_parameter_fails_the_check_and_the_key_is_not_told(
-    bucket: Bucket, api: UnstructuredServer, tmp_path: Path
+    bucket: Bucket, unstructured_server: UnstructuredServer, tmp_path: Path
 ) -> None:
     bucket.put("a.pdf", pdf_of_pages([["Rye."]]))
-    assert checked(tmp_path, settings(bucket, api)) == {"status": "SUCCEEDED"}
+    assert checked(tmp_path, settings(bucket, unstructured_server)) == {"status": "SUCCEEDED"}
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"api_key": "a-wrong-key"}, "refuses the key (status 401): check `api_key`"),
-        ({"api_url": f"{api.url}/elsewhere"}, "is no Unstructured API (status 404): check `api_url`"),
+        ({"api_url": f"{unstructured_server.url}/elsewhere"}, "is no Unstructured API (status 404): check `api_url`"),
         ({"api_url": "http://127.0.0.1:1"}, "can't be reached"),
         ({"parameters": [{"name": "strategy", "value": "clever"}]}, "Invalid strategy: clever"),
     ]
     for change, expected in wrong:
-        found = checked(tmp_path, settings(bucket, api, change))
+        found = checked(tmp_path, settings(bucket, unstructured_server, change))
         assert expected in found["message"], change
         assert "a-wrong-key" not in found["message"]
-    ended = read(tmp_path, settings(bucket, api, {"api_key": "a-wrong-key"}), whole())
+    ended = read(tmp_path, settings(bucket, unstructured_server, {"api_key": "a-wrong-key"}), whole())
     assert (ended.code, records(ended)) == (1, [])
 
 
 def test_in_the_cloud_documents_leave_by_tls_alone(
-    bucket: Bucket, api: UnstructuredServer, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket, unstructured_server: UnstructuredServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = UnstructuredFormat.model_validate(settings(bucket, api)["streams"][0]["format"])
+    options = UnstructuredFormat.model_validate(settings(bucket, unstructured_server)["streams"][0]["format"])
     monkeypatch.setenv("DEPLOYMENT_MODE", "cloud")
     with pytest.raises(ConfigError, match="https://"):
         prove_engine(options)
 
 
 def test_the_key_is_in_no_state_and_another_one_reads_nothing_again(
-    bucket: Bucket, api: UnstructuredServer, tmp_path: Path
+    bucket: Bucket, unstructured_server: UnstructuredServer, tmp_path: Path
 ) -> None:
     bucket.put("a.pdf", pdf_of_pages([["Rye."]]))
-    first = read(tmp_path, settings(bucket, api), whole())
+    first = read(tmp_path, settings(bucket, unstructured_server), whole())
     assert KEY not in str(first.messages)
-    again = settings(bucket, api, {"api_key": "another"})
+    again = settings(bucket, unstructured_server, {"api_key": "another"})
     assert records(read(tmp_path, again, whole(), last_states(first))) == []
-    better = settings(bucket, api, strategy="hi_res")
+    better = settings(bucket, unstructured_server, strategy="hi_res")
     assert len(records(read(tmp_path, better, whole(), last_states(first)))) == 1

@@ -1,4 +1,4 @@
-"""The emulator in this process, and boto3's client for it."""
+"""boto3's client for the emulator, and indexes of its own for each test."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,14 +64,6 @@ def refused(call: Any, **parameters: Any) -> tuple[str, int, str, list[dict[str,
     error = answer["Error"]
     fields = answer.get("fieldList", [])
     return error["Code"], answer["ResponseMetadata"]["HTTPStatusCode"], error["Message"], fields
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    emulator = Emulator()
-    emulator.start()
-    yield emulator
-    emulator.stop()
 
 
 @pytest.fixture

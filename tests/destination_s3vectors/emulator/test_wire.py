@@ -13,6 +13,7 @@ from destination_s3vectors.emulator.server import Emulator
 from destination_s3vectors.emulator.wire import Protocol
 from destination_s3vectors.service import limits
 from tests.destination_s3vectors.emulator.conftest import Index, connect, refused, vector
+from tests.servers.running import running
 
 CREDENTIAL = "Credential=any/20261121/us-east-1/s3vectors/aws4_request"
 SIGNED = {
@@ -262,10 +263,6 @@ def test_a_connection_serves_many_requests_also_after_errors(emulator: Emulator)
 
 
 def test_region_and_account_are_those_that_were_asked_for() -> None:
-    emulator = Emulator(region="cn-north-1", account="111122223333")
-    emulator.start()
-    try:
+    with running(Emulator(region="cn-north-1", account="111122223333")) as emulator:
         answer = connect(emulator.endpoint).create_vector_bucket(vectorBucketName="one")
-    finally:
-        emulator.stop()
     assert answer["vectorBucketArn"] == "arn:aws-cn:s3vectors:cn-north-1:111122223333:bucket/one"

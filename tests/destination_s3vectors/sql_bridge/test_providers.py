@@ -1,7 +1,6 @@
 """The services that embed questions, each as its documentation describes it, on loopback."""
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,6 @@ from tests.servers.embedding_server import DEPLOYMENT, KEY, EmbeddingServer, Fau
 from tests.sessions import signed_in
 
 QUESTION = "where do cats sleep?"
-
-
-@pytest.fixture
-def server() -> Iterator[EmbeddingServer]:
-    server = EmbeddingServer()
-    server.start()
-    yield server
-    server.stop()
 
 
 def ask(fingerprint: str, environment: dict[str, str], options: dict[str, Any] | None = None) -> list[float]:
@@ -55,23 +46,23 @@ SERVICES = [
 
 @pytest.mark.parametrize(("fingerprint", "path", "asked"), SERVICES)
 def test_a_question_gets_the_vector_of_its_model(
-    server: EmbeddingServer, fingerprint: str, path: str, asked: dict[str, Any]
+    embedding_server: EmbeddingServer, fingerprint: str, path: str, asked: dict[str, Any]
 ) -> None:
     provider, size = fingerprint.partition("/")[0].upper(), int(fingerprint.removesuffix("/unit").rpartition("/")[2])
     if provider == "OPENAI" and not asked:  # the server knows no sizes of models: it cuts where it is asked to
         fingerprint, size = fingerprint.replace("1536", "1024"), 1024
-    vector = ask(fingerprint, at(server, provider, path))
+    vector = ask(fingerprint, at(embedding_server, provider, path))
     expected = vectors_of([QUESTION], size)[0]
     if fingerprint.endswith("/unit"):
         expected = expected / np.linalg.norm(expected)
     assert np.allclose(vector, expected, atol=1e-6)
-    ((_, body),) = server.requests
+    ((_, body),) = embedding_server.requests
     assert asked.items() <= body.items()
 
 
-def test_a_deployment_in_azure_is_asked_at_the_functions_address_alone(server: EmbeddingServer) -> None:
-    fingerprint = f"azure_openai/{server.url}/{DEPLOYMENT}/1024"
-    assert np.allclose(ask(fingerprint, at(server, "AZURE_OPENAI")), vectors_of([QUESTION])[0], atol=1e-6)
+def test_a_deployment_in_azure_is_asked_at_the_functions_address_alone(embedding_server: EmbeddingServer) -> None:
+    fingerprint = f"azure_openai/{embedding_server.url}/{DEPLOYMENT}/1024"
+    assert np.allclose(ask(fingerprint, at(embedding_server, "AZURE_OPENAI")), vectors_of([QUESTION])[0], atol=1e-6)
     elsewhere = refused(fingerprint, {"S3VL_AZURE_OPENAI_URL": "https://other.example", "S3VL_AZURE_OPENAI_KEY": KEY})
     assert (elsewhere.kind, "S3VL_AZURE_OPENAI_URL" in elsewhere.message) == ("model", True)
 
@@ -89,16 +80,16 @@ def test_cohere_in_bedrock_is_told_that_it_is_a_question(bedrock: EmbeddingServe
         assert "inference profile" in refused(f"bedrock/{model}", {}).message
 
 
-def test_a_question_has_its_prefix_where_documents_had_theirs(server: EmbeddingServer) -> None:
+def test_a_question_has_its_prefix_where_documents_had_theirs(embedding_server: EmbeddingServer) -> None:
     fingerprint = "openai_compatible/intfloat/e5/1024/prefix-0123456789abcdef"
-    environment = at(server, "OPENAI_COMPATIBLE", "/v1")
+    environment = at(embedding_server, "OPENAI_COMPATIBLE", "/v1")
     assert "query_prefix" in refused(fingerprint, environment).message
     ask(fingerprint, environment, {"query_prefix": "query: "})
-    assert server.requests[0][1]["input"] == [f"query: {QUESTION}"]
+    assert embedding_server.requests[0][1]["input"] == [f"query: {QUESTION}"]
 
 
 def test_a_key_may_be_in_a_secret_of_the_function(
-    server: EmbeddingServer, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+    embedding_server: EmbeddingServer, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
@@ -107,7 +98,7 @@ def test_a_key_may_be_in_a_secret_of_the_function(
     client = create("secretsmanager", endpoint_url=s3_server.endpoint)
     arn = client.create_secret(Name=f"s3vl/{uuid.uuid4().hex}", SecretString=KEY)["ARN"]
     client.close()
-    environment = {"S3VL_VOYAGE_URL": f"{server.url}/voyage/v1", "S3VL_VOYAGE_KEY_SECRET": arn}
+    environment = {"S3VL_VOYAGE_URL": f"{embedding_server.url}/voyage/v1", "S3VL_VOYAGE_KEY_SECRET": arn}
     assert len(ask("voyage/voyage-4/1024", environment)) == 1024
     environment["S3VL_VOYAGE_KEY_SECRET"] = arn[:-6] + "nothing"
     assert refused("voyage/voyage-4/1024", environment).kind == "missing"
@@ -142,21 +133,25 @@ def test_what_is_not_set_up_is_refused_with_the_setting(
         (Fault(broken="cut off"), "unavailable"),
     ],
 )
-def test_an_error_of_a_service_has_a_kind_and_no_key(server: EmbeddingServer, fault: Fault, kind: str) -> None:
-    server.faults.append(fault)
-    assert refused("voyage/voyage-4/1024", at(server, "VOYAGE", "/voyage/v1")).kind == kind
+def test_an_error_of_a_service_has_a_kind_and_no_key(
+    embedding_server: EmbeddingServer, fault: Fault, kind: str
+) -> None:
+    embedding_server.faults.append(fault)
+    assert refused("voyage/voyage-4/1024", at(embedding_server, "VOYAGE", "/voyage/v1")).kind == kind
 
 
-def test_a_slow_service_is_given_up_in_time(server: EmbeddingServer) -> None:
-    server.latency = 0.4
+def test_a_slow_service_is_given_up_in_time(embedding_server: EmbeddingServer) -> None:
+    embedding_server.latency = 0.4
     model = model_of("voyage/voyage-4/1024", {})
     with pytest.raises(RefusedError) as caught:
-        embedded(model, QUESTION, providers(at(server, "VOYAGE", "/voyage/v1"))["voyage"], "eu-central-1", 0.1)
+        embedded(
+            model, QUESTION, providers(at(embedding_server, "VOYAGE", "/voyage/v1"))["voyage"], "eu-central-1", 0.1
+        )
     assert caught.value.kind == "timeout"
 
 
-def test_other_dimensions_than_the_fingerprint_says_are_refused(server: EmbeddingServer) -> None:
+def test_other_dimensions_than_the_fingerprint_says_are_refused(embedding_server: EmbeddingServer) -> None:
     fingerprint = "openai_compatible/m/512"
-    error = refused(fingerprint, at(server, "OPENAI_COMPATIBLE", "/v1"))
+    error = refused(fingerprint, at(embedding_server, "OPENAI_COMPATIBLE", "/v1"))
     assert "1024 numbers, expected 512" in error.message
-    assert len(ask(fingerprint, at(server, "OPENAI_COMPATIBLE", "/v1"), {"shorten": True})) == 512
+    assert len(ask(fingerprint, at(embedding_server, "OPENAI_COMPATIBLE", "/v1"), {"shorten": True})) == 512

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import struct
 import tarfile
 import zipfile
@@ -12,6 +13,9 @@ from typing import Any
 
 import cramjam
 import pyarrow as pa
+
+CHANCE = random.Random(1)
+TEXT = "".join(f"{number},{CHANCE.random()}\n" for number in range(60_000)).encode()  # 1.5 MB
 
 
 def by_arrow(codec: str, content: bytes) -> bytes:

@@ -1,11 +1,8 @@
-"""Compressed objects as files of their decoded bytes, against S3 over HTTP; and the records made of them."""
+"""Compressed objects as files of their decoded bytes, against S3 over HTTP."""
 
-import bz2
 import gzip
 import io
-import json
 import logging
-import lzma
 import random
 import resource
 import struct
@@ -16,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,12 +25,10 @@ from source_s3.plan import Selection
 from tests.conftest import Bucket
 from tests.peak import measured
 from tests.servers.faulty_s3 import FaultyS3, Rule
-from tests.source_s3.commands import arguments, catalog, config, last_states, read, records, statuses
 from tests.source_s3.conftest import at, stored
-from tests.source_s3.content.packed import COMPRESSED, by_arrow
+from tests.source_s3.content.packed import COMPRESSED, TEXT, by_arrow
 from vector_ingest.errors import ConfigError, DataError, TransientError
 
-TEXT = "".join(f"{number},{random.Random(number).random()}\n" for number in range(60_000)).encode()  # 1.5 MB
 LONG = random.Random(1).randbytes(2_500_000)  # that is not asked for as a whole, even compressed
 WAYS = pytest.mark.parametrize(
     "way", [{}, {"read_ahead": False}, {"seeks": True}], ids=["ahead", "as it is read", "on disk"]
@@ -239,70 +232,3 @@ def test_memory_stays_bounded_however_much_a_few_bytes_become(
     command = measured([sys.executable, script, bucket.endpoint, bucket.name, way, ACCESS_KEY, SECRET_KEY], peak)
     subprocess.run(command, check=True)
     assert float(peak.read_text()) < 250
-
-
-ROWS = [{"id": number, "text": f"text {number}"} for number in range(1_000)]
-
-
-def test_tables_are_read_compressed_and_not_again_when_unchanged(bucket: Bucket, tmp_path: Path) -> None:
-    csv = "id,text\n" + "".join(f"{row['id']},{row['text']}\n" for row in ROWS)
-    lines = "".join(json.dumps(row) + "\n" for row in ROWS)
-    table = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(ROWS), table)
-    bucket.put("a.csv.gz", gzip.compress(csv.encode()))
-    bucket.put("b.jsonl.zst", by_arrow("zstd", lines.encode()))
-    bucket.put("c.parquet.gz", gzip.compress(table.getvalue()))
-    bucket.put("d.csv.xz", lzma.compress(csv.encode()))
-    expected: dict[str, Any] = {"a.csv.gz": csv, "b.jsonl.zst": lines, "c.parquet.gz": table, "d.csv.xz": csv}
-    for key in expected:
-        kind = key.split(".")[1]
-        settings = config(bucket, key, kind)
-        first = read(tmp_path, settings, catalog())
-        assert (first.code, statuses(first)[-1]) == (0, "COMPLETE")
-        found = [{"id": int(row["id"]), "text": row["text"]} for row in records(first)]
-        assert found == ROWS
-        assert {row["_ab_source_file_url"] for row in records(first)} == {key}
-        assert records(read(tmp_path, settings, catalog(), last_states(first))) == []
-
-
-def test_a_cut_object_ends_the_stream_with_an_error_that_names_it(bucket: Bucket, tmp_path: Path) -> None:
-    bucket.put("a.csv.gz", gzip.compress(b"id,text\n" + TEXT)[:-100])
-    ended = read(tmp_path, config(bucket), catalog())
-    assert (ended.code, statuses(ended)[-1]) == (1, "INCOMPLETE")
-    assert "a.csv.gz" in ended.error()["message"]
-    assert "ends too early" in ended.error()["message"]
-
-
-def test_a_cut_object_can_be_passed_over_after_the_rows_before_the_cut(bucket: Bucket, tmp_path: Path) -> None:
-    bucket.put("a.csv.gz", gzip.compress(b"id,text\n" + TEXT)[:-100])
-    bucket.put("b.csv.gz", gzip.compress(b"id,text\n1,b\n"))
-    bucket.put("c.csv.gz", b"id,text\n1,c\n")
-    stream = {"name": "files", "format": {"filetype": "csv"}, "bad_rows": {"type": "skip"}}
-    line = arguments(tmp_path, "read", {**bucket.sign_in(), "streams": [stream]}, catalog())
-    done = subprocess.run(line, capture_output=True, check=True)
-    messages = [json.loads(text) for text in done.stdout.splitlines()]  # an empty line would fail
-    found = [message["record"]["data"] for message in messages if message["type"] == "RECORD"]
-    assert {row["_ab_source_file_url"] for row in found} == {"a.csv.gz", "b.csv.gz"}
-    logged = [message["log"]["message"] for message in messages if message["type"] == "LOG"]
-    assert any("a.csv.gz" in text and "ends too early" in text for text in logged)
-    assert any("c.csv.gz" in text and "its name says gzip" in text for text in logged)
-
-
-def test_a_small_object_that_becomes_very_many_rows_is_read_to_its_end(bucket: Bucket, tmp_path: Path) -> None:
-    bucket.put("a.csv.bz2", bz2.compress(b"id\n" + b"1\n" * 200_000))
-    bucket.put("b.csv.bz2", bz2.compress(b"id\n2\n"))
-    settings = config(bucket, sync_deletions=True)
-    ended = read(tmp_path, settings, catalog())
-    assert ended.code == 0
-    assert [row["id"] for row in records(ended)] == ["1"] * 200_000 + ["2"]
-
-
-def test_documents_are_read_compressed_by_the_extension_before_it(bucket: Bucket, tmp_path: Path) -> None:
-    bucket.put("a.md.gz", gzip.compress(b"# Title"))
-    bucket.put("b.gz", gzip.compress(b"# Title"))
-    bucket.put("c.txt.gz", b"no gzip")
-    ended = read(tmp_path, config(bucket, file_type="documents"), catalog())
-    good, unknown, broken = records(ended)
-    assert (good["document_key"], good["content"]) == ("a.md.gz", "# Title\n")
-    assert "no reader for this kind of file" in unknown["_ab_source_file_parse_error"]
-    assert "its name says gzip" in broken["_ab_source_file_parse_error"]

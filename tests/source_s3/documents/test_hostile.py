@@ -76,7 +76,7 @@ def test_a_process_that_hangs_is_ended_in_its_time(name: str, make: Callable[[],
         file = make()
         began = time.monotonic()
         assert re.search(expected, outcome(parsers, name, file))
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
         assert outcome(parsers, "good.pdf", pdf_file([GOOD])) == f"+{GOOD}\n"
 
 

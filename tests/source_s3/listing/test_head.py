@@ -9,13 +9,11 @@ import pytest
 from tests.conftest import Bucket
 from tests.destination_commands import run
 from tests.servers.faulty_s3 import FaultyS3, Rule
-from tests.source_s3.commands import arguments, catalog, last_states, read, records, statuses
-
-URL, DELETED_AT = "_ab_source_file_url", "_ab_cdc_deleted_at"
+from tests.source_s3.commands import DELETED_AT, URL, arguments, catalog, last_states, read, records, statuses
 
 
 @pytest.fixture
-def unlisted(proxy: FaultyS3) -> FaultyS3:
+def proxy_that_lists_nothing(proxy: FaultyS3) -> FaultyS3:
     """Whoever asks it may list nothing."""
     proxy.rules.append(Rule("answer", status=403, code="AccessDenied", path="list-type=2", times=None))
     return proxy
@@ -32,16 +30,16 @@ def check(folder: Path, settings: Mapping[str, Any]) -> Any:
 
 
 def test_objects_named_by_key_are_checked_read_and_deleted_without_a_listing(
-    bucket: Bucket, unlisted: FaultyS3, tmp_path: Path
+    bucket: Bucket, proxy_that_lists_nothing: FaultyS3, tmp_path: Path
 ) -> None:
     bucket.put("a.csv", "id\n1\n")
     bucket.put("in/b.csv", "id\n2\n3\n")
     bucket.put("a.csv.old", "id\n9\n")
-    settings = config(bucket, unlisted, "a.csv", "in/b.csv", "not/there.csv")
+    settings = config(bucket, proxy_that_lists_nothing, "a.csv", "in/b.csv", "not/there.csv")
     assert check(tmp_path, settings) == {"status": "SUCCEEDED"}
     first = read(tmp_path, settings, catalog())
     assert (first.code, [record["id"] for record in records(first)]) == (0, ["1", "2", "3"])
-    assert unlisted.seen("GET", "list-type") == []
+    assert proxy_that_lists_nothing.seen("GET", "list-type") == []
     bucket.client.delete_object(Bucket=bucket.name, Key="a.csv")
     second = read(tmp_path, settings, catalog(), last_states(first))
     assert [(record[URL], bool(record[DELETED_AT])) for record in records(second)] == [("a.csv", True)]
@@ -49,18 +47,18 @@ def test_objects_named_by_key_are_checked_read_and_deleted_without_a_listing(
 
 
 def test_objects_of_a_list_are_checked_and_read_without_a_listing(
-    bucket: Bucket, unlisted: FaultyS3, tmp_path: Path
+    bucket: Bucket, proxy_that_lists_nothing: FaultyS3, tmp_path: Path
 ) -> None:
     bucket.put("a.csv", "id\n1\n")
     bucket.put("list", "uri\na.csv\n")
-    settings = config(bucket, unlisted, manifest=f"s3://{bucket.name}/list")
+    settings = config(bucket, proxy_that_lists_nothing, manifest=f"s3://{bucket.name}/list")
     assert check(tmp_path, settings) == {"status": "SUCCEEDED"}
     assert [record["id"] for record in records(read(tmp_path, settings, catalog()))] == ["1"]
 
 
-def test_a_pattern_needs_the_right_to_list(bucket: Bucket, unlisted: FaultyS3, tmp_path: Path) -> None:
+def test_a_pattern_needs_the_right_to_list(bucket: Bucket, proxy_that_lists_nothing: FaultyS3, tmp_path: Path) -> None:
     bucket.put("a.csv", "id\n1\n")
-    answer = check(tmp_path, config(bucket, unlisted, "a.csv", "b*.csv"))
+    answer = check(tmp_path, config(bucket, proxy_that_lists_nothing, "a.csv", "b*.csv"))
     assert answer["status"] == "FAILED"
     assert "s3:ListBucket" in answer["message"]
 
@@ -101,8 +99,10 @@ def test_a_store_that_contradicts_itself_is_asked_again_later(bucket: Bucket, pr
     assert (ended.code, ended.error()["failure_type"]) == (1, "transient_error")
 
 
-def test_where_no_named_object_is_there_the_check_says_so(bucket: Bucket, unlisted: FaultyS3, tmp_path: Path) -> None:
-    answer = check(tmp_path, config(bucket, unlisted, "a.csv"))
+def test_where_no_named_object_is_there_the_check_says_so(
+    bucket: Bucket, proxy_that_lists_nothing: FaultyS3, tmp_path: Path
+) -> None:
+    answer = check(tmp_path, config(bucket, proxy_that_lists_nothing, "a.csv"))
     assert answer["status"] == "FAILED"
     assert "no object" in answer["message"]
     assert "a.csv" in answer["message"]

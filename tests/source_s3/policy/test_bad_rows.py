@@ -1,10 +1,8 @@
 """What becomes of rows that can't be read: by policy, through whole syncs over HTTP."""
 
-import io
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from source_s3.config import Config
@@ -14,6 +12,7 @@ from tests.conftest import Bucket
 from tests.destination_commands import Ended
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3.commands import last_states, records
+from tests.source_s3.files import parquet
 from tests.source_s3.in_process import sync
 
 HEAD = "id,text\n"
@@ -127,10 +126,8 @@ def test_numbered_rows_stay_without_gaps_so_that_deletions_find_them(bucket: Buc
 def unreadable(texts: list[bytes]) -> bytes:
     """A Parquet file with text that need not be UTF-8."""
     column = pa.array(texts, pa.binary())
-    file = io.BytesIO()
     text = pa.Array.from_buffers(pa.string(), len(column), column.buffers())
-    pq.write_table(pa.table({"id": pa.array(range(1, len(texts) + 1)), "text": text}), file)
-    return file.getvalue()
+    return parquet({"id": range(1, len(texts) + 1), "text": text})
 
 
 def test_a_row_that_can_not_be_rendered_keeps_its_number_and_what_it_was_before_is_deleted(bucket: Bucket) -> None:

@@ -100,7 +100,7 @@ def test_an_object_without_entries_costs_one_listing_in_all(client: Any, bucket:
 def test_more_than_a_thousand_files_are_listed_and_deleted(client: Any, bucket: Bucket) -> None:
     place = place_at(f"s3://{bucket.name}/many", client)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: place.put(f"files/{number:04}.jsonl", b""), range(1_005)))
+        list(pool.map(lambda number: bucket.put(f"many/files/{number:04}.jsonl", b""), range(1_005)))
     names = list(place.names("files/"))
     assert len(names) == 1_005
     place.delete(names)

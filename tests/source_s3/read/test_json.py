@@ -132,7 +132,7 @@ rows_of_values = st.lists(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(rows_of_values, st.integers(1, 60), st.sampled_from([None, 1]), st.booleans())
 def test_any_objects_are_cut_apart_in_chunks_of_any_size(
     rows: list[Any], size: int, indent: int | None, is_array: bool

@@ -136,7 +136,7 @@ def test_an_object_that_never_ends_is_one_bad_line() -> None:
     content = b'{"a": [\n' + b'{"b": 1},\n' * 600_000 + b'{"c": 1}\n'
     found = batches(content)
     assert [bad.where for batch in found for bad in batch.refused][:2] == ["line 1", "line 2"]
-    assert texts(content) == ['{"c": 1}']
+    assert [text for batch in found for text in without_ends(batch.rows.column(0))] == ['{"c": 1}']
 
 
 def slow_objects(lines: bytes) -> list[str] | None:
@@ -172,7 +172,7 @@ PIECES = (
 pieces = st.sampled_from([b"", b"[" * 1100, b"9" * 220, *PIECES.split(b"|")])
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     st.lists(st.tuples(objects, st.booleans()), min_size=1, max_size=4),
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 3), pieces), max_size=3),

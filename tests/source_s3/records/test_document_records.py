@@ -13,10 +13,9 @@ from tests.conftest import Bucket
 from tests.contract.document_files import docx_file, pdf_of_pages
 from tests.destination_commands import Ended, run
 from tests.source_s3 import commands
-from tests.source_s3.commands import catalog, last_states, records, statuses
+from tests.source_s3.commands import URL, catalog, last_states, records, statuses
 from tests.source_s3.documents.hostile_files import HANGING, pdf_of_kids, with_wrong_checksum
 
-URL = "_ab_source_file_url"
 ALL = {**COLUMNS, **DETAILS, **columns_of(["permissions", "tags", "user_metadata"])}
 
 

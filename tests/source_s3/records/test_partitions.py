@@ -1,11 +1,7 @@
 """Folders `name=value` as columns."""
 
-import io
 from datetime import UTC, datetime
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from source_s3.config import Config
@@ -14,13 +10,8 @@ from source_s3.records.partitions import partitions_of
 from source_s3.s3_object import S3Object
 from tests.conftest import Bucket
 from tests.source_s3.declared import read, rows, settings
+from tests.source_s3.files import parquet
 from vector_ingest.command.spec import parse_config
-
-
-def parquet(**columns: list[Any]) -> bytes:
-    body = io.BytesIO()
-    pq.write_table(pa.table(columns), body)
-    return body.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -40,8 +31,8 @@ def test_the_folders_of_a_key_are_taken_apart(key: str, member: str | None, want
 
 
 def test_parquet_files_have_their_folders_as_columns_and_discover_finds_them(bucket: Bucket) -> None:
-    bucket.put("year=2024/a.parquet", parquet(id=[1]))
-    bucket.put("year=2025/kind=x%22y/a.parquet", parquet(id=[2]))
+    bucket.put("year=2024/a.parquet", parquet({"id": [1]}))
+    bucket.put("year=2025/kind=x%22y/a.parquet", parquet({"id": [2]}))
     config = settings(bucket, "parquet")
     (stream,) = discover(parse_config(Config, config))
     types = {name: value["type"] for name, value in stream["json_schema"]["properties"].items()}
@@ -56,12 +47,12 @@ def test_other_formats_have_them_if_asked_for(bucket: Bucket, choice: str, found
 
 
 def test_parquet_has_none_if_not_wanted(bucket: Bucket) -> None:
-    bucket.put("y=2/a.parquet", parquet(id=[1]))
+    bucket.put("y=2/a.parquet", parquet({"id": [1]}))
     assert rows(read(settings(bucket, "parquet", hive_partitions="None"))) == [{"id": 1}]
 
 
 def test_the_partition_wins_over_the_files_column(bucket: Bucket) -> None:
-    bucket.put("y=2/a.parquet", parquet(id=[1], y=[7]))
+    bucket.put("y=2/a.parquet", parquet({"id": [1], "y": [7]}))
     ended = read(settings(bucket, "parquet"))
     assert rows(ended) == [{"id": 1, "y": "2"}]
 
@@ -82,7 +73,7 @@ def test_they_are_inside_of_data_in_a_stream_without_schema(bucket: Bucket, file
 
 
 def test_a_partition_that_the_catalog_lacks_is_a_column_like_others(bucket: Bucket) -> None:
-    bucket.put("y=2/a.parquet", parquet(id=[1]))
+    bucket.put("y=2/a.parquet", parquet({"id": [1]}))
     assert rows(read(settings(bucket, "parquet"), {"id": "integer"})) == [{"id": 1}]
     assert rows(read(settings(bucket, "parquet", validation_policy="Skip Record"), {"id": "integer"})) == []
     evolved = read(settings(bucket, "parquet", validation_policy="Evolve"), {"id": "integer"})

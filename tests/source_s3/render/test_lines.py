@@ -11,7 +11,8 @@ import pytest
 
 from source_s3.render.lines import Template, render
 from source_s3.render.marks import RAW_OBJECT, RAW_VALUE
-from tests.source_s3.render.arrow_rows import PLAIN, expected, holds_non_finite, table
+from tests.source_s3.render.arrow_rows import PLAIN, table
+from tests.source_s3.render.expected_json import expected, holds_non_finite
 from vector_ingest.errors import ConfigError, DataError
 
 TEMPLATE = Template("rows", None, 1_700_000_000_000, {"url": '"a.parquet"'})

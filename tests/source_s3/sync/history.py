@@ -1,7 +1,6 @@
 """A bucket that lives by chance, with all versions it ever had, and a destination that follows what was emitted."""
 
 import gzip
-import io
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +11,11 @@ from hashlib import md5
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tests.servers.timed_s3 import Stored
+from tests.source_s3.commands import DELETED_AT, ROW, URL
+from tests.source_s3.files import jsonl, parquet
 
-URL, ROW, DELETED_AT = "_ab_source_file_url", "_ab_source_file_row", "_ab_cdc_deleted_at"
 UPDATED_AT, MODIFIED = "_ab_cdc_updated_at", "_ab_source_file_last_modified"
 Row = Mapping[str, Any]
 
@@ -281,15 +280,9 @@ def _csv(rows: Sequence[Row]) -> bytes:
     return "".join(["id,text\n", *(f"{row['id']},{row['text']}\n" for row in rows)]).encode()
 
 
-def _jsonl(rows: Sequence[Row]) -> bytes:
-    return "".join(json.dumps(row) + "\n" for row in rows).encode()
-
-
 def _parquet(rows: Sequence[Row]) -> bytes:
-    file = io.BytesIO()
-    table = pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in ("id", "text")})
-    pq.write_table(table, file, row_group_size=50)
-    return file.getvalue()
+    columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in ("id", "text")}
+    return parquet(columns, row_group_size=50)
 
 
-BODIES: Mapping[str, Callable[[Sequence[Row]], bytes]] = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
+BODIES: Mapping[str, Callable[[Sequence[Row]], bytes]] = {"csv": _csv, "jsonl": jsonl, "parquet": _parquet}

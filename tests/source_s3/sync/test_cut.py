@@ -9,9 +9,10 @@ import pytest
 
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3
-from tests.source_s3.commands import config, last_states, records
-from tests.source_s3.in_process import DELETED_AT, ROW, URL, deletes, pieces, sync
-from tests.source_s3.sync.test_stream import list_as, parquet
+from tests.source_s3.commands import DELETED_AT, ROW, URL, config, deletes, last_states, records
+from tests.source_s3.files import parquet
+from tests.source_s3.in_process import pieces, sync
+from tests.source_s3.sync.listings import list_as
 
 
 @pytest.mark.parametrize(("file_type", "content"), [("documents", "# A"), ("csv", "id\n1\n2\n"), ("jsonl", '{"id":1}')])
@@ -62,7 +63,7 @@ def test_a_jsonl_file_that_was_cut_goes_on_after_the_last_state(bucket: Bucket, 
 
 
 def test_a_parquet_file_that_was_cut_goes_on_with_its_next_row_group(bucket: Bucket) -> None:
-    bucket.put("long.parquet", parquet(300_000, 100_000))
+    bucket.put("long.parquet", parquet({"id": range(300_000)}, row_group_size=100_000))
     assert_goes_on(config(bucket, file_type="parquet"), 300_000)
 
 

@@ -19,9 +19,10 @@ import pytest
 
 from demo.s3_server import sign_in
 from tests.forks import Command
+from tests.servers.running import running
 from tests.servers.timed_s3 import TimedS3
-from tests.source_s3.commands import arguments
-from tests.source_s3.sync.history import DELETED_AT, FILE_TYPES, KEYS, MODIFIED, URL, Destination, Version, World
+from tests.source_s3.commands import DELETED_AT, URL, arguments
+from tests.source_s3.sync.history import FILE_TYPES, KEYS, MODIFIED, Destination, Version, World
 
 FIRST, SEQUENCES = int(os.environ.get("HISTORY_FIRST", "0")), int(os.environ.get("HISTORY_SEQUENCES", "30"))
 CHANGES = 2  # between two syncs at most
@@ -31,11 +32,9 @@ LEAVE = {"type": "leave_for_later"}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[TimedS3]:
-    server = TimedS3()
-    server.start()
-    yield server
-    server.stop()
+def timed_s3() -> Iterator[TimedS3]:
+    with running(TimedS3()) as server:
+        yield server
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +212,10 @@ def expect_order(records: Sequence[tuple[str, Mapping[str, Any]]], present: Coll
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SEQUENCES))
-def test_what_was_emitted_is_the_bucket_after_any_history(server: TimedS3, tmp_path: Path, seed: int) -> None:
+def test_what_was_emitted_is_the_bucket_after_any_history(timed_s3: TimedS3, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     mode = chance.choices(("mirror", "append", "refresh"), (7, 2, 2))[0]
-    history = History(chance, tmp_path, server, f"history-{seed}", mode)
+    history = History(chance, tmp_path, timed_s3, f"history-{seed}", mode)
     try:
         history.run()
     except AssertionError as error:
@@ -226,8 +225,8 @@ def test_what_was_emitted_is_the_bucket_after_any_history(server: TimedS3, tmp_p
         )
         raise
     finally:
-        server.buckets.pop(history.name, None)
-        server.denied.pop(history.name, None)
+        timed_s3.buckets.pop(history.name, None)
+        timed_s3.denied.pop(history.name, None)
 
 
 @pytest.mark.parametrize("stream", KEYS)

@@ -9,10 +9,18 @@ from tests.conftest import Bucket
 from tests.destination_commands import Ended, run
 from tests.servers.faulty_s3 import FaultyS3, Rule
 from tests.source_s3 import commands
-from tests.source_s3.commands import arguments, catalog, last_states, logs, records, statuses
-from tests.source_s3.listing.test_manifest import as_csv, put_inventory, row
-
-URL, DELETED_AT = "_ab_source_file_url", "_ab_cdc_deleted_at"
+from tests.source_s3.commands import (
+    URL,
+    arguments,
+    catalog,
+    deleted_keys,
+    last_states,
+    logs,
+    read_keys,
+    records,
+    statuses,
+)
+from tests.source_s3.listing.manifests import as_csv, put_inventory, row
 
 
 def config(bucket: Bucket, **stream: Any) -> dict[str, Any]:
@@ -22,14 +30,6 @@ def config(bucket: Bucket, **stream: Any) -> dict[str, Any]:
 
 def read(folder: Path, settings: dict[str, Any], after: Ended | None = None) -> Ended:
     return commands.read(folder, settings, catalog(), last_states(after) if after else None)
-
-
-def read_keys(ended: Ended) -> list[str]:
-    return sorted({record[URL] for record in records(ended) if not record.get(DELETED_AT)})
-
-
-def deleted_keys(ended: Ended) -> list[str]:
-    return sorted({record[URL] for record in records(ended) if record.get(DELETED_AT)})
 
 
 def freeze(bucket: Bucket, key: str, body: str) -> None:
