@@ -1,17 +1,18 @@
 import json
 from importlib.resources import files
-from pathlib import Path
+from typing import Any
 
 import jsonschema
+import pytest
 
 from destination_pgvector.config import GROUPS, Config
 from vector_ingest.command.spec import connection_specification, parse_config
+from vector_ingest.errors import ConfigError
 
 SPEC = json.loads(files("destination_pgvector").joinpath("spec.json").read_text())
 FORM = SPEC["connectionSpecification"]
-CONNECTOR = Path(__file__).parents[2] / "destination-pgvector"
 # The configuration of Airbyte's destination-pgvector 0.1.13, with all that its form has.
-PEER = {
+PEER: dict[str, Any] = {
     "embedding": {
         "mode": "openai_compatible",
         "base_url": "http://x",
@@ -50,3 +51,15 @@ def test_the_configuration_of_airbytes_own_connector_is_taken_as_it_is() -> None
     assert config.indexing.index.type == "hnsw"
     assert config.indexing.ssl_mode.mode == "prefer"
     assert config.processing.chunk_overlap == 10
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ({"text_search": "english"}, "text_search needs the texts, and omit_raw_text leaves them out"),
+        ({"table_for": {"type": "all", "name": "n" * 64}}, "a name of at most 63 bytes, found 64"),
+    ],
+)
+def test_tables_that_can_not_be_are_refused_with_the_remedy(tables: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse_config(Config, {**PEER, "omit_raw_text": True, "indexing": {**PEER["indexing"], "tables": tables}})
