@@ -17,32 +17,32 @@ def asked(server: EmbeddingServer, model: str, **more: Any) -> Any:
 
 
 def test_models_of_version_2_are_asked_by_version_1_of_the_api_and_the_others_by_version_2(
-    server: EmbeddingServer,
+    embedding_server: EmbeddingServer,
 ) -> None:
     for model, size in ((OLD, 1024), (NEW, 1024), (LATEST, 1536)):
-        with asked(server, model) as cohere:
+        with asked(embedding_server, model) as cohere:
             assert np.array_equal(cohere.embed(["a", "b"])[0], vectors_of(["a", "b"], size))
-    assert [path for path, _ in server.requests] == ["/v1/embed", "/v2/embed", "/v2/embed"]
+    assert [path for path, _ in embedding_server.requests] == ["/v1/embed", "/v2/embed", "/v2/embed"]
 
 
 @pytest.mark.parametrize("model", [NEW, LATEST])
-def test_questions_are_told_from_documents(server: EmbeddingServer, model: str) -> None:
-    with asked(server, model) as cohere:
+def test_questions_are_told_from_documents(embedding_server: EmbeddingServer, model: str) -> None:
+    with asked(embedding_server, model) as cohere:
         cohere.embed(["a"])
         cohere.embed(["a"], "query")
-    assert [body["input_type"] for _, body in server.requests] == ["search_document", "search_query"]
+    assert [body["input_type"] for _, body in embedding_server.requests] == ["search_document", "search_query"]
 
 
-def test_only_the_latest_is_asked_for_another_size(server: EmbeddingServer) -> None:
-    with asked(server, LATEST, dimensions=256) as cohere:
+def test_only_the_latest_is_asked_for_another_size(embedding_server: EmbeddingServer) -> None:
+    with asked(embedding_server, LATEST, dimensions=256) as cohere:
         assert cohere.embed(["a"])[0].shape == (1, 256)
         assert cohere.fingerprint == "cohere/embed-v4.0/256"
-    with asked(server, LATEST) as cohere:
+    with asked(embedding_server, LATEST) as cohere:
         cohere.embed(["a"])
-    assert [body.get("output_dimension") for _, body in server.requests] == [256, None]
+    assert [body.get("output_dimension") for _, body in embedding_server.requests] == [256, None]
     with (
         pytest.raises(ConfigError, match="has 1024 dimensions and can't be asked for 256"),
-        asked(server, NEW, dimensions=256),
+        asked(embedding_server, NEW, dimensions=256),
     ):
         pass
 
@@ -54,19 +54,21 @@ def test_a_request_holds_what_the_models_read() -> None:
         assert (cohere.limits.texts, cohere.limits.tokens, cohere.limits.tokens_per_text) == (96, 128_000, 128_000)
 
 
-def test_vectors_are_brought_to_length_1_on_request(server: EmbeddingServer) -> None:
-    with asked(server, NEW, normalize=True) as cohere:
+def test_vectors_are_brought_to_length_1_on_request(embedding_server: EmbeddingServer) -> None:
+    with asked(embedding_server, NEW, normalize=True) as cohere:
         vectors = cohere.embed(["a", "b"])[0]
         assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
         assert np.allclose(vectors * np.linalg.norm(vectors_of(["a", "b"]), axis=1)[:, None], vectors_of(["a", "b"]))
         assert cohere.fingerprint == "cohere/embed-multilingual-v3.0/1024/unit"
 
 
-def test_a_refused_setting_is_told_from_a_refused_text(server: EmbeddingServer) -> None:
+def test_a_refused_setting_is_told_from_a_refused_text(embedding_server: EmbeddingServer) -> None:
     refusal = "invalid request: valid input_type must be provided with the provided model"
-    server.faults.append(Fault(400, body=f'{{"message": "{refusal}"}}'))
-    server.faults.append(Fault(400, body='{"message": "too many tokens: total number of tokens must be at most 512"}'))
-    with asked(server, NEW) as cohere:
+    embedding_server.faults.append(Fault(400, body=f'{{"message": "{refusal}"}}'))
+    embedding_server.faults.append(
+        Fault(400, body='{"message": "too many tokens: total number of tokens must be at most 512"}')
+    )
+    with asked(embedding_server, NEW) as cohere:
         with pytest.raises(ConfigError, match=r"refuses a setting.*input_type"):
             cohere.embed(["a"])
         with pytest.raises(DataError, match="too many tokens") as caught:
@@ -74,7 +76,7 @@ def test_a_refused_setting_is_told_from_a_refused_text(server: EmbeddingServer) 
     assert caught.value.too_long
 
 
-def test_the_service_checks_what_it_is_sent(server: EmbeddingServer) -> None:
+def test_the_service_checks_what_it_is_sent(embedding_server: EmbeddingServer) -> None:
     """Else these tests would prove nothing."""
     import httpx
 
@@ -87,5 +89,5 @@ def test_the_service_checks_what_it_is_sent(server: EmbeddingServer) -> None:
         {"x": 1},
     ):
         headers = {"Authorization": f"Bearer {KEY}"}
-        answer = httpx.post(f"{server.url}/v2/embed", json={**body, **wrong}, headers=headers)
+        answer = httpx.post(f"{embedding_server.url}/v2/embed", json={**body, **wrong}, headers=headers)
         assert (answer.status_code, list(answer.json())) == (400, ["id", "message"])

@@ -38,30 +38,37 @@ def secret(client: Any, **content: Any) -> dict[str, Any]:
     return {"source": "aws_secrets_manager", "name": name, "region_name": REGION, "endpoint": endpoint}
 
 
-def test_a_key_is_taken_from_the_environment(server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_is_taken_from_the_environment(
+    embedding_server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LOOPBACK_KEY", f"{KEY}\n")
-    with openai(server, key_from=ENVIRONMENT) as model:
+    with openai(embedding_server, key_from=ENVIRONMENT) as model:
         assert model.embed(["a"])[0].shape == (1, 1024)
 
 
-def test_a_variable_that_is_not_there_is_named(server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match=r"LOOPBACK_KEY, .* is not set"), openai(server, key_from=ENVIRONMENT):
+def test_a_variable_that_is_not_there_is_named(
+    embedding_server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        pytest.raises(ConfigError, match=r"LOOPBACK_KEY, .* is not set"),
+        openai(embedding_server, key_from=ENVIRONMENT),
+    ):
         pass
     monkeypatch.setenv("LOOPBACK_KEY", "")
-    with pytest.raises(ConfigError, match=r"LOOPBACK_KEY, .* is empty"), openai(server, key_from=ENVIRONMENT):
+    with pytest.raises(ConfigError, match=r"LOOPBACK_KEY, .* is empty"), openai(embedding_server, key_from=ENVIRONMENT):
         pass
 
 
-def test_a_key_is_taken_from_a_secret_or_from_a_field_of_it(server: EmbeddingServer, secrets: Any) -> None:
+def test_a_key_is_taken_from_a_secret_or_from_a_field_of_it(embedding_server: EmbeddingServer, secrets: Any) -> None:
     whole = secret(secrets, SecretString=KEY)
     part = {**secret(secrets, SecretString=f'{{"api_key": "{KEY}", "other": 1}}'), "field": "api_key"}
     for source in (whole, part):
-        with openai(server, key_from=source) as model:
+        with openai(embedding_server, key_from=source) as model:
             assert model.embed(["a"])[0].shape == (1, 1024)
 
 
 def test_a_secret_that_holds_no_key_says_what_it_holds_but_not_its_values(
-    server: EmbeddingServer, secrets: Any
+    embedding_server: EmbeddingServer, secrets: Any
 ) -> None:
     fields = secret(secrets, SecretString='{"one": "hush", "two": "hush"}')
     for source, message in (
@@ -70,37 +77,43 @@ def test_a_secret_that_holds_no_key_says_what_it_holds_but_not_its_values(
         (secret(secrets, SecretBinary=b"hush"), "found binary data"),
         ({**fields, "name": "not/there"}, "the secret not/there: ResourceNotFoundException. Check its name"),
     ):
-        with pytest.raises(ConfigError, match=message) as caught, openai(server, key_from=source):
+        with pytest.raises(ConfigError, match=message) as caught, openai(embedding_server, key_from=source):
             pass
         assert "hush" not in f"{caught.value}{caught.value.__cause__!r}"
 
 
 def test_in_the_cloud_only_the_form_holds_a_key(
-    server: EmbeddingServer, secrets: Any, monkeypatch: pytest.MonkeyPatch
+    embedding_server: EmbeddingServer, secrets: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = secret(secrets, SecretString=KEY)
     monkeypatch.setenv("LOOPBACK_KEY", KEY)
     monkeypatch.setenv("DEPLOYMENT_MODE", "cloud")
     for source in (ENVIRONMENT, stored):
-        with pytest.raises(ConfigError, match=r"can't be taken from .* in the cloud"), openai(server, key_from=source):
+        with (
+            pytest.raises(ConfigError, match=r"can't be taken from .* in the cloud"),
+            openai(embedding_server, key_from=source),
+        ):
             pass
 
 
 @pytest.mark.parametrize("mode", ["openai", "voyage"])
-def test_white_space_around_a_key_is_no_part_of_it(server: EmbeddingServer, mode: str) -> None:
-    options = {"openai": {"openai_key": f" {KEY}\n", "base_url": f"{server.url}/v1", "dimensions": 1024}}
-    options["voyage"] = {"voyage_key": f"{KEY}\r\n", "base_url": f"{server.url}/voyage/v1"}
+def test_white_space_around_a_key_is_no_part_of_it(embedding_server: EmbeddingServer, mode: str) -> None:
+    options = {"openai": {"openai_key": f" {KEY}\n", "base_url": f"{embedding_server.url}/v1", "dimensions": 1024}}
+    options["voyage"] = {"voyage_key": f"{KEY}\r\n", "base_url": f"{embedding_server.url}/voyage/v1"}
     with embedder(mode, **options[mode]) as model:
         assert model.embed(["a"])[0].shape == (1, 1024)
 
 
 @pytest.mark.parametrize("key", ["two\nhush", "a\thush", "ü-hush"])
 def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(
-    server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch, key: str
+    embedding_server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("LOOPBACK_KEY", key)
     for given in ({"openai_key": key}, {"key_from": ENVIRONMENT}):
-        with pytest.raises(ConfigError, match="a character that no key has") as caught, openai(server, **given):
+        with (
+            pytest.raises(ConfigError, match="a character that no key has") as caught,
+            openai(embedding_server, **given),
+        ):
             pass
         assert "hush" not in str(caught.value)
 
@@ -122,14 +135,16 @@ def test_a_key_is_given_once(mode: str, name: str, more: dict[str, Any]) -> None
     assert "hush" not in str(caught.value)
 
 
-def test_every_service_takes_its_key_from_where_it_is(server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_service_takes_its_key_from_where_it_is(
+    embedding_server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LOOPBACK_KEY", KEY)
-    azure = {"api_base": server.url, "deployment": "loopback-deployment", "dimensions": 1024}
+    azure = {"api_base": embedding_server.url, "deployment": "loopback-deployment", "dimensions": 1024}
     options: dict[str, dict[str, Any]] = {
         "azure_openai": azure,
-        "openai_compatible": {"base_url": f"{server.url}/v1", "dimensions": 1024},
-        "cohere": {"base_url": server.url},
-        "voyage": {"base_url": f"{server.url}/voyage/v1"},
+        "openai_compatible": {"base_url": f"{embedding_server.url}/v1", "dimensions": 1024},
+        "cohere": {"base_url": embedding_server.url},
+        "voyage": {"base_url": f"{embedding_server.url}/voyage/v1"},
     }
     for mode, more in options.items():
         with embedder(mode, **more, key_from=ENVIRONMENT) as model:

@@ -22,27 +22,27 @@ def pack(model: Embedder, texts: list[str]) -> None:
         packer.ask({text.encode(): text for text in texts}).result()
 
 
-def test_questions_are_told_from_documents_and_nothing_is_cut(server: EmbeddingServer) -> None:
-    with asked(server) as voyage:
+def test_questions_are_told_from_documents_and_nothing_is_cut(embedding_server: EmbeddingServer) -> None:
+    with asked(embedding_server) as voyage:
         voyage.embed(["a"])
         voyage.embed(["a"], "query")
-    assert [body["input_type"] for _, body in server.requests] == ["document", "query"]
-    assert [body["truncation"] for _, body in server.requests] == [False, False]
+    assert [body["input_type"] for _, body in embedding_server.requests] == ["document", "query"]
+    assert [body["truncation"] for _, body in embedding_server.requests] == [False, False]
 
 
-def test_numbers_come_as_bytes_and_in_the_size_asked_for(server: EmbeddingServer) -> None:
-    with asked(server, dimensions=256) as voyage:
+def test_numbers_come_as_bytes_and_in_the_size_asked_for(embedding_server: EmbeddingServer) -> None:
+    with asked(embedding_server, dimensions=256) as voyage:
         assert np.array_equal(voyage.embed(["a", "b"])[0], vectors_of(["a", "b"], 256))
         assert voyage.fingerprint == "voyage/voyage-4/256"
-    ((_, body),) = server.requests
+    ((_, body),) = embedding_server.requests
     assert (body["encoding_format"], body["output_dtype"], body["output_dimension"]) == ("base64", "float", 256)
 
 
-def test_a_model_of_one_size_is_not_asked_for_another(server: EmbeddingServer) -> None:
-    law = asked(server, model_name="voyage-law-2", dimensions=256)
+def test_a_model_of_one_size_is_not_asked_for_another(embedding_server: EmbeddingServer) -> None:
+    law = asked(embedding_server, model_name="voyage-law-2", dimensions=256)
     with pytest.raises(ConfigError, match=r"voyage-law-2 can't be asked for 256 dimensions: .*one of 1024"), law:
         pass
-    unknown = asked(server, model_name="voyage-9")
+    unknown = asked(embedding_server, model_name="voyage-9")
     with (
         pytest.raises(ConfigError, match="voyage-9 is not known here: set model_name to one of voyage-4"),
         unknown,
@@ -50,15 +50,15 @@ def test_a_model_of_one_size_is_not_asked_for_another(server: EmbeddingServer) -
         pass
 
 
-def test_requests_are_kept_to_the_texts_and_tokens_of_the_model(server: EmbeddingServer) -> None:
-    with asked(server, model_name="voyage-3-large") as voyage:
+def test_requests_are_kept_to_the_texts_and_tokens_of_the_model(embedding_server: EmbeddingServer) -> None:
+    with asked(embedding_server, model_name="voyage-3-large") as voyage:
         pack(voyage, [f"t{number}" for number in range(1_001)])
-        assert [len(body["input"]) for _, body in server.requests] == [1_000, 1]
-        server.requests.clear()
+        assert [len(body["input"]) for _, body in embedding_server.requests] == [1_000, 1]
+        embedding_server.requests.clear()
         texts = ["word " * 30_000 + str(number) for number in range(5)]
         pack(voyage, texts)  # the server would refuse more than 120,000 words
-    assert sum(len(body["input"]) for _, body in server.requests) == 5
-    assert len(server.requests) > 1
+    assert sum(len(body["input"]) for _, body in embedding_server.requests) == 5
+    assert len(embedding_server.requests) > 1
 
 
 @pytest.mark.parametrize(
@@ -70,16 +70,16 @@ def test_requests_are_kept_to_the_texts_and_tokens_of_the_model(server: Embeddin
     ],
 )
 def test_a_refused_setting_is_told_from_a_refused_text(
-    server: EmbeddingServer, detail: str, kind: type[Exception], message: str
+    embedding_server: EmbeddingServer, detail: str, kind: type[Exception], message: str
 ) -> None:
-    server.faults.append(Fault(400, body=f'{{"detail": "{detail}"}}'))
-    with asked(server) as voyage, pytest.raises(kind, match=message) as caught:
+    embedding_server.faults.append(Fault(400, body=f'{{"detail": "{detail}"}}'))
+    with asked(embedding_server) as voyage, pytest.raises(kind, match=message) as caught:
         voyage.embed(["a"])
     if isinstance(caught.value, DataError):
         assert caught.value.too_long
 
 
-def test_the_service_checks_what_it_is_sent(server: EmbeddingServer) -> None:
+def test_the_service_checks_what_it_is_sent(embedding_server: EmbeddingServer) -> None:
     """Else these tests would prove nothing."""
     headers = {"Authorization": f"Bearer {KEY}"}
     for wrong in (
@@ -92,5 +92,5 @@ def test_the_service_checks_what_it_is_sent(server: EmbeddingServer) -> None:
         {"truncate": True},
     ):
         body = {"model": "voyage-4", "input": ["a"], **wrong}
-        answer = httpx.post(f"{server.url}/voyage/v1/embeddings", json=body, headers=headers)
+        answer = httpx.post(f"{embedding_server.url}/voyage/v1/embeddings", json=body, headers=headers)
         assert (answer.status_code, list(answer.json())) == (400, ["detail"])
