@@ -232,10 +232,10 @@ def test_what_was_emitted_is_the_bucket_after_any_history(timed_s3: TimedS3, tmp
 @pytest.mark.parametrize("stream", KEYS)
 @pytest.mark.parametrize("happened", ["overwritten", "deleted"])
 def test_what_a_cut_sync_has_undone_is_done_again_when_the_old_version_is_back(
-    server: TimedS3, tmp_path: Path, stream: str, happened: str
+    timed_s3: TimedS3, tmp_path: Path, stream: str, happened: str
 ) -> None:
     """A version, or the mark of a deletion, was removed by its id: the object is as it was, its time included."""
-    history = History(random.Random(1), tmp_path, server, f"back-{stream}-{happened}", "mirror")
+    history = History(random.Random(1), tmp_path, timed_s3, f"back-{stream}-{happened}", "mirror")
     world, key = history.world, KEYS[stream][0]
     world.streams = [stream]
     old, new = world.version(stream, (3, 8)), world.version(stream, (5, 9))
@@ -253,10 +253,10 @@ def test_what_a_cut_sync_has_undone_is_done_again_when_the_old_version_is_back(
 @pytest.mark.parametrize("cut", [Cut(records=3), None])
 @pytest.mark.parametrize("happened", ["overwritten", "deleted"])
 def test_a_place_to_go_on_from_is_forgotten_when_another_fate_of_the_object_has_begun(
-    server: TimedS3, tmp_path: Path, happened: str, cut: Cut | None
+    timed_s3: TimedS3, tmp_path: Path, happened: str, cut: Cut | None
 ) -> None:
     """Cut inside of it, it was overwritten or deleted, which was cut too or not; then the first version was back."""
-    history = History(random.Random(1), tmp_path, server, f"place-{happened}-{cut is None}", "mirror")
+    history = History(random.Random(1), tmp_path, timed_s3, f"place-{happened}-{cut is None}", "mirror")
     world, key = history.world, KEYS["parquet"][0]
     world.streams = ["parquet"]
     long, other = world.version("parquet", (200, 1200)), world.version("parquet", (5, 9))
