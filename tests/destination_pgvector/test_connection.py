@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
+import psycopg
 import pytest
 
 from demo.postgres_server import PASSWORD
@@ -21,6 +22,7 @@ from tests.conftest import Database
 from tests.destination_commands import catalog, config, run, stream
 from tests.destination_pgvector.commands import command_line
 from tests.destination_pgvector.stores import store_of
+from tests.embedded_documents import document, named
 from tests.servers import certificates
 from tests.servers.postgres_front import PostgresFront
 from vector_ingest.command.spec import parse_config
@@ -90,6 +92,26 @@ def test_a_server_that_is_not_there_is_told_in_one_sentence_and_what_to_look_at(
 def test_a_url_names_several_hosts_and_the_one_that_answers_is_taken(database: Database) -> None:
     hosts = f"127.0.0.1:1,127.0.0.1:{database.port}"
     assert reached({"url": f"postgresql://postgres:{PASSWORD}@{hosts}/{database.name}"})
+
+
+@pytest.mark.parametrize("query", ["", "?client_encoding=WIN1252"])
+def test_texts_arrive_whatever_encoding_database_and_url_have(database: Database, query: str) -> None:
+    with database.connect() as conn:
+        conn.execute(f"CREATE DATABASE {database.name}_1252 ENCODING WIN1252 LOCALE 'C' TEMPLATE template0".encode())
+    dsn = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{database.port}/{database.name}_1252"
+    store = store_of({"url": dsn + query})
+    try:
+        target = store.prepare(STREAM)
+        (refused,) = store.replace(target, [document("é", "“é”", title="ü"), document("2", "漢")])
+        assert (refused.document_id, "WIN1252" in refused.reason) == ("2", True)
+        assert list(store.known(target, named("é"))) == ["é"]
+        with psycopg.connect(dsn, client_encoding="utf8") as conn:
+            rows = conn.execute("SELECT document_id, document_content, metadata FROM docs").fetchall()
+        assert rows == [("é", "“é”", {"title": "ü"})]
+    finally:
+        store.close()
+        with database.connect() as conn:
+            conn.execute(f"DROP DATABASE {database.name}_1252 (FORCE)".encode())
 
 
 WHOLE = {"host": "h", "database": "d", "username": "u", "credentials": {"password": HIDDEN}}

@@ -30,6 +30,8 @@ FIXED: dict[str, Any] = {
     "prepare_threshold": None,  # poolers such as PgBouncer lose prepared statements
     "context": ADAPTERS,
 }
+# Whatever a URL, a role, the machine or the database's own encoding says: COPY and arrays are written as UTF-8.
+ENCODING = {"client_encoding": "utf8"}
 
 
 class Access:
@@ -38,7 +40,7 @@ class Access:
     def __init__(self, indexing: "Indexing") -> None:
         """Nothing is reached before the first call."""
         self._files = SecretFiles()
-        self._parameters = {**FIXED, "connect_timeout": indexing.connect_timeout, **_address(indexing)}
+        self._parameters = {**FIXED, "connect_timeout": indexing.connect_timeout, **_address(indexing), **ENCODING}
         host, port = str(self._parameters["host"]), self._parameters.setdefault("port", PORT)
         self.place = f"{host}:{port}/{self._parameters['dbname']}"
         self._encrypt(indexing)
