@@ -56,6 +56,9 @@ BAD: list[tuple[str, Any]] = [
     ("integer", 1.5),
     ("integer", True),
     ("integer", "many"),
+    ("integer", "2024_01"),
+    ("integer", "١٢"),
+    ("double precision", "1_0.5"),
     ("bigint", 2**63),
     ("bigint", [1]),
     ("double precision", "x"),
@@ -142,6 +145,28 @@ def test_a_field_that_comes_later_gets_a_column_that_is_filled_from_what_is_stor
     query = "SELECT document_id, price, author_name, col_description('docs'::regclass, 13) FROM docs ORDER BY 1"
     assert [row[:3] for row in ask(database, query)] == [("a", 3, "n"), ("b", None, None), ("c", 4, None)]
     assert ask(database, query)[0][3] == "The field price of the record."
+
+
+def test_a_column_is_filled_with_what_a_load_of_the_same_records_gives(database: Database) -> None:
+    change(database, f"ALTER DATABASE {database.name} SET timezone = 'America/New_York'")
+    values = {"count": 5.0, "all": "7", "at": "2026-01-02T03:04:05", "day": "2026-01-02"}
+    columns = listed(count="integer", all="bigint", at="timestamptz", day="timestamptz")
+    sync(database, DOCS, document("a", "x", **values))
+    sync(database, DOCS, document("b", "x", **values), metadata_columns=columns)
+    loaded, filled = ask(database, 'SELECT count, "all", at, day FROM docs ORDER BY document_id DESC')
+    assert filled == loaded
+    assert loaded[2] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("by_schema", [True, False])
+def test_a_column_goes_to_the_field_whose_very_name_it_bears(database: Database, by_schema: bool) -> None:
+    values = {"a-b": "dash", "a_b": "line"}
+    for number, fields in enumerate([["a-b"], ["a-b", "a_b"], ["a_b", "a-b"]]):
+        stream = typed(**{field: {"type": "string"} for field in fields}) if by_schema else DOCS
+        columns = BY_SCHEMA if by_schema else listed(**dict.fromkeys(fields, "text"))
+        sync(database, stream, document(str(number), "x", **values), metadata_columns=columns)
+    (other,) = ask(database, "SELECT attname FROM pg_attribute WHERE attname LIKE 'a\\_b\\_%'")
+    assert ask(database, f"SELECT a_b, {other} FROM docs") == [("line", "dash")] * 3
 
 
 def test_a_column_that_a_killed_sync_left_empty_is_filled(database: Database) -> None:

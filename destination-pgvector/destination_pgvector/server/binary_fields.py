@@ -63,15 +63,20 @@ def _text(value: Any) -> bytes:
 
 
 def _whole(value: Any) -> int:
-    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+    if (isinstance(value, float) and not value.is_integer()) or not _is_number(value):
         raise TypeError
     return int(value)
 
 
 def _float(value: Any) -> float:
-    if isinstance(value, bool):
+    if not _is_number(value):
         raise TypeError
     return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    """Of texts Python takes more for a number than is one: `2024_01`, and the digits of every script."""
+    return not isinstance(value, bool) and not (isinstance(value, str) and ("_" in value or not value.isascii()))
 
 
 def _boolean(value: Any) -> bytes:

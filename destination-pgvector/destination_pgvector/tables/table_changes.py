@@ -13,7 +13,7 @@ from psycopg import Connection, sql
 
 from destination_pgvector.tables.columns import Column, Layout
 from destination_pgvector.tables.tables import Note, Table, explain, find, is_empty, secure, write_note
-from destination_pgvector.typed_columns import SHORT, WIDER, TypedColumn
+from destination_pgvector.typed_columns import SHORT, WIDER, TypedColumn, fields_in
 from vector_ingest.errors import ConfigError
 
 logger = logging.getLogger("airbyte.pgvector")
@@ -79,12 +79,16 @@ def _follow_field(conn: Connection, table: Table, typed: TypedColumn, column: Co
     if typed.column not in table.columns:
         conn.execute(f"ALTER TABLE {table.name} ADD COLUMN {column.definition}".encode())
         _fill(conn, table.name, typed, typed.column)
+    elif _is_of_another(table, typed):
+        _make_anew(conn, table.name, typed, column)
+        logger.info("The column %s of %s is that of the field %s now.", typed.column, table.name, typed.field)
     elif (found := _type_in(table, typed.column)) == typed.type or (found in WIDER[typed.type] and not typed.chosen):
         if typed.column in table.comments:
             return
         _fill(conn, table.name, typed, typed.column)  # a sync was cut while it filled the column
     elif typed.type in WIDER.get(found, ()):
-        _widen(conn, table.name, typed, column)
+        _make_anew(conn, table.name, typed, column)
+        logger.info("The column %s of %s is of the type %s now.", typed.column, table.name, column.type)
     else:
         name = sql.Identifier(typed.column).as_string()
         raise ConfigError(
@@ -96,7 +100,13 @@ def _follow_field(conn: Connection, table: Table, typed: TypedColumn, column: Co
     explain(conn, table.name, [column])
 
 
-def _widen(conn: Connection, name: str, typed: TypedColumn, column: Column) -> None:
+def _is_of_another(table: Table, typed: TypedColumn) -> bool:
+    """Whether another field has the column: one whose plain name it was before this one came."""
+    owners = {each.column: each.field for each in fields_in(table.columns, table.comments)}
+    return owners.get(typed.column, typed.field) != typed.field
+
+
+def _make_anew(conn: Connection, name: str, typed: TypedColumn, column: Column) -> None:
     """By a new column, filled beside and put in the old one's place."""
     conn.execute(f"ALTER TABLE {name} DROP COLUMN IF EXISTS {WIDENING}".encode())
     conn.execute(f"ALTER TABLE {name} ADD COLUMN {WIDENING} {column.type}".encode())
@@ -105,7 +115,6 @@ def _widen(conn: Connection, name: str, typed: TypedColumn, column: Column) -> N
     with conn.transaction():
         conn.execute(f"ALTER TABLE {name} DROP COLUMN {quoted}".encode())
         conn.execute(f"ALTER TABLE {name} RENAME COLUMN {WIDENING} TO {quoted}".encode())
-    logger.info("The column %s of %s is of the type %s now.", quoted, name, column.type)
 
 
 def _fill(conn: Connection, name: str, typed: TypedColumn, column: str) -> None:
@@ -113,11 +122,17 @@ def _fill(conn: Connection, name: str, typed: TypedColumn, column: str) -> None:
     value = sql.SQL("coalesce(metadata #> {}, metadata #> {})").format([typed.field], typed.field.split("."))
     if typed.type == "jsonb":
         expression = sql.SQL("nullif({}, 'null')").format(value)
+    elif typed.type in ("integer", "bigint"):  # a load takes 5.0 for 5
+        expression = sql.SQL("regexp_replace({} #>> '{{}}', '[.]0+$', '')::{}").format(value, sql.SQL(typed.type))
     else:
         expression = sql.SQL("({} #>> '{{}}')::{}").format(value, sql.SQL(typed.type))
-    statement = sql.SQL("UPDATE {} SET {column} = {value} WHERE {column} IS NULL AND {value} IS NOT NULL")
+    statement = sql.SQL("UPDATE {} SET {column} = {value} WHERE {column} IS NULL AND {value} IS NOT NULL").format(
+        sql.SQL(name), column=sql.Identifier(column), value=expression
+    )
     try:
-        count = conn.execute(statement.format(sql.SQL(name), column=sql.Identifier(column), value=expression)).rowcount
+        with conn.transaction():
+            conn.execute("SET LOCAL timezone = 'UTC'")  # as a load takes a time without an offset
+            count = conn.execute(statement).rowcount
     except psycopg.DataError as error:
         said = " ".join(str(error).split())
         raise ConfigError(
