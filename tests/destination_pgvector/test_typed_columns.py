@@ -149,7 +149,7 @@ def test_a_field_that_comes_later_gets_a_column_that_is_filled_from_what_is_stor
 
 def test_a_column_is_filled_with_what_a_load_of_the_same_records_gives(database: Database) -> None:
     change(database, f"ALTER DATABASE {database.name} SET timezone = 'America/New_York'")
-    values = {"count": 5.0, "all": "7", "at": "2026-01-02T03:04:05", "day": "2026-01-02"}
+    values: dict[str, Any] = {"count": 5.0, "all": "7", "at": "2026-01-02T03:04:05", "day": "2026-01-02"}
     columns = listed(count="integer", all="bigint", at="timestamptz", day="timestamptz")
     sync(database, DOCS, document("a", "x", **values))
     sync(database, DOCS, document("b", "x", **values), metadata_columns=columns)
@@ -160,7 +160,7 @@ def test_a_column_is_filled_with_what_a_load_of_the_same_records_gives(database:
 
 @pytest.mark.parametrize("by_schema", [True, False])
 def test_a_column_goes_to_the_field_whose_very_name_it_bears(database: Database, by_schema: bool) -> None:
-    values = {"a-b": "dash", "a_b": "line"}
+    values: dict[str, Any] = {"a-b": "dash", "a_b": "line"}
     for number, fields in enumerate([["a-b"], ["a-b", "a_b"], ["a_b", "a-b"]]):
         stream = typed(**{field: {"type": "string"} for field in fields}) if by_schema else DOCS
         columns = BY_SCHEMA if by_schema else listed(**dict.fromkeys(fields, "text"))

@@ -120,7 +120,7 @@ def test_any_other_request_is_tried_again_and_what_waiting_does_not_mend_comes_b
         assert isinstance(outcome, Failure)
         assert outcome.kind == "missing"
         assert transport.counts.requests == 3
-        answer = transport.ask("find the index", INDEX, lambda: transport.client.get_index(indexArn=INDEX))
+        answer = transport.ask("delete", INDEX, lambda: transport.client.delete_vectors(indexArn=INDEX, keys=["a"]))
         assert not isinstance(answer, Failure)
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from botocore.config import Config
-from botocore.model import OperationModel
+from botocore.model import ListShape, OperationModel, Shape, StructureShape
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3vectors import S3VectorsClient
 
 THREADS = 8
+SHOWN = 500  # characters of an error that is not the service's
 
 
 def client_for(
@@ -66,9 +67,10 @@ def _send_rendered_bodies(client: "S3VectorsClient") -> None:
 
 
 def _read_answers(client: "S3VectorsClient") -> None:
-    """Refuses an answer that is no JSON: botocore takes a proxy's page with the status 200 for a success.
+    """Refuses an answer that is not the service's: botocore takes a proxy's page with the status 200 for a success.
 
-    The numbers of GetVectors are parsed here as well, in a fifth of the time that botocore takes for them.
+    An error of another shape is its text: botocore has only bugs for one. The numbers of GetVectors are parsed here as
+    well, in a fifth of the time that botocore takes for them.
     """
 
     def parse(
@@ -77,14 +79,49 @@ def _read_answers(client: "S3VectorsClient") -> None:
         customized_response_dict: dict[str, Any],
         **_: object,
     ) -> None:
-        if response_dict["status_code"] != 200 or not response_dict["body"]:
+        if response_dict["status_code"] != 200:
+            response_dict["body"] = _error_of(response_dict["body"])
             return
+        name, shape = operation_model.name, operation_model.output_shape
         try:
-            answer = orjson.loads(response_dict["body"])
+            answer = orjson.loads(response_dict["body"] or b"{}")
         except orjson.JSONDecodeError as error:
-            raise ResponseParserError(f"{operation_model.name} was answered with what is no JSON.") from error
-        if operation_model.name == "GetVectors":
+            raise ResponseParserError(f"{name} was answered with what is no JSON.") from error
+        if shape is not None and not _has(shape, answer):
+            expected = ", ".join(f"`{member}`" for member in shape.required_members)
+            raise ResponseParserError(
+                f"{name} was answered with JSON of another shape, without {expected or 'members'}."
+            )
+        if name == "GetVectors":
             customized_response_dict.update(answer)
             response_dict["body"] = b"{}"
 
     client.meta.events.register("before-parse.s3vectors", parse, "read-answers")
+
+
+def _has(shape: Shape, value: Any) -> bool:
+    """Whether all that the service promises is there, down to the entries of lists."""
+    match shape:
+        case StructureShape():
+            members = shape.members
+            return type(value) is dict and all(
+                name in value and _has(members[name], value[name]) for name in shape.required_members
+            )
+        case ListShape() if isinstance(shape.member, StructureShape):
+            needed = set(shape.member.required_members)
+            return type(value) is list and all(type(each) is dict and needed <= each.keys() for each in value)
+        case _:
+            return True
+
+
+def _error_of(body: bytes) -> bytes:
+    """An error's body as the service would write it."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        answer = None
+    if isinstance(answer, dict) and all(isinstance(answer.get(name, ""), str) for name in ("__type", "code")):
+        fields = answer.get("fieldList") or []
+        if isinstance(fields, list) and all(isinstance(each, dict) for each in fields):
+            return body
+    return orjson.dumps({"message": body.decode(errors="replace")[:SHOWN]})

@@ -119,7 +119,7 @@ def _kind(status: int, code: str) -> Kind:
 def _without_an_answer(action: str, error: Exception) -> ConfigError | TransientError:
     """Signing in, the connection, its certificate: the same for all services of AWS."""
     if isinstance(error, ResponseParserError):
-        return TransientError(f"Could not {action}: the answer is no JSON. Is the endpoint that of S3 Vectors?")
+        return TransientError(f"Could not {action}: {error} Is the endpoint that of S3 Vectors?")
     try:
         with aws_errors(action):
             raise error
