@@ -1,6 +1,7 @@
 """The nearest chunks of a stream, for the command `search`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from destination_s3vectors.service.service_errors import Failure
 from destination_s3vectors.service.transport import Transport
@@ -20,26 +21,32 @@ def nearest(
 
     `prove` is given the short fingerprints of what was found, and raises if they are of other models.
     """
-    action, index = "search", place.index
-    answer = transport.ask(
-        action,
-        index,
-        lambda: transport.client.query_vectors(
-            indexArn=index,
-            topK=limit,
-            queryVector={"float32": question.tolist()},
-            filter={STREAM_FIELD: source},
-            returnMetadata=True,
-            returnDistance=True,
-        ),
-    )
-    if isinstance(answer, Failure):
-        raise answer.explained(action, index)
-    prove({account_of(vector["metadata"]).fingerprint for vector in answer["vectors"]})
+    vectors = list(_ranked(transport, place.index, source, question, limit))
+    prove({account_of(vector["metadata"]).fingerprint for vector in vectors})
     found = []
-    for vector in answer["vectors"]:
+    for vector in vectors:
         key = key_of(vector["key"])
         assert key is not None  # the filter asks for a field that only our vectors have
         stored = read_back(transport, place, key, vector["metadata"], "")
         found.append(Found(stored.document_id, key.number, vector["distance"], stored.text, stored.metadata))
     return found
+
+
+def _ranked(transport: Transport, index: str, source: str, question: Vector, limit: int) -> Iterator[Mapping[str, Any]]:
+    """Page by page: one has 100 at most."""
+    asked: dict[str, Any] = {
+        "indexArn": index,
+        "topK": limit,
+        "queryVector": {"float32": question.tolist()},
+        "filter": {STREAM_FIELD: source},
+        "returnMetadata": True,
+        "returnDistance": True,
+    }
+    while True:
+        answer = transport.ask("search", index, lambda: transport.client.query_vectors(**asked))
+        if isinstance(answer, Failure):
+            raise answer.explained("search", index)
+        yield from cast("Sequence[Mapping[str, Any]]", answer["vectors"])
+        if not (token := answer.get("nextToken")):
+            return
+        asked["nextToken"] = token

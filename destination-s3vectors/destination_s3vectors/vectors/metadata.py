@@ -217,8 +217,12 @@ def restored(stored: Mapping[str, Any]) -> Restored:
 
 
 def whole_metadata(first_chunks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A document's metadata, exactly: from what is stored with its chunks 0 to `Restored.pieces` - 1, in order."""
-    return restored(first_chunks[0]).metadata | dict(joined([read(stored[OVERFLOW]) for stored in first_chunks]))
+    """A document's metadata, exactly: from what is stored with its chunks 0 to `Restored.pieces` - 1, in order.
+
+    PiecesDiffer: these are of several versions of it.
+    """
+    pieces = [read(stored[OVERFLOW]) if OVERFLOW in stored else NOTHING for stored in first_chunks]
+    return restored(first_chunks[0]).metadata | dict(joined(pieces))
 
 
 def _hidden(metadata: Mapping[str, Any], layout: Layout) -> list[Item]:

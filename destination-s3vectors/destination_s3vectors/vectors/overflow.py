@@ -42,6 +42,10 @@ class Found:
     text: str  # of this piece
 
 
+class PiecesDiffer(Exception):  # noqa: N818  a finding
+    """They were written for several versions of a document: one is being written, or was cut."""
+
+
 def overflow_of(fields: Mapping[str, Any], parts: Sequence[str], room: int, chunks: int) -> Overflow:
     """`room`: bytes that the value may take in each of the document's `chunks`.
 
@@ -71,10 +75,15 @@ def read(value: str) -> Found:
 
 
 def joined(pieces: Sequence[Found]) -> Mapping[str, Any]:
-    """The fields, from all pieces in order."""
+    """The fields, from all pieces in order. PiecesDiffer: they are of several versions."""
     if pieces[0].fields is not None:
         return pieces[0].fields
-    whole = loads("".join(piece.text for piece in pieces).encode())
+    if any(piece.pieces != len(pieces) or not piece.text for piece in pieces):
+        raise PiecesDiffer
+    try:
+        whole = loads("".join(piece.text for piece in pieces).encode())
+    except ValueError as error:
+        raise PiecesDiffer from error
     fields: Mapping[str, Any] = whole["fields"]
     return fields
 
