@@ -5,7 +5,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,10 +15,12 @@ import pytest
 from destination_s3vectors.emulator.faults import Rule
 from destination_s3vectors.indexes.account import Account
 from destination_s3vectors.indexes.lease import Leases
+from destination_s3vectors.service.transport import Transport, client_for
 from tests.conftest import VectorBucket
 from tests.destination_s3vectors.contents import vectors_of
 from tests.destination_s3vectors.stores import DOCS, opened
 from tests.embedded_documents import document
+from tests.sessions import signed_in
 from tests.waiting import until
 from vector_ingest.errors import TransientError
 
@@ -206,6 +209,21 @@ def test_a_sync_that_could_not_renew_for_too_long_waits_before_it_writes(
         before = account.read(KEY)
         leases.assert_held()
         assert account.read(KEY) != before
+
+
+def test_a_sync_that_can_not_renew_at_all_ends_instead_of_waiting_for_ever(
+    vector_bucket: VectorBucket, account: Account
+) -> None:
+    client = client_for(signed_in("test", "test"), "eu-central-1", vector_bucket.emulator.endpoint)
+    with (
+        closing(Transport(client, patience=SHORT / 10)) as impatient,
+        held(replace(account, requests=impatient), partial(quick, good_for=SHORT / 3)) as leases,
+    ):
+        vector_bucket.emulator.faults.set([Rule("internal", "GetVectors")])
+        time.sleep(SHORT)
+        with pytest.raises(TransientError, match="InternalServerException"):
+            leases.assert_held()
+        vector_bucket.emulator.faults.set([])
 
 
 def test_of_two_that_began_at_the_same_moment_one_is_left(account: Account) -> None:

@@ -43,4 +43,4 @@ def test_a_document_is_found_while_another_version_of_it_is_written(
         store.places.transport.put(place.index, [Vector(key, old.data, orjson.dumps(old.metadata))])
         found = store.nearest(SCOPE, QUESTION, 10)
     assert sorted(each.chunk_number for each in found) == list(range(6))
-    assert all(each[4]["_ab_stream"] == "docs" for each in found)
+    assert all(each.metadata["_ab_stream"] == "docs" for each in found)

@@ -23,6 +23,7 @@ from vector_ingest.errors import ConfigError, TransientError
 logger = logging.getLogger("airbyte.s3vectors")
 GOOD_FOR = 30.0  # seconds without a renewal
 RENEWED_EVERY = 10.0  # seconds
+TRIED_FOR = 10  # times as long as it is good for: then a sync that can't renew its lease ends
 
 
 class Leases:
@@ -114,7 +115,10 @@ class Leases:
                 with self._lock:
                     self._lost = self._renew_all()
             except TransientError as error:
-                logger.warning("The lease could not be renewed, and is tried again: %s", error)
+                if time.monotonic() - self._renewed > TRIED_FOR * self._good_for:
+                    self._lost = error
+                else:
+                    logger.warning("The lease could not be renewed, and is tried again: %s", error)
             except Exception as error:  # noqa: BLE001 (it is raised in the thread that writes: assert_held)
                 self._lost = error
             if self._lost is not None:
