@@ -15,6 +15,7 @@ from destination_s3vectors.indexes.account import Account
 from destination_s3vectors.vectors.names import document_digest, stream_key
 from vector_ingest.document import Stream
 from vector_ingest.load.quarantine import Rejected
+from vector_ingest.messages import dumps, loads
 
 PREFIX = "refused#"
 PIECE, REASON = 6_000, 1_000  # characters: with four bytes for each, twice escaped or not, they fit into 40 KB
@@ -124,7 +125,7 @@ def _line_of(piece: Mapping[str, Any] | None) -> str:
 
 
 def _pieces(rejected: Rejected, stamp: str) -> list[dict[str, Any]]:
-    stream, line = rejected.stream, rejected.line.decode()
+    stream, line = rejected.stream, _text(rejected.line)
     texts = [line[start : start + PIECE] for start in range(0, len(line), PIECE)]
     first = {
         "stream": stream.name,
@@ -141,3 +142,11 @@ def _pieces(rejected: Rejected, stamp: str) -> list[dict[str, Any]]:
         "line": texts[0],
     }
     return [first, *({"line": text} for text in texts[1:])]
+
+
+def _text(line: bytes) -> str:
+    """The line, with lone surrogates as JSON escapes: the reader of lines takes them, and no text can hold them."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return dumps(loads(line)).decode()

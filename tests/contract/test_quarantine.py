@@ -117,6 +117,15 @@ def test_a_refused_record_is_kept_whole_with_its_reason_and_the_others_are_store
     assert line.encode() == odd
 
 
+def test_a_refused_record_is_kept_though_its_line_is_no_whole_utf_8(kind: Kind) -> None:
+    surrogate = "\ud800".encode(errors="surrogatepass")
+    assert kind.write(bad("b").replace(b'"b"', b'"b' + surrogate + b'"'), COMPLETE, state(1)) == [1]
+    ((identity, (_, line)),) = kind.kept().items()
+    assert json.loads(line)["record"]["data"]["id"] == "b\ud800"
+    assert kind.replay("body") == "1 records replayed: 1 loaded."
+    assert (len(kind.stored()), kind.kept()) == (1, {}), identity
+
+
 def test_more_than_the_allowed_number_stops_the_sync(kind: Kind) -> None:
     with pytest.raises(DataError, match=r"4 records.*at most 3") as caught:
         kind.write(*(bad(number) for number in range(4)), state(1), COMPLETE, most=3)

@@ -13,6 +13,7 @@ from destination_pgvector.tables.tables import make_schema
 from vector_ingest.document import Stream
 from vector_ingest.errors import ConfigError
 from vector_ingest.load.quarantine import Rejected
+from vector_ingest.messages import dumps, loads
 
 TABLE = "_airbyte_refused"
 Key = tuple[str, str, str]  # namespace, stream, document
@@ -68,7 +69,7 @@ class TableQuarantine:
             return
         self._found(make=True)
         values = [
-            (*_key(each.stream, each.id), each.reason, each.line.decode(), each.stream.mode,
+            (*_key(each.stream, each.id), each.reason, _text(each.line), each.stream.mode,
              Jsonb(each.stream.primary_key), each.stream.generation, self._sync)
             for each in rejected
         ]  # fmt: skip
@@ -184,3 +185,11 @@ def refused_of(conn: Connection, schema: str) -> dict[tuple[str, str], int]:
 
 def _key(stream: Stream, identity: str) -> Key:
     return stream.namespace or "", stream.name, identity
+
+
+def _text(line: bytes) -> str:
+    """The line, with lone surrogates as JSON escapes: the reader of lines takes them, and no text can hold them."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return dumps(loads(line)).decode()
