@@ -8,7 +8,7 @@ import pytest
 from destination_pgvector.names import LONGEST, normalised, parts, qualified, table_names
 from destination_pgvector.store import PgvectorStore
 from tests.conftest import Database
-from tests.destination_pgvector.stores import store_of
+from tests.destination_pgvector.stores import change, store_of
 from vector_ingest.document import Chunk, Document, Embedded, Stream
 from vector_ingest.errors import ConfigError
 
@@ -170,4 +170,24 @@ def test_what_the_server_can_not_take_is_refused_document_by_document(store: Pgv
     bad = replace(bad, vectors=[np.array([1, np.nan, 1], np.float32)])
     refused = store.replace(target, [document("a", "x"), bad, document("b", "x")])
     assert [(entry.document_id, "NaN" in entry.reason) for entry in refused] == [("bad", True)]
+    assert {stored.document_id for stored in store.scan(target)} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "ALTER TABLE my_docs ADD CHECK (document_content <> 'x')",
+        "ALTER TABLE my_docs ADD approved text NOT NULL GENERATED ALWAYS AS (nullif(document_content, 'x')) STORED",
+        """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'violates'; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON my_docs FOR EACH ROW WHEN (NEW.document_content = 'x')
+        EXECUTE FUNCTION refuse()""",
+    ],
+)
+def test_what_a_rule_of_the_users_own_forbids_is_refused_and_the_rest_is_stored(
+    database: Database, store: PgvectorStore, rule: str
+) -> None:
+    target = store.prepare(STREAM)
+    change(database, rule)
+    refused = store.replace(target, [document("a", "y"), document("bad", "x"), document("b", "y")])
+    assert [(entry.document_id, "violates" in entry.reason) for entry in refused] == [("bad", True)]
     assert {stored.document_id for stored in store.scan(target)} == {"a", "b"}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, errors
 
 from destination_pgvector.rows.copy_rows import copy_rows
 from destination_pgvector.rows.lookup import kept_vectors
@@ -12,6 +12,14 @@ from destination_pgvector.server.connections import Connections
 from destination_pgvector.server.parameters import Texts
 from destination_pgvector.tables.row_shape import Shape
 from vector_ingest.document import Embedded, Refused, Target
+
+# Of a value, a limit, a constraint or a trigger: one of the documents is not taken, the others may be.
+REFUSES = (
+    psycopg.DataError,
+    errors.ProgramLimitExceeded,
+    psycopg.IntegrityError,
+    errors.RaiseException,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +50,13 @@ def replace_documents(connections: Connections, writing: Writing, documents: Seq
 
     try:
         # Where another sync has just stored the same document, its rows are seen by the next attempt.
-        connections.retry(write, (psycopg.errors.UniqueViolation,) if writing.replaces else ())
-    except psycopg.errors.UniqueViolation:
+        connections.retry(write, (errors.UniqueViolation,) if writing.replaces else ())
+    except errors.UniqueViolation:
         # Ids that are new in every run come twice only if a commit's answer was lost on the way.
         if writing.replaces:
             raise
         return replace_documents(connections, replace(writing, replaces=True), documents)
-    except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
+    except REFUSES as error:
         if len(documents) == 1:
             return [Refused(ids[0], " ".join(str(error).split()))]
         middle = len(documents) // 2
