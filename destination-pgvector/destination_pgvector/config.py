@@ -125,6 +125,7 @@ class Indexing(Form):
     statement_timeout: int | None = Field(
         default=None,
         ge=1,
+        le=2_147_483,  # milliseconds in an integer: https://www.postgresql.org/docs/current/runtime-config-client.html
         title="Statement timeout",
         description="Seconds that one statement of the load may take. Building an index is not bound by it. If "
         "absent: what the server has set.",

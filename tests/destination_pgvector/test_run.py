@@ -31,6 +31,7 @@ BAD: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     "no processing": ({"processing": {}}, {}, "`processing.chunk_size` is required"),
     "port": ({}, {"port": "a lot"}, "`indexing.port`"),
     "credentials": ({}, {"credentials": SECRET}, "`indexing.credentials`"),
+    "statement timeout": ({}, {"statement_timeout": 2_147_484}, "`indexing.statement_timeout`.*2147483"),
     "no host": ({}, {"host": ""}, "`indexing.host`"),
     "ssl mode": ({}, {"ssl_mode": "sometimes"}, "`indexing.ssl_mode`"),
     "index": ({}, {"index": {"type": "hnsw", "m": 1}}, "`indexing.index.m`"),
