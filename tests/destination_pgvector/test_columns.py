@@ -37,6 +37,13 @@ def test_page_and_headings_of_a_chunk_have_columns(database: Database) -> None:
     ]
 
 
+def test_a_page_that_is_no_integer_of_the_server_is_in_the_metadata_alone(database: Database) -> None:
+    odd = with_places(document("a", "one", id=1))
+    odd = replace(odd, chunks=[replace(odd.chunks[0], page=2**31)])
+    sync(database, DOCS, odd)
+    assert ask(database, "SELECT page, metadata -> '_ab_page' FROM docs") == [(None, 2**31)]
+
+
 def test_every_column_is_explained(database: Database) -> None:
     sync(database, DOCS, quantised=True, text_search="simple", tenant_field="x", document_view=True)
     query = (

@@ -11,9 +11,11 @@ import pytest
 from psycopg import Connection
 
 from destination_pgvector.index_options import Hnsw
+from destination_pgvector.server.connections import UnreachedError
 from destination_pgvector.tables import index, index_progress
 from tests.conftest import Database
 from tests.destination_pgvector.indexed import STREAM, VECTOR, Open, fill, indexes
+from tests.waiting import until
 
 
 def test_a_live_table_is_written_to_while_its_index_is_built_and_the_progress_is_told(
@@ -35,6 +37,14 @@ def test_a_live_table_is_written_to_while_its_index_is_built_and_the_progress_is
     assert re.search(
         r"Building the index of docs: building index: loading tuples, \d+% \(.* of .*\), \d s\.", caplog.text
     )
+
+
+def test_a_build_goes_on_though_its_progress_can_not_be_asked(caplog: pytest.LogCaptureFixture) -> None:
+    def watch() -> Any:
+        raise UnreachedError("the tunnel is closed")
+
+    with index_progress.progress(1, "docs", watch, 0.01):
+        until(lambda: "How far the index of docs is can't be asked: the tunnel is closed" in caplog.text)
 
 
 def test_only_a_table_that_nobody_knows_yet_is_closed_while_its_index_is_built(

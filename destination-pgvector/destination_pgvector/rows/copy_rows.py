@@ -67,7 +67,9 @@ def _rows(embedded: Embedded, kept: Kept, shape: Shape, count: bytes, tail: byte
 
 
 def _place(chunk: Chunk) -> bytes:
-    return (NULL if chunk.page is None else int4(4, chunk.page)) + texts(chunk.headings)
+    """A page that is none of the column's integers is in the metadata alone."""
+    page = chunk.page
+    return (NULL if page is None or not -(2**31) <= page < 2**31 else int4(4, page)) + texts(chunk.headings)
 
 
 def _vector_field(vector: Vector) -> bytes:

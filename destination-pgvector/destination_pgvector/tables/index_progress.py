@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 import psycopg
 from psycopg import Connection
 
+from vector_ingest.errors import ConfigError, TransientError
+
 logger = logging.getLogger("airbyte.pgvector")
 Connect = Callable[[], AbstractContextManager[Connection]]
 INTERVAL = 10.0  # seconds between lines
@@ -44,7 +46,7 @@ def _watch(pid: int, name: str, watch: Connect, interval: float, done: threading
                     logger.info("%s", line(name, row, time.monotonic() - begun))
                 if done.wait(interval):
                     return
-    except psycopg.Error as error:
+    except (psycopg.Error, ConfigError, TransientError) as error:  # of the server, AWS or the tunnel
         # The build goes on without; if the server is gone, it says so itself.
         logger.warning("How far the index of %s is can't be asked: %s", name, " ".join(str(error).split()))
 
