@@ -2,8 +2,10 @@
 
 import logging
 import os
+import struct
 import subprocess
 import threading
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -25,6 +27,7 @@ from vector_ingest.messages import record_line, state_line, status_line
 
 STREAM = Stream("Docs", None, "append_dedup", (("id",),))
 USER, PASSWORD = "jump", "over the wall"
+WHOLE = serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
 
 
 def private(key: paramiko.PKey, passphrase: str | None = None) -> str:
@@ -93,8 +96,7 @@ def test_keys_of_every_kind_open_it(database: Database, ssh_server: SshServer, k
             ssh_server.key = paramiko.ECDSAKey.generate()
             text = private(ssh_server.key)
         case "ed25519":
-            whole = serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-            text = ed25519.Ed25519PrivateKey.generate().private_bytes(*whole).decode()
+            text = ed25519.Ed25519PrivateKey.generate().private_bytes(*WHOLE).decode()
             ssh_server.key = paramiko.Ed25519Key.from_private_key(StringIO(text))
         case _:
             text = private(key).replace("\n", "\\n")
@@ -117,11 +119,36 @@ def test_another_server_than_the_expected_gets_no_password(database: Database, s
     assert not ssh_server.asked
 
 
+def test_a_server_without_a_key_of_the_expected_kind_gets_no_password_and_is_not_asked_again(
+    database: Database, ssh_server: SshServer, key: paramiko.PKey
+) -> None:
+    with pytest.raises(ConfigError, match=r"expected of it: .*no acceptable host key.*tunnel_host_key"):
+        check(through(ssh_server, database, tunnel_host_key=f"{key.get_name()} {key.get_base64()}"))
+    assert not ssh_server.asked
+
+
+def damaged_key() -> str:
+    """Whose two public halves differ."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    begin, *body, end = key.private_bytes(*WHOLE).decode().splitlines()
+    raw = bytearray(b64decode("".join(body)))
+    raw[raw.rindex(key.public_key().public_bytes_raw())] ^= 1
+    return "\n".join([begin, b64encode(raw).decode(), end])
+
+
+def damaged_host_key() -> str:
+    """An RSA key with a negative exponent."""
+    parts = b"ssh-rsa", b"\xf5\x00\x01", b"\x7f" * 256
+    return f"ssh-rsa {b64encode(b''.join(struct.pack('!I', len(part)) + part for part in parts)).decode()}"
+
+
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "password": ({"tunnel_user_password": "wrong"}, ConfigError, "does not let in `jump`.*user, and key or password"),
     "key": (by_key("another"), ConfigError, "authorized_keys"),
     "damaged key": (by_key("-----BEGIN X-----\nYQ==\n-----END X-----"), ConfigError, "ssh_key can't be used: expected"),
     "passphrase": (by_key("locked"), ConfigError, "ssh_key can't be used: it has a passphrase"),
+    "key of two halves": (by_key(damaged_key()), ConfigError, "ssh_key can't be used: expected"),
+    "damaged host key": ({"tunnel_host_key": damaged_host_key()}, ConfigError, "tunnel_host_key can't be read"),
     "host key": ({"tunnel_host_key": "what"}, ConfigError, "tunnel_host_key can't be read"),
     "port": ({"tunnel_port": 1}, TransientError, "127.0.0.1:1 could not be reached.*tunnel_port"),
     "host": ({"tunnel_host": "no-such-host.invalid"}, ConfigError, r"has no address.*tunnel_method\.tunnel_host"),

@@ -22,6 +22,7 @@ logger = logging.getLogger("airbyte.pgvector")
 SECONDS = 15.0  # to reach the jump server, and for it to reach the database
 KEEPALIVE = 30  # seconds: routers forget connections that are silent
 PIECE = 64 * 1024
+DAMAGED = (ValueError, IndexError, TypeError, AssertionError, OverflowError)  # what paramiko raises for such a key
 KEY_KINDS = ("Ed25519Key", "ECDSAKey", "RSAKey")
 
 
@@ -75,6 +76,11 @@ class SshTunnel:
                 f"The SSH server {self._place} does not let in `{self._form.tunnel_user}`: {error} Check "
                 "indexing.tunnel_method: user, and key or password. A key's public half belongs into the user's "
                 "authorized_keys."
+            ) from error
+        except paramiko.ssh_exception.IncompatiblePeer as error:
+            raise ConfigError(
+                f"The SSH server {self._place} has no key, or no way to encrypt, that is expected of it: {error}. "
+                "Check indexing.tunnel_method.tunnel_host_key, and that the server's SSH is of the last ten years."
             ) from error
         except socket.gaierror as error:
             raise ConfigError(
@@ -173,7 +179,7 @@ def _private_key(form: KeyTunnel) -> "PKey":
             key: PKey = getattr(paramiko, kind).from_private_key(StringIO(text))
         except paramiko.PasswordRequiredException:
             refused = "it has a passphrase; give one without"
-        except (paramiko.SSHException, ValueError, IndexError, TypeError):  # of another kind, or damaged
+        except (paramiko.SSHException, *DAMAGED):  # or of another kind
             continue
         else:
             return key
@@ -194,7 +200,7 @@ def _host_key(form: Tunnel) -> "PKey | None":
     try:
         start = next(number for number, part in enumerate(parts) if part.startswith(("ssh-", "ecdsa-")))
         key: PKey = paramiko.PKey.from_type_string(parts[start], base64.b64decode(parts[start + 1]))
-    except (StopIteration, IndexError, ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType):
+    except (StopIteration, paramiko.SSHException, paramiko.pkey.UnknownKeyType, *DAMAGED):
         raise ConfigError(
             "indexing.tunnel_method.tunnel_host_key can't be read: expected a line such as `ssh-ed25519 AAAAC3…`."
         ) from None
