@@ -119,7 +119,7 @@ def test_a_refused_record_is_kept_whole_with_its_reason_and_the_others_are_store
 
 def test_a_refused_record_is_kept_though_its_line_is_no_whole_utf_8(kind: Kind) -> None:
     surrogate = "\ud800".encode(errors="surrogatepass")
-    assert kind.write(bad("b").replace(b'"b"', b'"b' + surrogate + b'"'), COMPLETE, state(1)) == [1]
+    assert kind.write(bad(0).replace(b'"id":0', b'"id":"b' + surrogate + b'"'), COMPLETE, state(1)) == [1]
     ((identity, (_, line)),) = kind.kept().items()
     assert json.loads(line)["record"]["data"]["id"] == "b\ud800"
     assert kind.replay("body") == "1 records replayed: 1 loaded."

@@ -242,3 +242,13 @@ def test_a_search_by_another_model_of_as_many_dimensions_is_refused(open_store: 
         open_store("m/2 c/1").nearest(Scope("docs"), vector_of("x"), 1)
     found = open_store("m/1 c/2").nearest(Scope("docs"), vector_of("x"), 1)
     assert [entry[0] for entry in found] == ["a"]
+
+
+def test_a_name_that_has_no_room_in_what_is_remembered_is_refused(open_store: Open) -> None:
+    told = r"can't keep what is remembered of a stream \(.*\): .*40960 bytes.* too long: shorten it"
+    with pytest.raises(ConfigError, match=told):
+        open_store().prepare(replace(DOCS, name="x" * 41_000))
+    by_tenant = open_store(indexing={"index_for": {"type": "tenant", "tenant_field": "id"}})
+    target = by_tenant.prepare(DOCS)
+    with pytest.raises(ConfigError, match=told):
+        by_tenant.known(target, [document("a", "one", tenant="x" * 41_000).document])

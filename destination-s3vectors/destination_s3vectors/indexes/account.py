@@ -14,6 +14,7 @@ import orjson
 from destination_s3vectors.indexes.index import IndexSettings
 from destination_s3vectors.service.render import Vector
 from destination_s3vectors.vectors.documents import Listing
+from vector_ingest.errors import ConfigError
 
 ENTRY = "entry"  # the one metadata key: a JSON text, non-filterable
 POINT = np.ones(1, np.float32)  # nobody searches here
@@ -36,12 +37,16 @@ class Account:
         return None if found is None else _entry(found.metadata)
 
     def write(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
-        """Durable when it returns. An entry is one value of at most 40 KB."""
+        """Durable when it returns. ConfigError: an entry is more than the 40 KB of one value."""
         vectors = [
             Vector(key, POINT, orjson.dumps({ENTRY: orjson.dumps(entry).decode()})) for key, entry in entries.items()
         ]
         if refused := self.requests.put(self.index, vectors):
-            raise AssertionError(f"{self.name} refused {refused[0].key}: {refused[0].reason}")
+            raise ConfigError(
+                f"The index {self.name} can't keep what is remembered of a stream ({refused[0].key}): "
+                f"{refused[0].reason}. Its name, namespace or tenant is too long: shorten it, or choose another field "
+                "for the tenant."
+            )
 
     def remove(self, keys: Sequence[str]) -> None:
         if keys:

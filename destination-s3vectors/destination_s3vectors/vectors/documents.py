@@ -243,11 +243,12 @@ def _kept_vectors(
                     raise VectorsGone(chunk.account.document_id)
                 keys[document.digest, chunk.account.hash] = place.key(document.digest, number)
     found = requests.get(place.index, list(keys.values()), data=True) if keys else {}
+    ids = {document.digest: document.chunks[0].account.document_id for document in documents}
     kept: dict[tuple[str, bytes], Numbers] = {}
     for wanted, key in keys.items():
         vector = found.get(key)
         if vector is None or vector.data is None or account_of(vector.metadata).hash != wanted[1]:
-            raise VectorsGone(wanted[0])
+            raise VectorsGone(ids[wanted[0]])
         kept[wanted] = np.asarray(vector.data, np.float32)
     return kept
 
