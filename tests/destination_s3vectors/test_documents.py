@@ -146,7 +146,7 @@ def test_a_vector_that_was_to_be_kept_and_is_gone_stops_the_write() -> None:
     found = documents.with_chunks(service, PLACE, documents.stored_documents(service, PLACE, [key]))[key]
     del service.vectors[PLACE.key(key, 3)]
     moved = [documents.NewChunk(found.chunks[3], None)]
-    with pytest.raises(documents.VectorsGone, match="^a$"):
+    with pytest.raises(documents.VectorsGone, match=r"^a$"):
         documents.write(service, PLACE, [documents.NewDocument(key, b"", "0", moved, lambda *_: b"{}", found)])
 
 
