@@ -34,10 +34,12 @@ def nearest(conn: Connection, among: Among, question: Vector, limit: int) -> Seq
     with conn.transaction():
         if among.plan.allows_index():
             conn.execute(f"SET LOCAL {how_far(conn, among, limit)}".encode())
-        if condition != "true" and is_iterative(conn):
+        if is_iterative(conn):  # else what the index looks at may be less than `limit`, or little of it fit
             conn.execute("SET LOCAL hnsw.iterative_scan = strict_order")
             conn.execute("SET LOCAL ivfflat.iterative_scan = relaxed_order")  # it has no other
         rows = conn.execute(statement(among, condition).encode(), values).fetchall()
+    # Relaxed order is that of the lists that were looked at; as the server does, what has no distance comes last.
+    rows.sort(key=lambda row: math.inf if row[2] is None or math.isnan(row[2]) else row[2])
     return [Found(identity, number, distance, text, data or {}) for identity, number, distance, text, data in rows]
 
 

@@ -48,6 +48,19 @@ def test_more_is_found_than_the_index_looks_at_by_itself(database: Database, ope
     assert len(store.nearest(Scope("Docs"), np.ones(DIMENSIONS, np.float32), 80)) == 80
 
 
+@pytest.mark.parametrize("index", [{"type": "hnsw"}, {"type": "ivfflat", "lists": 40, "probes": 1}])
+def test_as_many_are_found_as_were_asked_for(database: Database, open_store: Open, index: dict[str, Any]) -> None:
+    store = open_store(index=index, recall_questions=0)
+    store.prepare(STREAM)
+    fill(database, 2000)
+    sync(store)
+    with database.connect() as conn:
+        conn.execute(f"ALTER DATABASE {database.name} SET enable_seqscan = off".encode())  # as in a large table
+    found = store.nearest(Scope("Docs"), np.ones(DIMENSIONS, np.float32), 1500)
+    assert len({each.document_id for each in found}) == 1500
+    assert [each.distance for each in found] == sorted(each.distance for each in found)
+
+
 def test_a_bad_index_is_found_out_by_what_it_finds(
     database: Database, open_store: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
