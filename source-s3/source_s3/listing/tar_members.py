@@ -24,6 +24,7 @@ from vector_ingest.errors import DataError
 
 BLOCK = 512
 SKIMMED = 16 * 1024  # bytes read at a header
+LONGEST = 16 * 1024 * 1024  # bytes of a name or of an extended header: one that says more would be taken into memory
 KEPT = 4  # decoded archives on disk, besides those that are being read
 logger = logging.getLogger("airbyte")
 
@@ -141,6 +142,8 @@ class _Watched:
         self.last = b""
 
     def read(self, size: int) -> bytes:
+        if size > LONGEST:
+            raise tarfile.ReadError(f"a header that says it has {size} bytes")
         self.last = self._file.read(size)
         return self.last
 
@@ -153,8 +156,11 @@ def _entries(file: io.BufferedReader) -> Iterator[tarfile.TarInfo]:
             while (entry := tar.next()) is not None:
                 tar.members.clear()  # it would keep them all
                 place = entry.offset
+                if tar.offset <= place or entry.size < 0:  # the next one would be this one, for ever
+                    raise tarfile.ReadError(f"a file of {entry.size} bytes")
                 yield entry
-    except (tarfile.TarError, ValueError, OverflowError) as error:
+    # The last two: a header of holes that is cut, and a name behind a name behind a name.
+    except (tarfile.TarError, ValueError, OverflowError, IndexError, RecursionError) as error:
         raise DataError("the archive", f"expected a tar archive, found after byte {place}: {error}") from error
     if watched.last != bytes(BLOCK):
         raise DataError("the archive", f"it is damaged or was cut: no end mark after the file at byte {place}")
