@@ -75,6 +75,7 @@ class Decoded(SeekableFile):
         self._source = buffered(source, PIECE)
         self._pieces = decode(self._source)
         self._piece, self._piece_start = b"", 0
+        self._failure: Exception | None = None
 
     @property
     def name(self) -> str:
@@ -88,7 +89,7 @@ class Decoded(SeekableFile):
         target = offset + (self._position if whence else 0)
         if target < self._piece_start:
             self._source.seek(0)
-            self._pieces = self._decode(self._source)
+            self._pieces, self._failure = self._decode(self._source), None
             self._piece, self._piece_start = b"", 0
         self._position = self._piece_start
         while target > self._position and self._next():
@@ -121,12 +122,18 @@ class Decoded(SeekableFile):
     def _next(self) -> bool:
         """Whether the present piece has bytes behind the position, the next one taken if need be."""
         while self._position >= self._piece_start + len(self._piece):
+            if self._failure is not None:
+                raise self._failure
             try:
                 piece = next(self._pieces, None)
             except DataError as error:
                 end = self._piece_start + len(self._piece)
                 where = f"after byte {end} of the decoded content" if end else error.where
-                raise DataError(where, error.reason) from error
+                self._failure = DataError(where, error.reason)
+                raise self._failure from error
+            except Exception as error:
+                self._failure = error  # the iterator has ended by it, which would look like the end of the file
+                raise
             if piece is None:
                 return False
             self._piece_start += len(self._piece)

@@ -37,8 +37,8 @@ class ReadAhead(SeekableFile):
         return self._file.name
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_CUR and offset == 0:
-            return self._position
+        if whence == io.SEEK_CUR:  # of this file: the one below is ahead
+            offset, whence = self._position + offset, io.SEEK_SET
         piece_start = self._position - (len(self._piece) - len(self._rest))
         if whence == io.SEEK_SET and piece_start <= offset <= piece_start + len(self._piece):
             self._rest, self._position = self._piece[offset - piece_start :], offset

@@ -180,6 +180,28 @@ def test_a_connection_that_always_breaks_is_a_transient_error_and_no_damage(
         file.read()
 
 
+@pytest.mark.parametrize("key", ["a.gz", "a.zst", "hadoop.snappy"])
+def test_who_reads_on_after_an_error_meets_it_again_and_no_end(client: Any, bucket: Bucket, key: str) -> None:
+    found = stored(client, bucket, key, COMPRESSED[key](TEXT)[:-20_000])
+    with open_contents(at(client, bucket), found, read_ahead=False) as file:
+        for _ in range(3):
+            with pytest.raises(DataError):
+                file.read()
+
+
+def test_who_reads_on_after_a_broken_connection_meets_it_again_and_no_end(
+    client: Any, bucket: Bucket, proxy: FaultyS3
+) -> None:
+    found = stored(client, bucket, "a.gz", gzip.compress(LONG, 1))
+    proxy.rules += [Rule("truncate", after=300_000, path="a.gz"), Rule("truncate", after=0, path="a.gz", times=5)]
+    with open_contents(at(client, bucket), found, read_ahead=False) as file:
+        for _ in range(2):
+            with pytest.raises(TransientError, match="end at byte 300000"):
+                file.read()
+        file.seek(0)
+        assert file.read() == LONG
+
+
 @contextmanager
 def room_on_disk(size: int) -> Iterator[None]:
     """Files of this process may not grow beyond `size` bytes, as on a disk that is full."""

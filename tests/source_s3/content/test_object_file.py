@@ -177,6 +177,15 @@ def test_a_file_read_ahead_goes_on_from_where_it_is_sought(client: Any, bucket: 
             assert file.read(600_000) == body[place : place + 600_000]
 
 
+def test_a_file_read_ahead_goes_on_from_so_far_behind_its_reader(client: Any, bucket: Bucket) -> None:
+    with open_object(at(client, bucket), stored(client, bucket), read_ahead=True) as file:
+        assert file.read(10) == BODY[:10]
+        assert file.seek(1_500_000, io.SEEK_CUR) == 1_500_010
+        assert file.read(10) == BODY[1_500_010:1_500_020]
+        assert file.seek(-1_000_000, io.SEEK_CUR) == 500_020
+        assert file.read() == BODY[500_020:]
+
+
 def test_a_parquet_reader_asks_for_the_ranges_that_it_needs(client: Any, bucket: Bucket, proxy: FaultyS3) -> None:
     columns = {name: random.Random(name).choices(range(10**12), k=100_000) for name in ("first", "second", "third")}
     sink = io.BytesIO()
