@@ -18,6 +18,7 @@ from source_s3.stream_config import Stop
 from vector_ingest.errors import DataError
 
 HELD = 8 * 1024 * 1024  # bytes of bad rows that wait for the next state at most
+ENTRY = 512  # bytes that one takes besides its text and its reason
 REMEDY = "`bad_rows` of the stream can pass over such rows, or keep them aside"
 
 
@@ -74,7 +75,7 @@ class BadRows:
 
     def _hold(self, row: Kept) -> None:
         self._held.append(row)
-        self._bytes += len(row.raw or b"")
+        self._bytes += len(row.raw or b"") + len(row.reason) + ENTRY
         if self._bytes > HELD:
             self.flush()
 

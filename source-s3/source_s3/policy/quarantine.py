@@ -61,7 +61,7 @@ class Quarantine:
         folder = self._folder_of(rows[0].object)
         name = f"{folder}{_short(rows[0].etag)}-{time.time_ns()}.jsonl"
         self._place.put(name, b"".join(_line(row) for row in rows))
-        self._held = self._holders() | {folder}
+        self._holders().add(folder)
 
     def forget(self, name: str, but: str | None = None) -> None:
         """What was kept of an object; with `but`, an ETag, of all its other versions.
@@ -121,21 +121,28 @@ def _line(row: Kept) -> bytes:
             entry["raw"] = raw.decode()
         except UnicodeDecodeError:
             entry["raw_base64"] = base64.b64encode(raw).decode()
-    return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+    # A lone surrogate, which a reason may quote, becomes the escape that JSON has for it.
+    return json.dumps(entry, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def _rows(file: str, content: bytes) -> Iterator[Kept]:
     for number, line in enumerate(content.splitlines(), start=1):
         try:
             yield _row(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigError(
                 f"{file} in the quarantine, line {number}: expected an entry as it was kept, found {error!r}. Mend the "
                 "line, or delete it"
             ) from error
 
 
-def _row(entry: dict[str, Any]) -> Kept:
+def _row(entry: Any) -> Kept:
+    """KeyError, TypeError, ValueError: no entry."""
+    if not isinstance(entry, dict):
+        raise TypeError(f"a {type(entry).__name__}")
+    texts = {name: entry[name] for name in ("object", "etag", "last_modified", "where", "reason")}
     raw = entry.get("raw")
+    if not all(isinstance(text, str) for text in (*texts.values(), raw or "")):
+        raise TypeError("a value that is no text")
     content = base64.b64decode(entry["raw_base64"]) if "raw_base64" in entry else None if raw is None else raw.encode()
-    return Kept(entry["object"], entry["etag"], entry["last_modified"], entry["where"], entry["reason"], content)
+    return Kept(**texts, raw=content)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +96,7 @@ class FolderPlace:
 
     def put(self, name: str, content: bytes) -> None:
         path = self._folder / name
-        try:
+        with self._named("write into"):
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(path.name + ".part")
             with part.open("wb") as file:
@@ -104,21 +105,30 @@ class FolderPlace:
                 os.fsync(file.fileno())
             part.replace(path)
             _sync_folder(path.parent)
-        except OSError as error:
-            raise ConfigError(
-                f"Could not write into the quarantine at {self.address}: {error}. Mend the folder, or choose another"
-            ) from error
 
     def get(self, name: str) -> bytes:
-        return (self._folder / name).read_bytes()
+        with self._named(f"read {name} from"):
+            return (self._folder / name).read_bytes()
 
     def names(self, prefix: str) -> Iterator[str]:
-        paths = sorted((self._folder / prefix).rglob("*.jsonl"))
+        with self._named("list"):
+            paths = sorted((self._folder / prefix).rglob("*.jsonl"))
         return (path.relative_to(self._folder).as_posix() for path in paths)
 
     def delete(self, names: Sequence[str]) -> None:
-        for name in names:
-            (self._folder / name).unlink(missing_ok=True)
+        with self._named("delete from"):
+            for name in names:
+                (self._folder / name).unlink(missing_ok=True)
+
+    @contextmanager
+    def _named(self, action: str) -> Iterator[None]:
+        """A ValueError is Python's word on a path with a NUL in it."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"Could not {action} the quarantine at {self.address}: {error}. Mend the folder, or choose another"
+            ) from error
 
 
 def _sync_folder(folder: Path) -> None:

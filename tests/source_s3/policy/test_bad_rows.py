@@ -1,13 +1,21 @@
 """What becomes of rows that can't be read: by policy, through whole syncs over HTTP."""
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from source_s3.config import Config
+from source_s3.policy.bad_rows import BadRows
 from source_s3.policy.quarantine import Kept, Quarantine
-from source_s3.policy.quarantine_places import place_at
+from source_s3.policy.quarantine_places import FolderPlace, place_at
+from source_s3.progress import Progress
+from source_s3.read import BadRow
+from source_s3.s3_object import Bucket as Place
+from source_s3.s3_object import S3Object
+from source_s3.stream_config import Quarantine as Keep
 from tests.conftest import Bucket
 from tests.destination_commands import Ended
 from tests.servers.faulty_s3 import FaultyS3, Rule
@@ -159,3 +167,12 @@ def test_a_place_that_is_none_is_refused_by_check(bucket: Bucket) -> None:
     parsed = parse_config(Config, settings(bucket, {"type": "quarantine", "place": "relative"}))
     with pytest.raises(ConfigError, match="s3://bucket/folder/"):
         check(parsed)
+
+
+def test_rows_without_a_text_are_kept_before_they_take_much_memory(bucket: Bucket, tmp_path: Path) -> None:
+    place, progress = Place(bucket.client, bucket.name), Progress("files")
+    quarantine = Quarantine(FolderPlace(tmp_path), "files")
+    item = S3Object("a.parquet", 1, datetime(2026, 1, 2, tzinfo=UTC), "e1")
+    bad_rows = BadRows(Keep(place=str(tmp_path), most=1_000_000), quarantine, place, progress)
+    bad_rows.take(item, [BadRow(f"row {number}", "damaged", None) for number in range(30_000)], "2026-01-02T00:00:00Z")
+    assert len(list(quarantine.rows())) > 10_000

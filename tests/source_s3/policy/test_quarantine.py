@@ -83,6 +83,26 @@ def test_an_entry_that_was_spoiled_by_hand_is_named(place: Place) -> None:
         list(quarantine.rows())
 
 
+ENTRY = json.dumps({"object": "x", "etag": "e", "last_modified": "t", "where": "w", "reason": "r", "raw": 1}).encode()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[]", b"1", b"null", ENTRY, ENTRY.replace(b'"x"', b"null"), b"[" * 100_000],
+    ids=["list", "number", "null", "raw is a number", "object is null", "deep"],
+)
+def test_a_line_of_another_shape_is_named(place: Place, line: bytes) -> None:
+    place.put("stream=files/a/b.jsonl", line)
+    with pytest.raises(ConfigError, match=r"stream=files/a/b\.jsonl in the quarantine, line 1.*[Mm]end"):
+        list(Quarantine(place, "files").rows())
+
+
+def test_a_reason_that_quotes_half_a_character_is_kept(place: Place) -> None:
+    quarantine, row = Quarantine(place, "files"), replace(ROW, reason="no column \ud800")
+    keep(quarantine, row)
+    assert list(quarantine.rows()) == [row]
+
+
 def test_text_is_kept_readable_for_a_hand_that_mends_it(place: Place) -> None:
     keep(Quarantine(place, "files"), ROW)
     (file,) = place.names("")
@@ -117,6 +137,21 @@ def test_a_folder_that_can_not_be_written_is_a_clear_error(tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"quarantine at .*file/.*[Mm]end the folder"):
         prove_writable(FolderPlace(tmp_path / "file"))
+
+
+def test_a_folder_that_can_not_be_used_is_a_clear_error_whatever_is_done(tmp_path: Path) -> None:
+    place = FolderPlace(tmp_path)
+    (tmp_path / "stream=files" / "a" / "folder.jsonl").mkdir(parents=True)
+    with pytest.raises(
+        ConfigError, match=r"Could not read stream=files/a/folder\.jsonl from the quarantine at /.*[Mm]end"
+    ):
+        list(Quarantine(place, "files").rows())
+    with pytest.raises(ConfigError, match=r"Could not delete from the quarantine at /.*[Mm]end"):
+        place.delete(["stream=files/a/folder.jsonl"])
+    with pytest.raises(ConfigError, match=r"Could not list the quarantine at /.*[Mm]end"):
+        list(FolderPlace(tmp_path / ("long" * 100)).names(""))
+    with pytest.raises(ConfigError, match=r"Could not write into the quarantine at /.*[Mm]end"):
+        prove_writable(FolderPlace(tmp_path / "\0"))
 
 
 @pytest.mark.parametrize("address", ["relative/folder", "", "https://host/x"])
