@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import md5
-from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote_plus
 
+from source_s3.content.spool import Spool
 from source_s3.listing.mentions import ROWS, Mention, csv_rows, readable_rows
+from source_s3.raw_file import buffered
 from vector_ingest.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PIECE = 1024 * 1024  # bytes
 Row = Mapping[str, Any]
 Open = Callable[[str, str, str], BinaryIO]  # of bucket and key; the third: what names the object
 
@@ -37,10 +37,11 @@ class Inventory:
     def parse(cls, text: bytes, name: str) -> "Inventory":
         try:
             found = json.loads(text)
-            files = [(file["key"], file["MD5checksum"].lower()) for file in found["files"]]
-            columns = [_plain(column.strip()) for column in found["fileSchema"].split(",")]
-            inventory = cls(name, found["destinationBucket"].rpartition(":")[2], found["fileFormat"], columns, files)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            files = [(_text(file["key"]), _text(file["MD5checksum"]).lower()) for file in found["files"]]
+            columns = [_plain(column.strip()) for column in _text(found["fileSchema"]).split(",")]
+            holding = _text(found["destinationBucket"]).rpartition(":")[2]
+            inventory = cls(name, holding, _text(found["fileFormat"]), columns, files)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigError(
                 f"The manifest {name} is no manifest.json of an S3 Inventory: expected `destinationBucket`, "
                 f"`fileFormat`, `fileSchema` and `files` with `key` and `MD5checksum`, found {error!r}."
@@ -56,25 +57,29 @@ def inventory_mentions(inventory: Inventory, open_file: Open) -> Iterator[Mentio
     """The newest versions, without markers of deletions. DataError: a data file is not what the manifest says."""
     for key, checksum in inventory.files:
         name = f"s3://{inventory.bucket}/{key}"
-        with TemporaryFile() as kept:
-            with open_file(inventory.bucket, key, f"The inventory {inventory.name}") as file:
-                _copy(file, kept, checksum, name)
+        with open_file(inventory.bucket, key, f"The inventory {inventory.name}") as file:
+            copy = _copy(file, checksum, name)
+        with copy as kept:
             for where, row in READERS[inventory.format](kept, name, inventory.columns):
                 if row.get("islatest", True) and not row.get("isdeletemarker"):
                     yield _mention(where, row)
 
 
-def _copy(file: BinaryIO, kept: IO[bytes], checksum: str, name: str) -> None:
-    """To a file of its own: nothing is taken from it before all of it is known to be right."""
+def _copy(file: BinaryIO, checksum: str, name: str) -> BinaryIO:
+    """On disk: nothing is taken from it before all of it is known to be right. ConfigError: there is no room."""
     digest = md5(usedforsecurity=False)
-    while piece := file.read(PIECE):
+
+    def read(size: int) -> bytes:
+        piece = file.read(size)
         digest.update(piece)
-        kept.write(piece)
-    kept.seek(0)
+        return piece
+
+    spool = Spool(name, read)
     if digest.hexdigest() != checksum:
         raise DataError(
             name, f"expected the MD5 {checksum} of the inventory's manifest, found {digest.hexdigest()}. Use another."
         )
+    return buffered(spool.part(0, spool.size))
 
 
 def _mention(where: str, row: Row) -> Mention:
@@ -101,6 +106,12 @@ def _plain(column: str) -> str:
     return column.replace("_", "").lower()
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, found {value!r}")
+    return value
+
+
 def _true(text: str) -> bool:
     return text.lower() == "true"
 
@@ -114,8 +125,8 @@ TYPES: Mapping[str, Callable[[str], object]] = {
 }
 
 
-def _csv(file: IO[bytes], name: str, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
-    for where, row in csv_rows(file, name):  # type: ignore[arg-type]  # IO[bytes] is what BinaryIO says
+def _csv(file: BinaryIO, name: str, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
+    for where, row in csv_rows(file, name):
         if len(row) != len(columns):
             raise DataError(where, f"expected {len(columns)} values, as in `fileSchema`, found {len(row)}")
         try:
@@ -131,25 +142,51 @@ def _csv(file: IO[bytes], name: str, columns: Sequence[str]) -> Iterator[tuple[s
             raise DataError(where, f"expected values as in an S3 Inventory, found {row}: {error}") from error
 
 
-def _parquet(file: IO[bytes], name: str, _: Sequence[str]) -> Iterator[tuple[str, Row]]:
+def _parquet(file: BinaryIO, name: str, _: Sequence[str]) -> Iterator[tuple[str, Row]]:
     import pyarrow.parquet as pq
 
     with readable_rows(lambda: name):
         table = pq.ParquetFile(file)
-        wanted = [column for column in table.schema_arrow.names if _plain(column) in WANTED]
+        wanted = _wanted(name, table.schema_arrow)
         yield from _numbered(name, table.iter_batches(ROWS, columns=wanted))
 
 
-def _orc(file: IO[bytes], name: str, _: Sequence[str]) -> Iterator[tuple[str, Row]]:
+def _orc(file: BinaryIO, name: str, _: Sequence[str]) -> Iterator[tuple[str, Row]]:
     from pyarrow import orc
 
     with readable_rows(lambda: name):
         table = orc.ORCFile(file)
-        wanted = [column for column in table.schema.names if _plain(column) in WANTED]
+        wanted = _wanted(name, table.schema)
         stripes = (table.read_stripe(number, wanted) for number in range(table.nstripes))
         yield from _numbered(
             name, (stripe.slice(at, ROWS) for stripe in stripes for at in range(0, stripe.num_rows, ROWS))
         )
+
+
+def _wanted(name: str, schema: "pa.Schema") -> list[str]:
+    """The columns that are asked for. DataError: one that must be there is not, or is of another type."""
+    wanted = [column for column in schema.names if _plain(column) in WANTED]
+    if not {"bucket", "key"} <= {_plain(column) for column in wanted}:
+        raise DataError(name, f"expected the columns bucket and key of an S3 Inventory, found {schema.names}")
+    for column in wanted:
+        kind, expected = schema.field(column).type, WANTED[_plain(column)]
+        if not (_is(expected, kind) or _is("null", kind)):
+            raise DataError(
+                name, f"expected the type {expected} in the column {column} of an S3 Inventory, found {kind}"
+            )
+    return wanted
+
+
+def _is(expected: str, kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    found = kind.value_type if pa.types.is_dictionary(kind) else kind
+    tests = (
+        [pa.types.is_string, pa.types.is_large_string]
+        if expected == "string"
+        else [getattr(pa.types, f"is_{expected}")]
+    )
+    return any(test(found) for test in tests)
 
 
 def _numbered(name: str, batches: Iterator["pa.RecordBatch"]) -> Iterator[tuple[str, Row]]:
@@ -166,8 +203,13 @@ def _numbered(name: str, batches: Iterator["pa.RecordBatch"]) -> Iterator[tuple[
             yield f"{name}, row {number}", dict(zip(columns, row, strict=True))
 
 
-WANTED = {"bucket", "key", "islatest", "isdeletemarker", "size", "lastmodifieddate", "etag", "storageclass"}
-READERS: Mapping[str, Callable[[IO[bytes], str, Sequence[str]], Iterator[tuple[str, Row]]]] = {
+WANTED = {  # and their types
+    **dict.fromkeys(("bucket", "key", "etag", "storageclass"), "string"),
+    **dict.fromkeys(("islatest", "isdeletemarker"), "boolean"),
+    "size": "integer",
+    "lastmodifieddate": "timestamp",
+}
+READERS: Mapping[str, Callable[[BinaryIO, str, Sequence[str]], Iterator[tuple[str, Row]]]] = {
     "CSV": _csv,
     "Parquet": _parquet,
     "ORC": _orc,

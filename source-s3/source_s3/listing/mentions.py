@@ -70,7 +70,9 @@ def readable_rows(where: Callable[[], str]) -> Iterator[None]:
 
     try:
         yield
-    except (csv.Error, UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError, pa.ArrowInvalid) as error:
+    except (csv.Error, UnicodeDecodeError, zlib.error, EOFError, pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the machine; Arrow and gzip have no number
+            raise
         raise DataError(where(), f"expected a list of objects, found what can't be read as one: {error}") from error
 
 

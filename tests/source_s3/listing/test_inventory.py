@@ -1,10 +1,14 @@
 """Objects named by an S3 Inventory instead of by a listing."""
 
 import gzip
+import io
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 
 from source_s3.listing.objects import list_objects
 from source_s3.plan import Selection
@@ -91,9 +95,37 @@ def test_rows_that_do_not_fit_the_schema_are_a_data_error(
         names(client, bucket, manifest)
 
 
+OTHER_TYPES = {"last_modified_date": "2024-01-02", "e_tag": b"abc", "key": 5, "size": "1", "is_latest": "false"}
+
+
+@pytest.mark.parametrize("kind", ["Parquet", "ORC"])
+@pytest.mark.parametrize("column", OTHER_TYPES)
+def test_a_column_of_another_type_is_a_data_error(client: Any, bucket: Bucket, kind: str, column: str) -> None:
+    columns = {name: [value] for name, value in row(bucket, "a").items()} | {column: [OTHER_TYPES[column]]}
+    file = io.BytesIO()
+    (pq if kind == "Parquet" else orc).write_table(pa.table(columns), file)
+    manifest = put_inventory(bucket, [file.getvalue()], kind)
+    with pytest.raises(DataError, match=f"data/0: expected the type .* in the column {column}"):
+        names(client, bucket, manifest)
+
+
+def test_a_file_without_names_of_objects_is_a_data_error(client: Any, bucket: Bucket) -> None:
+    file = io.BytesIO()
+    pq.write_table(pa.table({"size": [1]}), file)
+    manifest = put_inventory(bucket, [file.getvalue()], "Parquet")
+    with pytest.raises(DataError, match=r"data/0: expected the columns bucket and key"):
+        names(client, bucket, manifest)
+
+
 def test_a_json_that_is_no_inventory_is_a_config_error(client: Any, bucket: Bucket) -> None:
     bucket.put("manifest.json", "{}")
     with pytest.raises(ConfigError, match=r"is no manifest.json of an S3 Inventory: expected `destinationBucket`"):
+        names(client, bucket, "manifest.json")
+    for changes in ({"fileFormat": ["CSV"]}, {"destinationBucket": None}, {"fileSchema": 1}):
+        with pytest.raises(ConfigError, match=r"is no manifest.json of an S3 Inventory"):
+            names(client, bucket, put_inventory(bucket, [], **changes))
+    bucket.put("manifest.json", "[" * 100_000)
+    with pytest.raises(ConfigError, match=r"is no manifest.json of an S3 Inventory"):
         names(client, bucket, "manifest.json")
     manifest = put_inventory(bucket, [], fileFormat="XML")
     with pytest.raises(ConfigError, match="has the fileFormat 'XML': expected one of CSV, Parquet, ORC"):
