@@ -175,9 +175,9 @@ def _deliver(stream: Stream, item: S3Object, mark: int, start: Start, pieces: It
         progress.records += piece.records
         progress.skip(piece.skipped, piece.named)
         progress.tell(piece.place)
+        stream.checkpoint.count(piece.records, len(piece.lines))
         if piece.stop is not None:
             raise ConfigError(piece.stop)
-        stream.checkpoint.count(piece.records, len(piece.lines))
         if piece.position is not None:
             state.resume = Resume(item.name, mark, piece.position, rows)
             if stream.checkpoint.is_due():

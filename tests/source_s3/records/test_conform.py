@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Bucket
-from tests.source_s3.commands import last_states, statuses
+from tests.source_s3.commands import counts, last_states, statuses
 from tests.source_s3.declared import ADDITIONAL, changes, read, rows, settings
 from tests.source_s3.files import jsonl, parquet
 
@@ -49,6 +49,7 @@ def test_waiting_ends_the_stream_at_the_first_row_and_goes_on_after_a_refresh(bu
     assert f"s3://{bucket.name}/b, row 2, expected the catalog's columns only, found the column `new`" in ended.errors
     assert "refresh" in ended.errors
     assert [row["id"] for row in rows(ended)] == [1, 2]
+    assert list(counts(ended)) == [(2, 2.0)]
     after = read(config, {**COLUMNS, "new": "integer"}, last_states(ended))
     assert after.code == 0
     assert {row["id"] for row in rows(after)} >= {2, 3, 4}
