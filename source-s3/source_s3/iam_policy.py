@@ -15,8 +15,7 @@ from source_s3.config import Config
 from source_s3.listing.globs import exact_keys, listed_prefixes
 from source_s3.listing.mentions import ADDRESS
 from source_s3.plan import Selection, StreamPlan, plans
-from source_s3.policy.quarantine_places import folder_of_bucket
-from source_s3.stream_config import Quarantine
+from source_s3.stream_config import Quarantine, folder_of_bucket
 from vector_ingest.aws.credentials import EXTERNAL_ID_VARIABLE, Anonymous, IamRole
 from vector_ingest.command.command_line import read_object
 from vector_ingest.command.printed import print_out

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from wcmatch import glob
+
 from source_s3.config import Config, FileTransfer
 from source_s3.documents.version import VERSION
 from source_s3.read.document_options import ApiProcessing
@@ -20,7 +22,16 @@ from source_s3.read.options import (
     UnstructuredFormat,
 )
 from source_s3.schema import Declared
-from source_s3.stream_config import SAMPLED, BadRows, StreamConfig, UnreadableObjects, ValidationPolicy, types_of
+from source_s3.stream_config import (
+    SAMPLED,
+    BadRows,
+    Quarantine,
+    StreamConfig,
+    UnreadableObjects,
+    ValidationPolicy,
+    folder_of_bucket,
+    types_of,
+)
 
 # Of a format, on the records: what is inferred is the schema, and without an API a strategy concerns scans alone.
 WITHOUT_EFFECT: Mapping[str, Any] = {"inference_type": True, "strategy": True, "processing": {"api_key", "api_url"}}
@@ -154,7 +165,7 @@ def plans(config: Config) -> list[StreamPlan]:
 def _plan(config: Config, stream: StreamConfig) -> StreamPlan:
     selection = Selection(
         globs=stream.globs,
-        excluded=stream.exclude_globs,
+        excluded=[*stream.exclude_globs, *_kept_aside(config)],
         prefix=stream.legacy_prefix or "",
         start=config.start,
         smallest=stream.min_file_size,
@@ -181,6 +192,15 @@ def _plan(config: Config, stream: StreamConfig) -> StreamPlan:
         transfer=config.delivery_method if isinstance(config.delivery_method, FileTransfer) else None,
         most_deleted=config.most_deleted_percent,
     )
+
+
+def _kept_aside(config: Config) -> list[str]:
+    """Globs of the bad rows that any stream keeps in this very bucket: they are no data."""
+    found = [
+        folder_of_bucket(stream.bad_rows.place) for stream in config.streams if isinstance(stream.bad_rows, Quarantine)
+    ]
+    folders = {place[1] for place in found if place is not None and place[0] == config.bucket}
+    return [f"{glob.escape(folder)}stream=*/*/*.jsonl" for folder in sorted(folders)]
 
 
 def _glob(path: str) -> str:

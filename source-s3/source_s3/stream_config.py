@@ -234,6 +234,14 @@ class StreamConfig(Form):
         return [name.strip() for name in (self.primary_key or "").split(",") if name.strip()]
 
 
+def folder_of_bucket(address: str) -> tuple[str, str] | None:
+    """Bucket and prefix, of a place in a bucket. The prefix is empty, or ends with a slash."""
+    if not address.startswith("s3://"):
+        return None
+    bucket, _, folder = address.removeprefix("s3://").partition("/")
+    return bucket, f"{folder.rstrip('/')}/" if folder.strip("/") else ""
+
+
 def types_of(input_schema: str | None) -> dict[str, str]:
     """JSON types by column. `float` stands for number; blanks around them and the case of types do not count.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from source_s3.policy.quarantine import Place
+from source_s3.stream_config import folder_of_bucket
 from vector_ingest.aws.errors import aws_errors
 from vector_ingest.errors import ConfigError
 
@@ -27,14 +28,6 @@ def place_at(address: str, client: "S3Client") -> Place:
             f"The place {address!r} for bad rows can't be used: expected s3://bucket/folder/ or an absolute path"
         )
     return FolderPlace(Path(address))
-
-
-def folder_of_bucket(address: str) -> tuple[str, str] | None:
-    """Bucket and prefix, of a place in a bucket. The prefix is empty, or ends with a slash."""
-    if not address.startswith("s3://"):
-        return None
-    bucket, _, folder = address.removeprefix("s3://").partition("/")
-    return bucket, f"{folder.rstrip('/')}/" if folder.strip("/") else ""
 
 
 def prove_writable(place: Place) -> None:

@@ -169,6 +169,20 @@ def test_a_place_that_is_none_is_refused_by_check(bucket: Bucket) -> None:
         check(parsed)
 
 
+@pytest.mark.parametrize("folder", ["", "bad/", "b{a,d} [x]/.y*/"])
+def test_what_is_kept_aside_is_no_object_of_any_stream(bucket: Bucket, folder: str) -> None:
+    bucket.put("a.csv", HEAD + GOOD + BAD * 3)
+    stream = {"globs": ["**", "**/.*/**"], "format": {"filetype": "csv"}}
+    keeping = {**stream, "name": "files", "bad_rows": aside(bucket, place=f"s3://{bucket.name}/{folder}")}
+    chosen = {**bucket.sign_in(), "streams": [keeping, {**stream, "name": "others", "bad_rows": SKIP}]}
+    first = sync(chosen)
+    assert len(bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]) == 2
+    bucket.put("stream=b.csv", HEAD + SECOND)
+    again = sync(chosen, last_states(first))
+    assert [ids(first), ids(again)] == [[1], [2]]
+    assert records(again, "others") == records(again)
+
+
 def test_rows_without_a_text_are_kept_before_they_take_much_memory(bucket: Bucket, tmp_path: Path) -> None:
     place, progress = Place(bucket.client, bucket.name), Progress("files")
     quarantine = Quarantine(FolderPlace(tmp_path), "files")
