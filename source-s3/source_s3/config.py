@@ -16,6 +16,7 @@ from vector_ingest.aws.clients import AddressingStyle, Connection, certificates
 from vector_ingest.aws.credentials import Credentials
 from vector_ingest.form import Form, shown, warn_of_unknown
 
+PORTS = range(1, 2**16)
 GROUPS = {"access": "Access to the bucket", "files": "Files", "advanced": "Advanced"}
 
 
@@ -204,7 +205,8 @@ class Config(Form):
     @classmethod
     def _address(cls, value: str) -> str:
         value = value.strip()
-        if not re.fullmatch(r"((https?://)?(\[[\da-fA-F:]+\]|[^\s/@:]+)(:\d+)?(/[^\s@]*)?)?", value):
+        found = re.fullmatch(r"((https?://)?(\[[\da-fA-F:]+\]|[^\s/@:?#]+)(:(\d{1,5}))?(/[^\s@?#]*)?)?", value)
+        if found is None or int(found[5] or 1) not in PORTS:
             raise ValueError("expected an address such as https://host:port, found something else")
         return value
 
@@ -217,7 +219,10 @@ class Config(Form):
     @classmethod
     def _day_exists(cls, value: str | None) -> str | None:
         if value is not None:
-            datetime.fromisoformat(value)
+            try:
+                _in_utc(value)
+            except OverflowError:
+                raise ValueError(f"expected a time that UTC has, found {value}") from None
         return value
 
     @field_validator("bucket")
@@ -233,10 +238,13 @@ class Config(Form):
 
     @property
     def start(self) -> datetime | None:
-        if self.start_date is None:
-            return None
-        start = datetime.fromisoformat(self.start_date)
-        return start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
+        return None if self.start_date is None else _in_utc(self.start_date)
+
+
+def _in_utc(text: str) -> datetime:
+    """OverflowError: a time before the year 1 or after the year 9999."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def specification() -> dict[str, Any]:

@@ -251,7 +251,7 @@ def types_of(input_schema: str | None) -> dict[str, str]:
         return {}
     try:
         types = json.loads(input_schema)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"expected a JSON object of column names and types, found text that is no JSON: {error}"
         ) from None

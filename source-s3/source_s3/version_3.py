@@ -69,13 +69,13 @@ def state_of_version_3(state: Any) -> tuple[Any, datetime | None]:
         return rest, None
     try:
         moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError) as error:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return rest, moment - timedelta(hours=1) if old else moment
+    except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(
             f"The state of version 3 of Airbyte's source-s3 has the time {text!r}: expected one such as "
             "2023-06-05T03:54:07Z. Reset the state of this stream (clear its data)."
         ) from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return rest, moment - timedelta(hours=1) if old else moment
 
 
 def _incomplete(name: str, expected: str) -> str:
@@ -132,7 +132,7 @@ def _options(format_: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Options of pyarrow, kept as JSON in a text."""
     try:
         options = json.loads(format_.get(name) or "{}")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"`format.{name}` should be a JSON object in a text, found no JSON: {error}") from None
     if not isinstance(options, dict):
         raise ValueError(  # noqa: TRY004  (the form takes this kind)

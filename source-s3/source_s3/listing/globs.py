@@ -64,6 +64,8 @@ def _alternatives(pattern: str) -> list[str]:
             f"The braces of the glob {pattern} stand for more than {ALTERNATIVES:,} alternatives. Use a wildcard, "
             "or several globs."
         ) from error
+    except RecursionError as error:
+        raise ConfigError(f"The braces of the glob {pattern} are nested too deep. Use several globs.") from error
 
 
 def _fixed_beginning(pattern: str) -> str:

@@ -12,6 +12,8 @@ from source_s3.schema import LAST_MODIFIED
 from source_s3.state.ledger import PENDING, REMEDY, Entry, Ledger
 from vector_ingest.errors import ConfigError
 
+OPTIONAL = ("pending", "settings")
+
 
 @dataclass(frozen=True, slots=True)
 class Resume:
@@ -48,16 +50,17 @@ class StreamState:
         cursor = state.get(LAST_MODIFIED)
         if not isinstance(cursor, str | None):
             raise _damaged(f"'{LAST_MODIFIED}' is no text but {type(cursor).__name__}")
-        settings = state.get("settings")
-        if not isinstance(settings, Mapping | None):
-            raise _damaged(f"'settings' is no object but {type(settings).__name__}")
+        # An empty list, or a null, is no account that says that nothing was read.
+        for name, found in (("done", state.get("done", {})), *((name, state.get(name) or {}) for name in OPTIONAL)):
+            if not isinstance(found, Mapping):
+                raise _damaged(f"'{name}' is no object but {type(found).__name__}")
         return cls(
             Ledger.from_state(state.get("done", state)),
-            Ledger.from_state(state.get("pending", {})),
+            Ledger.from_state(state.get("pending") or {}),
             kept,
             cursor,
             _resume(state["resume"]) if state.get("resume") else None,
-            settings,
+            state.get("settings"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -132,7 +135,9 @@ class StreamState:
 
 def _resume(found: Any) -> Resume:
     match found:
-        case {"key": str(key), "fingerprint": int(fingerprint), "position": dict(position), "rows": int(rows)}:
+        case {"key": str(key), "fingerprint": int(fingerprint), "position": dict(position), "rows": int(rows)} if all(
+            isinstance(number, int) and number >= 0 for number in (rows, *position.values())
+        ):
             return Resume(key, fingerprint, position, rows)
     raise _damaged("'resume' lacks what tells where to go on")
 

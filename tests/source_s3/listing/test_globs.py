@@ -69,6 +69,11 @@ def test_braces_that_stand_for_too_many_globs_are_a_config_error() -> None:
         matcher(["{1..9}{1..999}"])
 
 
+def test_braces_that_are_nested_too_deep_are_a_config_error() -> None:
+    with pytest.raises(ConfigError, match=r"nested too deep. Use several globs"):
+        matcher(["{a," * 1_000 + "b" + "}" * 1_000])
+
+
 def test_no_globs_match_nothing() -> None:
     assert not matcher([])("a")
     assert not matcher([""])("")
