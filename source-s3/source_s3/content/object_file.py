@@ -33,6 +33,7 @@ class ObjectFile(SeekableFile):
         super().__init__(self._end - self._first)
         self._body: StreamingBody | None = None
         self._body_position = 0
+        self._answered: set[str] = set()  # the ETags of the answers: one, or this store does not heed If-Match
         self._stopped = threading.Event()
 
     @property
@@ -64,7 +65,7 @@ class ObjectFile(SeekableFile):
         """
         start = self._first + first
         with ObjectFile(self._bucket, self._object, (start, start + len(into))) as part:
-            part._stopped = stopped
+            part._stopped, part._answered = stopped, self._answered
             while into:
                 into = into[part.readinto(into) :]
 
@@ -122,6 +123,14 @@ class ObjectFile(SeekableFile):
             raise TransientError(
                 f"Could not read {self.name}: asked for {expected}, answered with {found}. "
                 "Either the object was changed while it was read, or the store lacks ranged requests."
+            )
+        self._answered.update(filter(None, [answer.get("ETag")]))
+        if len(self._answered) > 1:
+            answer["Body"].close()
+            raise TransientError(
+                f"Could not read {self.name}: answered with the versions {' and '.join(sorted(self._answered))}. The "
+                "object was changed while it was read, and the store does not heed If-Match. The next sync reads it "
+                "anew."
             )
         return answer["Body"]
 

@@ -89,6 +89,25 @@ def test_a_store_that_answers_with_other_bytes_than_asked_for_is_a_transient_err
         fetch_object(at(client, bucket), listed)
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["one reader", "blocks"])
+def test_two_versions_are_a_transient_error_where_the_store_does_not_heed_if_match(
+    client: Any, bucket: Bucket, proxy: FaultyS3, apart: bool
+) -> None:
+    found = stored(client, bucket)
+    end = {"Content-Range": f"bytes 1000000-{len(BODY) - 1}/{len(BODY)}", "ETag": '"other"'}
+    other = Rule("answer", status=206, headers=end, body=BODY[1_000_000:], path="big.bin", times=None)
+    first = Rule("delay", path="big.bin") if apart else Rule("truncate", after=1_000_000, path="big.bin")
+    proxy.rules += [first, other]
+    with (
+        ObjectFile(at(client, bucket), found) as file,
+        pytest.raises(TransientError, match=r'big.bin: answered with the versions "\w{32}" and "other".*anew'),
+    ):
+        if apart:
+            file.fetch(0, memoryview(bytearray(1_000_000)), threading.Event())
+            file.fetch(1_000_000, memoryview(bytearray(2_000_000)), threading.Event())
+        file.readall()
+
+
 def test_an_object_that_was_removed_after_the_listing_is_a_transient_error(client: Any, bucket: Bucket) -> None:
     found = stored(client, bucket, "gone", b"x")
     bucket.client.delete_object(Bucket=bucket.name, Key="gone")
