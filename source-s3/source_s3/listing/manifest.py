@@ -16,8 +16,9 @@ from source_s3.listing.head import head, in_pool
 from source_s3.listing.inventory import Inventory, inventory_mentions
 from source_s3.listing.mentions import ADDRESS, Mention, mentions
 from source_s3.listing.storage import ARCHIVES
+from source_s3.policy.faults import fault_of
 from source_s3.s3_object import Bucket, S3Object
-from vector_ingest.errors import ConfigError, DataError
+from vector_ingest.errors import EXPLAINED, ConfigError, DataError
 
 MENTIONS = 1000  # looked at together
 GONE = "stands in the inventory and is there no longer"
@@ -40,13 +41,23 @@ def objects_of_manifest(bucket: Bucket, address: str, choice: Choice, leave: Lea
         yield from _objects(bucket, chosen, choice, leave)
 
 
-def current(bucket: Bucket, items: Iterable[S3Object], leave: Leave) -> Generator[S3Object, None, None]:
-    """Those with dated facts as they are now, in their order. `leave` is told of those that are gone."""
+def current(
+    bucket: Bucket, items: Iterable[S3Object], leave: Leave, *, unreadable: bool = False
+) -> Generator[S3Object, None, None]:
+    """Those with dated facts as they are now, in their order. `leave` is told of those that are gone.
+
+    With `unreadable`, one that can't be asked for comes as it is: who reads it meets the error again.
+    """
 
     def ask(item: S3Object) -> tuple[S3Object, S3Object | None]:
         if not item.dated:
             return item, item
-        return item, head(bucket, bucket.holding(item), item.key, "The inventory")
+        try:
+            return item, head(bucket, bucket.holding(item), item.key, "The inventory")
+        except EXPLAINED as error:
+            if not unreadable or fault_of(error) is None:
+                raise
+            return item, item
 
     with closing(in_pool(items, ask)) as answers:
         for item, answer in answers:

@@ -14,6 +14,7 @@ from source_s3.s3_object import Bucket, S3Object
 from source_s3.state.ledger import Entry, fingerprints
 from source_s3.state.settings import changed, changed_columns, settings_of
 from source_s3.state.stream_state import StreamState
+from source_s3.stream_config import LeaveForLater
 from vector_ingest.errors import ConfigError
 
 GUARDED = 20  # objects: of fewer, any share may be gone
@@ -127,7 +128,8 @@ def _current(
 ) -> Iterator[S3Object]:
     """What is newer than its inventory was read by the last sync, unless it changed again."""
     mark = _marks(plan)
-    with closing(current(bucket, todo, leave)) as items:
+    leaves = isinstance(plan.unreadable, LeaveForLater)
+    with closing(current(bucket, todo, leave, unreadable=leaves)) as items:
         for item in readable(items, bucket, plan.selection, leave):
             done = state.done.get(item.name)
             if done is None or done.fingerprint != mark(item):

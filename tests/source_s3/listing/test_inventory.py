@@ -16,6 +16,7 @@ from source_s3.s3_object import S3Object
 from tests.conftest import Bucket
 from tests.servers.faulty_s3 import FaultyS3
 from tests.source_s3.conftest import at
+from tests.source_s3.files import parquet
 from tests.source_s3.listing.manifests import COLUMNS, WRITERS, as_csv, listed, names, put_inventory, row
 from vector_ingest.errors import ConfigError, DataError
 
@@ -110,9 +111,7 @@ def test_a_column_of_another_type_is_a_data_error(client: Any, bucket: Bucket, k
 
 
 def test_a_file_without_names_of_objects_is_a_data_error(client: Any, bucket: Bucket) -> None:
-    file = io.BytesIO()
-    pq.write_table(pa.table({"size": [1]}), file)
-    manifest = put_inventory(bucket, [file.getvalue()], "Parquet")
+    manifest = put_inventory(bucket, [parquet({"size": [1]})], "Parquet")
     with pytest.raises(DataError, match=r"data/0: expected the columns bucket and key"):
         names(client, bucket, manifest)
 

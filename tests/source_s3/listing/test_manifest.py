@@ -112,7 +112,7 @@ def test_a_damaged_list_is_a_data_error_with_its_line(client: Any, bucket: Bucke
 
 
 def test_a_parquet_list_that_is_damaged_is_a_data_error(client: Any, bucket: Bucket) -> None:
-    body = bytearray(parquet(uri=[f"folder/{number}" for number in range(1000)]))
+    body = bytearray(parquet({"uri": [f"folder/{number}" for number in range(1000)]}))
     body[100:120] = b"\xff" * 20
     bucket.put("list", bytes(body))
     with pytest.raises(DataError, match="/list, row 1: expected a list of objects, found what can't be read as one"):

@@ -3,8 +3,10 @@
 docs/faults.md names these tests.
 """
 
+import json
 import re
 from dataclasses import dataclass, replace
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,32 @@ def test_an_unreadable_object_is_left_and_tried_again_by_the_next_sync(
     second = read(tmp_path, settings(bucket, proxy, LEAVE), last_states(first))
     assert (second.code, ids(second)) == (0, ["2"])
     assert ids(read(tmp_path, settings(bucket, proxy, LEAVE), last_states(second))) == []
+
+
+@pytest.mark.parametrize("fault", ["access denied", "server error"])
+def test_an_unreadable_object_of_an_inventory_is_left_too(
+    bucket: Bucket, proxy: FaultyS3, tmp_path: Path, fault: str
+) -> None:
+    put_three(bucket)
+    rows = "".join(f'"{bucket.name}","{name}","5","2026-01-02T00:00:00.000Z","e"\n' for name in NAMES).encode()
+    bucket.put("inventory/data", rows)
+    manifest = {
+        "destinationBucket": bucket.name,
+        "fileFormat": "CSV",
+        "fileSchema": "Bucket, Key, Size, LastModifiedDate, ETag",
+        "files": [{"key": "inventory/data", "MD5checksum": md5(rows, usedforsecurity=False).hexdigest()}],
+    }
+    bucket.put("inventory/manifest.json", json.dumps(manifest))
+    chosen = settings(bucket, proxy, LEAVE)
+    chosen["streams"][0]["manifest"] = f"s3://{bucket.name}/inventory/manifest.json"
+    rule = OF_ONE_OBJECT[fault].on("b.csv")
+    proxy.rules += [rule, replace(rule, method="HEAD")]
+    first = read(tmp_path, chosen)
+    assert (first.code, statuses(first)[-1], ids(first)) == (0, "COMPLETE", ["1", "3"])
+    assert re.search(f"left for the next sync: .*s3://{bucket.name}/b.csv", logs(first))
+    proxy.rules.clear()
+    second = read(tmp_path, chosen, last_states(first))
+    assert (second.code, ids(second)) == (0, ["2"])
 
 
 @pytest.mark.parametrize("fault", OF_THE_STORE)
