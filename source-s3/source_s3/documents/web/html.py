@@ -37,7 +37,11 @@ def parsed_html(key: str, page: str) -> Any | None:
     text = DECLARED.sub("", page).replace("\0", "")
     if not text.strip():
         return None
-    parser = lxml_html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
+    # Unless it may be huge, the parser leaves out what stands behind 10 MB of one text, script or picture (as `data:`),
+    # or behind 255 elements in each other, such as <font> that is never closed: and does not say so.
+    parser = lxml_html.HTMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True, huge_tree=True
+    )
     try:
         return lxml_html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:

@@ -1,7 +1,7 @@
 """The elements of a page as blocks: what a reader of the page came for, without what stands around it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from source_s3.documents import markup
@@ -23,6 +23,7 @@ ON_LINES_OF_THEIR_OWN = """
 """
 BLOCKS = frozenset(ON_LINES_OF_THEIR_OWN.split())
 HEADING = re.compile(r"h[1-6]$")
+NUMBER = re.compile(r"-?[0-9]{1,9}")
 LANGUAGE = re.compile(r"\b(?:language|lang|highlight-source|brush:)[- ]?(\w[\w+#-]*)")
 MOST_SPANNED = 256  # columns or rows by one cell
 MOST_COLUMNS = 2048  # of a table whose cells span others
@@ -51,15 +52,15 @@ class _Page:
     def __init__(self, *, inside: bool) -> None:
         self._inside = inside
 
-    def walk(self, element: Any) -> Iterator[Block]:
-        """Blocks inside of the element, and the text between them as paragraphs."""
+    def walk(self, element: Any, without: Sequence[Any] = ()) -> Iterator[Block]:
+        """Blocks inside of the element, but for those in `without`, and the text between them as paragraphs."""
         inline: list[str] = [element.text or ""]
         for each in element:
             name = local(each)
             if self._is_block(each, name):
                 yield from _paragraph(inline)
                 inline = []
-                if not self._is_left_out(each, name):
+                if each not in without and not self._is_left_out(each, name):
                     yield from self._block(each, name)
             else:
                 inline.append(self._inline(each, name))
@@ -96,7 +97,8 @@ class _Page:
             self._inside = outer
 
     def _items(self, element: Any, depth: int) -> Iterator[str]:
-        number = int(element.get("start") or 1) if (element.get("start") or "1").lstrip("-").isdecimal() else 1
+        start = element.get("start") or ""
+        number = int(start) if NUMBER.fullmatch(start) else 1
         for each in element:
             name = local(each)
             if self._is_left_out(each, name):
@@ -106,27 +108,12 @@ class _Page:
                 continue
             marker = f"{number}." if local(element) == "ol" else "-"
             inner = [part for part in each if local(part) in {"ul", "ol", "menu"}]
-            text = "\n".join(block.text for block in self._own(each, inner) if block.text.strip())
+            text = "\n".join(block.text for block in self.walk(each, inner) if block.text.strip())
             if text.strip():
                 yield markup.item(text, marker, depth)
                 number += 1
             for part in inner:
                 yield from self._items(part, depth + 1)
-
-    def _own(self, element: Any, inner: list[Any]) -> Iterator[Block]:
-        """An item's blocks, without the lists in it."""
-        yield from _paragraph([element.text or "", *self._run(element, inner)])
-        for each in element:
-            if each not in inner and self._is_block(each, local(each)) and not self._is_left_out(each, local(each)):
-                yield from self._block(each, local(each))
-                yield from _paragraph([each.tail or ""])
-
-    def _run(self, element: Any, inner: list[Any]) -> Iterator[str]:
-        """The text of an item up to its first block."""
-        for each in element:
-            if each in inner or self._is_block(each, local(each)):
-                return
-            yield self._inline(each, local(each)) + (each.tail or "")
 
     def _table(self, element: Any) -> Iterator[Block]:
         """One that only lays out the page is its cells' blocks."""
@@ -134,9 +121,7 @@ class _Page:
         cells = [[each for each in row if local(each) in {"td", "th"}] for row in rows]
         is_layout = element.get("role") == "presentation" or any(True for _ in element.iterdescendants("table"))
         if is_layout or max(map(len, cells), default=0) < 2:
-            for row in cells:
-                for each in row:
-                    yield from self.walk(each)
+            yield from self.walk(element)  # its caption, and cells outside of rows, too
             return
         for each in element:
             if local(each) == "caption":
@@ -146,7 +131,7 @@ class _Page:
     def _cell(self, element: Any) -> tuple[str, int, int]:
         """Its text, and the columns and rows that it takes."""
         spans = [element.get(name) or "1" for name in ("colspan", "rowspan")]
-        wide, high = (min(int(each), MOST_SPANNED) if each.isdecimal() and each != "0" else 1 for each in spans)
+        wide, high = (min(max(1, int(each)), MOST_SPANNED) if NUMBER.fullmatch(each) else 1 for each in spans)
         return " ".join(block.text for block in self.walk(element)), wide, high
 
     def _text(self, element: Any) -> str:
