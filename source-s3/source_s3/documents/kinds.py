@@ -1,8 +1,10 @@
 """What kind of document a file is: by its bytes first, then by its name's extension, then by its Content-Type."""
 
 import io
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from posixpath import splitext
 
@@ -67,6 +69,8 @@ INSIDE = {  # what a zip of the kind has in it
     "xl/workbook.xml": "xlsx",
     "xl/workbook.bin": "xlsb",
 }
+# What is raised over a ZIP file and what is packed in it.
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, RuntimeError, ValueError, EOFError, OverflowError)
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # old Office files, and new ones under a password
 OLE_STREAMS = {"EncryptedPackage": "encrypted", "__substg1.0_": "msg", "WordDocument": "doc"} | {
     "PowerPoint Document": "ppt",
@@ -75,7 +79,10 @@ OLE_STREAMS = {"EncryptedPackage": "encrypted", "__substg1.0_": "msg", "WordDocu
 }
 IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"BM", b"RIFF")
 IMAGE_EXTENSIONS = {"png", "jpg", "jpeg", "gif", "tif", "tiff", "bmp", "webp", "heic"}
-HTML = re.compile(rb"(\s|\xef\xbb\xbf|<\?xml[^>]*>|<!--.*?-->)*<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+# Each comment ends where it first can, for good: else many of them would be joined in all ways, for ever.
+HTML = re.compile(
+    rb"(?:\s|\xef\xbb\xbf|<\?xml[^>]*>|(?><!--.*?-->))*+<(!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
+)
 HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:[ \t].*\r?\n([ \t].*\r?\n)*")
 MAIL = {
     b"from",
@@ -147,7 +154,7 @@ def _in_zip(content: bytes) -> str | None:
             if "mimetype" in names and parts.getinfo("mimetype").file_size < 200:
                 declared = parts.read("mimetype").decode("ascii", "replace").strip().removesuffix("-template")
                 return CONTENT_TYPES.get(declared)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError, EOFError, OverflowError):
+    except DAMAGED:
         return None
     return "epub" if "META-INF/container.xml" in names else None
 

@@ -1,6 +1,7 @@
 """The parts of a zipped document, and their XML: bounded, whole, without entities and without any network."""
 
 import io
+import lzma
 import posixpath
 import zipfile
 import zlib
@@ -15,7 +16,7 @@ from source_s3.documents.limits import Limits, TooMuch
 from vector_ingest.errors import DataError
 
 LARGE = 16 * 1024 * 1024  # bytes: of less than this, any ratio will do
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError)
+BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
 
 
 class Parts:
