@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import pyarrow as pa
+
 from source_s3.content.contents import SMALL
 from source_s3.plan import StreamPlan
 from source_s3.read import Batch, Reading, table_reader
@@ -22,7 +24,10 @@ from source_s3.s3_object import S3Object
 from source_s3.schema import ROW
 
 IN_FLIGHT = 48 * 1024 * 1024  # bytes of batches and their lines
-WEIGHT = 4  # a batch and its lines weigh so many times the batch's columns
+WEIGHT = 4  # a batch and its lines weigh so many times the batch's columns, at least
+BESIDE_NAME = 4  # bytes: the marks around a name and behind its value
+BAD_ROW = 512  # bytes: of one, besides its text
+LINES = IN_FLIGHT // 2  # bytes: so that two batches of very many short rows are under way at least
 RENDERERS = max(2, min(4, os.cpu_count() or 1))
 
 
@@ -34,7 +39,9 @@ def read_table(file: BinaryIO, job: Job, item: S3Object, start: Start = BEGIN) -
     plan = job.plan
     assert not isinstance(plan.format, UnstructuredFormat)
     partitions = partitions_of(item) if plan.hive else {}
-    table = _Table(plan, partitions, _template(plan, job.namespace, item, partitions), job.bucket.address_of(item))
+    template = _template(plan, job.namespace, item, partitions)
+    around = len(template.head()) + len(template.tail())
+    table = _Table(plan, partitions, template, job.bucket.address_of(item), around)
     reading = Reading(start.position, frozenset(plan.columns) if plan.projects else None)
     with closing(Drift(plan, item.name, job.progress)) as drift:
         batches = table_reader(plan.format).read(file, plan.format, reading)
@@ -56,15 +63,27 @@ class _Read:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """What all batches of a file need on their way to lines. `where` is its address."""
+    """What all batches of a file need on their way to lines. `where` is its address.
+
+    `around`: the bytes of a line without any column.
+    """
 
     plan: StreamPlan
     partitions: Mapping[str, str | None]
     template: Template
     where: str
+    around: int
 
     def shape(self, batch: Batch) -> Shaped:
         return shape(batch, self.plan, self.partitions)
+
+    def weigh(self, read: _Read) -> int:
+        """Of the batch, its bad rows and its lines, which hold the names of the columns and the template, too."""
+        rows, refused = read.batch.rows, read.batch.refused
+        names = sum(map(len, rows.schema.names)) + BESIDE_NAME * rows.num_columns
+        size = _values(rows)
+        lines = min(LINES, 2 * size + rows.num_rows * (names + self.around))
+        return int(max(WEIGHT * size, lines)) + sum(len(bad.raw or b"") + BAD_ROW for bad in refused)
 
     def piece(self, read: _Read) -> tuple[Piece, Shaped]:
         batch, shaped = read.batch, read.shaped or self.shape(read.batch)
@@ -106,12 +125,17 @@ def _pieces(
     if not overlap:
         yield from map(table.piece, read)
         return
-    with closing(overlapped(read, table.piece, _weight, IN_FLIGHT, RENDERERS)) as pieces:
+    with closing(overlapped(read, table.piece, table.weigh, IN_FLIGHT, RENDERERS)) as pieces:
         yield from pieces
 
 
-def _weight(read: _Read) -> int:
-    return WEIGHT * int(read.batch.rows.nbytes)
+def _values(rows: pa.RecordBatch) -> int:
+    """Bytes of the columns' values, each as often as it stands in a line: a dictionary has it once."""
+    size: int = rows.nbytes
+    for kind, column in zip(rows.schema.types, rows.columns, strict=True):
+        if pa.types.is_dictionary(kind) and len(column.dictionary):
+            size += len(column) * column.dictionary.nbytes // len(column.dictionary)
+    return size
 
 
 def _template(
