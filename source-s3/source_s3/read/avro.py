@@ -1,14 +1,14 @@
 """Avro: block by block, so that memory is bounded by a batch and the largest block."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from source_s3.read import BadRow, Batch, Reading, without_columns
-from source_s3.read.avro_blocks import Block, Container, read_blocks, read_header
+from source_s3.read.avro_blocks import Block, Container, read_blocks, read_header, too_deep
 from source_s3.read.avro_columns import Avro, bare, column, parsed, property_of
 from source_s3.read.options import AvroFormat
 from source_s3.schema import Properties
@@ -16,8 +16,9 @@ from vector_ingest.errors import DataError
 
 ROWS = 16_384  # a batch, and
 BYTES = 2 * 1024 * 1024  # of decompressed blocks, of which it has at least one
-# What fastavro and Arrow raise over rows that are not of the schema.
-DAMAGE = (ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, ArithmeticError)
+# What fastavro and Arrow raise over rows that are not of the schema, and this package over values without a JSON form.
+DAMAGE = (ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, ArithmeticError, RecursionError)
+UNFIT = (*DAMAGE, DataError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def read(file: BinaryIO, options: AvroFormat, reading: Reading) -> Iterator[Batc
     header = read_header(file)
     byte, row = (resume["byte"], resume["row"]) if (resume := reading.resume) else (header.end, 0)
     avro = _avro(header.schema, options)
-    container = Container(bare(header.schema))
+    container = _container(header.schema)
     wanted = reading.columns
     left_out = [field["name"] for field in avro.fields if wanted is not None and field["name"] not in wanted]
     refused: list[BadRow] = []
@@ -65,6 +66,13 @@ def _avro(schema: Any, options: AvroFormat) -> Avro:
     return parsed(schema, options.double_as_string)
 
 
+def _container(schema: Any) -> Container:
+    try:
+        return Container(bare(schema))
+    except RecursionError as error:
+        raise too_deep() from error
+
+
 def _groups(blocks: Iterator[Block | BadRow]) -> Iterator[list[Block | BadRow]]:
     """Blocks that make one batch, or a single large one."""
     group: list[Block | BadRow] = []
@@ -88,7 +96,7 @@ def _parts(
         data, count = b"".join([block.data for block in blocks]), sum(block.rows for block in blocks)
         try:
             rows = _batch(list(container.rows(data, count)), avro, columns)
-        except DAMAGE:
+        except UNFIT:
             pass
         else:
             yield _Part(rows, blocks[-1].end)
@@ -99,14 +107,38 @@ def _parts(
 
 def _one(block: Block, container: Container, avro: Avro, columns: frozenset[str] | None) -> Iterator[_Part]:
     records = container.rows(block.data, block.rows)
+    where = f"the block at byte {block.begin}"
     for first in range(0, block.rows, ROWS):
         try:
-            rows = _batch(list(islice(records, ROWS)), avro, columns)
+            rows = list(islice(records, ROWS))
         except DAMAGE as error:
-            where = f"the block at byte {block.begin}, from its row {first + 1} of {block.rows}"
-            yield _Part(None, block.end, [BadRow(where, f"expected rows of the file's schema: {error}", block.data)])
+            place = f"{where}, from its row {first + 1} of {block.rows}"
+            yield _Part(None, block.end, [BadRow(place, _reason(error), block.data)])
             return
-        yield _Part(rows, block.end if first + ROWS >= block.rows else None)
+        *parts, last = _built(rows, avro, columns, f"{where}, its row", first + 1)
+        yield from parts
+        yield replace(last, end=block.end if first + ROWS >= block.rows else None)
+
+
+def _built(rows: Sequence[Any], avro: Avro, columns: frozenset[str] | None, where: str, first: int) -> Iterator[_Part]:
+    """At least one part. A row whose values have no form here is found by halving, since columns are built whole."""
+    try:
+        yield _Part(_batch(rows, avro, columns), None)
+    except UNFIT as error:
+        if len(rows) == 1:
+            yield _Part(None, None, [BadRow(f"{where} {first}", _reason(error))])
+            return
+        half = len(rows) // 2
+        yield from _built(rows[:half], avro, columns, where, first)
+        yield from _built(rows[half:], avro, columns, where, first + half)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, DataError):
+        return str(error)
+    if isinstance(error, RecursionError):
+        return "expected values of some hundred levels in each other at most, found more"
+    return f"expected rows of the file's schema: {error}"
 
 
 def _batch(rows: Sequence[Any], avro: Avro, columns: frozenset[str] | None) -> pa.RecordBatch:

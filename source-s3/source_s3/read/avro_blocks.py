@@ -56,12 +56,18 @@ def read_header(file: BinaryIO) -> Header:
         schema = json.loads(found.metadata["avro.schema"])
     except (ValueError, TypeError, KeyError, EOFError, IndexError, fastavro.schema.SchemaParseException) as error:
         raise DataError("the file's header", f"expected Avro with a schema, found: {error}") from error
+    except RecursionError as error:
+        raise too_deep() from error
     codec, end = str(found.metadata.get("avro.codec", "null")), file.tell()
     if codec not in CODECS:
         known = ", ".join(CODECS)
         raise DataError("the file's header", f"expected one of the codecs {known}, found `{codec}`: write with another")
     file.seek(end - MARKER)
     return Header(schema, codec, file.read(MARKER), end)
+
+
+def too_deep() -> DataError:
+    return DataError("the file's header", "expected a schema of some hundred levels in each other at most, found more")
 
 
 def read_blocks(file: BinaryIO, header: Header, begin: int) -> Iterator[Block | BadRow]:

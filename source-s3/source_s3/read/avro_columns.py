@@ -70,11 +70,11 @@ def name_of(kind: Any) -> str:
         "time-millis": plain == "int",
         "time-micros": plain == "long",
         "uuid": plain == "string" or (plain, kind.get("size")) == ("fixed", 16),
-        "decimal": plain in {"bytes", "fixed"} and 0 <= kind.get("scale", 0) <= kind.get("precision", 0),
+        "decimal": plain in {"bytes", "fixed"} and 0 <= kind.get("scale", 0) <= kind.get("precision", 0) > 0,
         "duration": (plain, kind.get("size")) == ("fixed", 12),
         **dict.fromkeys(MOMENTS, plain == "long"),
     }
-    return str(logical if valid.get(logical) else plain)
+    return logical if isinstance(logical, str) and valid.get(logical) else str(plain)
 
 
 def bare(kind: Any) -> Any:

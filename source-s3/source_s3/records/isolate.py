@@ -28,11 +28,17 @@ def render_good(rows: pa.RecordBatch, first_row: int, template: Template) -> Ite
     """
     try:
         yield Rendered(render(rows, first_row, template))
-    except DataError as error:
+    except (DataError, RecursionError) as error:
         if rows.num_rows == 1:
             number = first_row + 1
-            yield Rendered(memoryview(b""), (number, BadRow(f"row {number:,}", f"{error.where}: {error.reason}")))
+            yield Rendered(memoryview(b""), (number, BadRow(f"row {number:,}", _reason(error))))
             return
         half = rows.num_rows // 2
         yield from render_good(rows.slice(0, half), first_row, template)
         yield from render_good(rows.slice(half), first_row + half, template)
+
+
+def _reason(error: DataError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "expected values of some hundred levels in each other at most, found more"
+    return str(error)

@@ -46,3 +46,12 @@ def test_a_good_batch_is_rendered_in_one_piece() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_few_rows_or_none_are_rendered(count: int) -> None:
     assert len(data(render_good(batch([b"a"] * count), 0, TEMPLATE))) == count
+
+
+def test_rows_nested_too_deep_are_bad_rows() -> None:
+    column = pa.array([1, 2])
+    for _ in range(600):
+        column = pa.StructArray.from_arrays([column], ["x"])
+    found = [part.bad for part in render_good(pa.record_batch({"c": column}), 0, TEMPLATE)]
+    assert [bad[0] for bad in found if bad is not None] == [1, 2]
+    assert all("levels in each other" in bad[1].reason for bad in found if bad is not None)
