@@ -30,12 +30,19 @@ def read(file: BinaryIO, options: JsonFormat, reading: Reading) -> Iterator[Batc
     if byte == 0:
         byte = len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
         file.seek(byte)
-    for cut in split(iter(partial(file.read, BLOCK), b""), byte, inside=bool(resume["inside"])):
+    inside = bool(resume["inside"])
+    for cut in split(iter(partial(file.read, BLOCK), b""), byte, inside=inside):
+        byte, inside = cut.end, cut.inside
         objects, refused = _checked(cut)
         if len(objects) or refused:
             end = {"byte": cut.end, "row": row + len(objects), "inside": int(cut.inside)}
             yield Batch(batch_of(objects), row, end, refused)
             row += len(objects)
+    if inside:
+        bad = BadRow(
+            f"byte {byte}", "expected the ] that ends the array, found the end of the file: is it cut off?", b""
+        )
+        yield Batch(batch_of([]), row, {"byte": byte, "row": row, "inside": 0}, [bad])
 
 
 def _checked(cut: Cut) -> tuple[pa.Array | Sequence[bytes], Sequence[BadRow]]:

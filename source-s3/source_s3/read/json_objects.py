@@ -14,6 +14,7 @@ import orjson
 import pyarrow as pa
 
 from source_s3.read import BadRow, Batch
+from source_s3.read.json_split import depth_of
 from source_s3.render.marks import RAW_OBJECT
 from source_s3.schema import Properties, properties_of_rows
 from vector_ingest.errors import DataError
@@ -21,7 +22,7 @@ from vector_ingest.errors import DataError
 RAW = pa.field("json", pa.large_string(), nullable=False, metadata=RAW_OBJECT)
 SAMPLE = 1024 * 1024  # bytes that the schema is taken from, as Airbyte's source-s3 does of lines
 SPACE = b" \t\r\n"  # what JSON takes for blank
-DEPTH = 1000  # brackets in one line; orjson takes 1024 levels
+DEPTH = 900  # levels: the record's line adds two, and readers take 1,000 (Jackson, Python's json) or 1,024 (orjson)
 CHECKER = msgspec.json.Decoder(msgspec.Raw)  # values stay text
 STRIDE = 16  # bytes: 12 digits in a row at this distance belong to a number that may be too large for a float
 
@@ -54,7 +55,10 @@ def problem_of(text: bytes) -> orjson.JSONDecodeError | str | None:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return error
-    return None if isinstance(value, dict) else f"a value of type {type(value).__name__}"
+    if not isinstance(value, dict):
+        return f"a value of type {type(value).__name__}"
+    is_deep = len(text) > 2 * DEPTH and _may_be_deep(text) and depth_of(text) > DEPTH
+    return f"more than {DEPTH} levels in each other" if is_deep else None
 
 
 def reason_of(problem: orjson.JSONDecodeError | str) -> str:

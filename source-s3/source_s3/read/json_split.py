@@ -32,7 +32,10 @@ class Cut:
 
 
 def split(chunks: Iterator[bytes], byte: int, *, inside: bool) -> Iterator[Cut]:
-    """From the byte `byte` on. What can't be cut, because a bracket or string is never closed, ends it."""
+    """From the byte `byte` on. What can't be cut, because a bracket or string is never closed, ends it, and its array.
+
+    An array that is never closed is still open in the last cut.
+    """
     rest, is_end = b"", False
     while not is_end and len(rest) <= LINE:
         chunk = _more(chunks, len(rest))
@@ -42,7 +45,12 @@ def split(chunks: Iterator[bytes], byte: int, *, inside: bool) -> Iterator[Cut]:
             text, byte, inside = text[cut.end - byte :], cut.end, cut.inside
         rest = text
     if rest.strip(APART):
-        yield Cut([], [_other(rest[:SHOWN], byte)], byte + len(rest), inside)
+        yield Cut([], [_other(rest[:SHOWN], byte)], byte + len(rest), False)
+
+
+def depth_of(text: bytes) -> int:
+    """How many brackets are open at once, at most, in valid JSON."""
+    return int(np.cumsum(np.where(_brackets(text)[1], 1, -1)).max(initial=0))
 
 
 def _more(chunks: Iterator[bytes], least: int) -> bytes:

@@ -42,7 +42,7 @@ def _batches(file: BinaryIO, reading: Reading, size: int) -> Iterator[Batch]:
         begin = len(BOM_UTF8) if byte == 0 and text.startswith(BOM_UTF8) else 0
         lines = text[begin:] if begin else text
         objects = objects_of(lines)
-        found = _Found(objects) if objects is not None else _line_by_line(lines, line, at_end=block.is_last)
+        found = _Found(objects) if objects is not None else _line_by_line(lines, line, block)
         rest = found.rest
         if found.several_lines and not has_warned:
             logger.warning("%s: has objects over several lines, which take longer", getattr(file, "name", "A file"))
@@ -112,7 +112,9 @@ def _to_line_end(file: BinaryIO, size: int) -> tuple[int, bytes]:
     return count, b""
 
 
-def _line_by_line(text: bytes, line: int, *, at_end: bool) -> _Found:
+def _line_by_line(text: bytes, line: int, block: _Block) -> _Found:
+    """No object goes on behind a line that is too long."""
+    at_end = block.is_last or block.dropped > 0
     lines = text.split(b"\n")
     objects: list[bytes] = []
     refused: list[BadRow] = []

@@ -89,7 +89,7 @@ def test_an_element_that_is_no_object_is_handed_over_with_its_byte(bad: bytes, r
 @pytest.mark.parametrize("content", [b"garbage", b"1", b'"text"', b"[1, 2]", b'{"a"', b"[{]"])
 def test_a_file_without_any_object_is_refused(content: bytes) -> None:
     assert texts(content) == []
-    assert len(refused(content)) == 1
+    assert len(refused(content)) == 1 + (content == b"[{]")  # whose array is never closed
     with pytest.raises(DataError, match=r"^byte \d+: expected"):
         reader.schema(io.BytesIO(content), OPTIONS)
 
@@ -99,6 +99,18 @@ def test_a_file_that_is_cut_off_loses_its_last_object_only(end: bytes) -> None:
     content = b'[{"a":1},{"a":2},' + end
     assert texts(content) == ['{"a":1}', '{"a":2}']
     assert [bad.raw for bad in refused(content)] == [end]
+
+
+@pytest.mark.parametrize("end", [b"", b",", b" \n"])
+def test_an_array_that_is_cut_off_between_two_objects_is_refused_behind_them(end: bytes) -> None:
+    content = b'[{"a":1},{"a":2}' + end
+    assert texts(content) == ['{"a":1}', '{"a":2}']
+    (bad,) = refused(content)
+    assert bad.where == f"byte {len(content.rstrip(b',' + b' ' + bytes([10])))}"
+    assert "the end of the file" in bad.reason
+    last = batches(content)[-1].resume
+    assert not list(reader.read(io.BytesIO(content), OPTIONS, Reading(last)))
+    assert refused(content + b"]") == []
 
 
 def test_a_value_that_never_ends_is_refused_before_it_fills_the_memory() -> None:

@@ -224,3 +224,19 @@ def test_the_schema_is_taken_from_the_head_of_the_file() -> None:
     file = io.BytesIO(b'{"a":1}\n' * (SAMPLE // 4))
     jsonl.schema(file, OPTIONS)
     assert file.tell() <= SAMPLE + 100
+
+
+def test_no_object_goes_on_behind_a_line_that_is_too_long() -> None:
+    content = b'{"a":1,\n' + b" " * (jsonl.LINE + 3 * jsonl.BLOCK) + b'\n"b":2}\n{"c":3}\n'
+    assert texts(content) == ['{"c":3}']
+    assert [bad.where for batch in batches(content) for bad in batch.refused] == ["line 1", "line 2", "line 3"]
+
+
+def test_an_object_is_refused_whose_record_would_be_too_deep_for_those_who_read_it() -> None:
+    fits, too_deep = (b'{"a":' * depth + b"1" + b"}" * depth for depth in (DEPTH, DEPTH + 1))
+    wide = b'{"a":[' + b"{}," * DEPTH + b"{}]}"
+    content = b"\n".join([fits, too_deep, wide])
+    assert texts(content) == [fits.decode(), wide.decode()]
+    ((where, reason),) = [(bad.where, bad.reason) for batch in batches(content) for bad in batch.refused]
+    assert where == "line 2"
+    assert reason == f"expected one JSON object, found more than {DEPTH} levels in each other"
