@@ -9,6 +9,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -52,10 +53,14 @@ class Sent:
 
 
 class UnstructuredServer:
-    """`faults`: statuses of the next answers, each used once; 0: an answer that does not come for two seconds."""
+    """`faults`: statuses of the next answers, each used once; 0: an answer that does not come for two seconds; 1: one that comes drop by drop.
+
+    `asked`: how many requests there were.
+    """
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
+        self.asked = 0
         self.faults: deque[int] = deque()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads, self._server.block_on_close = True, False
@@ -78,6 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         api: UnstructuredServer = self.server.api  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        api.asked += 1
         if self.path != "/general/v0/general":
             return self._answer(404, {"detail": "Not Found"})
         if self.headers.get("unstructured-api-key") != KEY:
@@ -86,6 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         fault = api.faults.popleft() if api.faults else None
         if fault == 0:
             time.sleep(2)
+        if fault == 1:
+            return self._drip()
         if fault:
             return self._answer(fault, {"detail": "try again"})
         strategy = dict(sent.fields).get("strategy", "auto")
@@ -105,6 +113,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Retry-After", "0")
         self.end_headers()
         self.wfile.write(content)
+
+    def _drip(self) -> None:
+        """Five seconds long, if nobody hangs up."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Length", "50")
+        self.end_headers()
+        with suppress(OSError):
+            for _ in range(50):
+                self.wfile.write(b" ")
+                time.sleep(0.1)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name
         """Nothing: the tests look at what was sent."""

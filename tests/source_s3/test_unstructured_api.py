@@ -1,11 +1,15 @@
 """Documents read by an Unstructured API: what is sent, what is made of the answer, and what is said of refusals."""
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from source_s3.documents import Limits
+from source_s3.documents.parsers import Parsers
+from source_s3.documents.unstructured_api import SAID, Api, UnstructuredApi
 from source_s3.read.options import UnstructuredFormat
 from source_s3.records.document_records import prove_engine
 from tests.conftest import Bucket
@@ -140,3 +144,54 @@ def test_the_key_is_in_no_state_and_another_one_reads_nothing_again(
     assert records(read(tmp_path, again, whole(), last_states(first))) == []
     better = settings(bucket, unstructured_server, strategy="hi_res")
     assert len(records(read(tmp_path, better, whole(), last_states(first)))) == 1
+
+
+@pytest.fixture
+def engine(api: UnstructuredServer) -> Iterator[UnstructuredApi]:
+    limits = Limits(seconds=1)
+    engine = UnstructuredApi(Api(api.url, KEY, []), Parsers(limits), limits)
+    yield engine
+    engine.close()
+
+
+@pytest.mark.parametrize("status", [302, 404, 405, 406, 410, 411, 451, 501])
+def test_a_status_that_stays_as_it_is_is_asked_for_once(
+    api: UnstructuredServer, engine: UnstructuredApi, status: int
+) -> None:
+    api.faults.append(status)
+    with pytest.raises(ConfigError, match=rf"is no Unstructured API \(status {status}\): check `api_url`"):
+        engine.read("a.png", PNG)
+    assert api.asked == 1
+
+
+def test_an_answer_that_comes_drop_by_drop_ends_with_the_documents_time(
+    api: UnstructuredServer, engine: UnstructuredApi
+) -> None:
+    api.faults.append(1)
+    began = time.monotonic()
+    (found,) = engine.read("a.png", PNG)
+    assert "not read within 1 seconds by the API" in str(found.problem)
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("key", ["secret\nkey", "schlüssel-secret", "secret\tkey", "secret\0key"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_told(key: str) -> None:
+    form = {"processing": {"mode": "api", "api_key": key, "api_url": "http://127.0.0.1:9"}}
+    with pytest.raises(ConfigError, match="`api_key` holds a character that no key has") as caught:
+        prove_engine(UnstructuredFormat(**form))
+    assert "secret" not in str(caught.value)
+
+
+def test_the_password_of_a_proxy_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://user:secret@proxy:99999")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(ConfigError, match="Check the environment variable http_proxy") as caught:
+        UnstructuredApi(Api("http://api.example", KEY, []), Parsers(Limits()), Limits())
+    assert "secret" not in str(caught.value)
+
+
+def test_a_key_in_a_refusal_is_hidden_also_where_the_words_are_cut(engine: UnstructuredApi) -> None:
+    name = "a" * (SAID - 20) + KEY + ".png"  # which the API repeats
+    (found,) = engine.read(name, PNG + BROKEN)
+    assert "status 422" in str(found.problem)
+    assert KEY[:4] not in str(found.problem)

@@ -16,6 +16,7 @@ from source_s3.documents.web.html_blocks import blocks_of as blocks_of_html
 Element = Mapping[str, Any]
 AROUND = {"Header", "Footer", "PageNumber", "PageBreak"}  # of each page
 CODE = {"CodeSnippet", "Formula"}
+DEEPEST = 50  # levels of a list or of headings
 
 
 def parsed_of(key: str, elements: Sequence[Element], limits: Limits) -> Parsed:
@@ -23,20 +24,20 @@ def parsed_of(key: str, elements: Sequence[Element], limits: Limits) -> Parsed:
     pages = max((page for each in elements if (page := _page(each)) is not None), default=None)
     if pages is not None and pages > limits.pages:
         raise TooMuch("pages", limits.pages)
-    languages = (language for each in elements for language in _about(each).get("languages") or ())
-    facts = Facts(language=next((str(language) for language in languages), None), page_count=pages)
+    languages = (language for each in elements for language in _languages(each))
+    facts = Facts(language=next(languages, None), page_count=pages)
     return assembled(_blocks(key, elements), limits.characters, facts)
 
 
 def _blocks(key: str, elements: Sequence[Element]) -> Iterator[Block]:
     """The items of a list that stand on one page are one block."""
-    kept = [each for each in elements if each.get("type") not in AROUND]
-    for (kind, page), group in groupby(kept, key=lambda each: (each.get("type"), _page(each))):
+    kept = [each for each in elements if _kind(each) not in AROUND]
+    for (kind, page), group in groupby(kept, key=lambda each: (_kind(each), _page(each))):
         if kind == "ListItem":
             yield Block(_list(list(group)), page=page)
             continue
         for each in group:
-            yield from _blocks_of(key, each, str(kind), page)
+            yield from _blocks_of(key, each, kind, page)
 
 
 def _blocks_of(key: str, element: Element, kind: str, page: int | None) -> Iterator[Block]:
@@ -68,12 +69,21 @@ def _table(key: str, element: Element) -> list[Block]:
 def _depth(element: Element) -> int:
     """From 0."""
     depth = _about(element).get("category_depth")
-    return depth if isinstance(depth, int) and depth > 0 else 0
+    return min(depth, DEEPEST) if isinstance(depth, int) and depth > 0 else 0
 
 
 def _page(element: Element) -> int | None:
     page = _about(element).get("page_number")
-    return page if isinstance(page, int) else None
+    return page if isinstance(page, int) and not isinstance(page, bool) and page > 0 else None
+
+
+def _kind(element: Element) -> str:
+    return str(element.get("type"))
+
+
+def _languages(element: Element) -> list[str]:
+    languages = _about(element).get("languages")
+    return [each for each in languages if isinstance(each, str)] if isinstance(languages, list) else []
 
 
 def _about(element: Element) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import msgspec
 import urllib3
-from urllib3.exceptions import HTTPError, LocationParseError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from source_s3.documents import Engine, Limits, Read
 from source_s3.documents.elements import parsed_of
@@ -35,10 +35,13 @@ OF_KIND = {**MIME_TYPES, "doc": "application/msword", "ppt": "application/vnd.ms
 CONNECT_SECONDS, CONNECTIONS = 10, 4
 ATTEMPTS, FIRST_WAIT, LONGEST_WAIT = 5, 1.0, 60.0  # seconds
 MOST_BYTES = 256 * 1024 * 1024  # of an answer
+PIECE = 1024 * 1024  # bytes of it taken at once
 SAID = 500  # characters of a refusal that are told
 OF_THE_DOCUMENT = {400, 413, 415, 422}
 OF_THE_KEY = {401, 402, 403}
-OF_THE_ADDRESS = {404, 405}
+# What may be another answer the next time; the other statuses from 400 to 499 would stay as they are.
+MAY_PASS = {407, 408, 409, 423, 425, 429}
+NEVER = {501, 505}
 PROOF = b"# Connection test\n"
 
 
@@ -102,7 +105,7 @@ class UnstructuredApi:
         for attempt in range(1, attempts + 1):
             try:
                 status, headers, body = self._post(name, mime_type, content)
-            except ReadTimeoutError as error:
+            except (ReadTimeoutError, TimeoutError) as error:
                 seconds = self._limits.seconds
                 raise DataError(
                     name, f"not read within {seconds} seconds by the API: raise `seconds` of the format's `limits`"
@@ -132,7 +135,7 @@ class UnstructuredApi:
             preload_content=False,
         )
         try:
-            body = response.read(MOST_BYTES + 1, decode_content=True)
+            body = _body(response, time.monotonic() + self._limits.seconds)
         finally:
             response.release_conn()
         if len(body) > MOST_BYTES:
@@ -143,14 +146,25 @@ class UnstructuredApi:
         """Raises what asking again does not mend."""
         if status in OF_THE_KEY:
             raise ConfigError(f"{self._address} refuses the key (status {status}): check `api_key` and `api_url`")
-        if status in OF_THE_ADDRESS or 300 <= status < 400:
-            raise ConfigError(f"{self._address} is no Unstructured API (status {status}): check `api_url`")
         if status in OF_THE_DOCUMENT:
             raise DataError(name, f"the API refuses it (status {status}): {self._said(body)}")
+        if status in NEVER or (status < 500 and status not in MAY_PASS):
+            raise ConfigError(f"{self._address} is no Unstructured API (status {status}): check `api_url`")
 
     def _said(self, body: bytes) -> str:
-        said = body.decode("utf-8", "replace")[:SAID]
-        return said.replace(self._api.key, "…") if self._api.key else said
+        said = body.decode("utf-8", "replace")
+        return (said.replace(self._api.key, "…") if self._api.key else said)[:SAID]
+
+
+def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    """As far as it may go. TimeoutError: an answer that comes drop by drop has not ended by then."""
+    body = bytearray()
+    while len(body) <= MOST_BYTES and (part := response.read1(PIECE, decode_content=True)):
+        body += part
+        if time.monotonic() > deadline:
+            response.close()
+            raise TimeoutError
+    return bytes(body)
 
 
 def _elements(address: str, body: bytes) -> list[dict[str, object]]:
@@ -172,8 +186,14 @@ def _pool(address: str) -> urllib3.PoolManager:
     try:
         parts = urlsplit(address)
         proxy = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
-        if proxy:
-            return urllib3.ProxyManager(proxy, num_pools=1, maxsize=CONNECTIONS)
-    except (ValueError, LocationParseError) as error:
+    except ValueError as error:
         raise ConfigError(f"{address} can't be reached: {error}. Check `api_url`") from error
+    if proxy:
+        try:
+            return urllib3.ProxyManager(proxy, num_pools=1, maxsize=CONNECTIONS)
+        except ValueError:  # whose words may have the password in them
+            raise ConfigError(
+                f"{address} can't be reached: expected http://host:port as this machine's proxy, found another form. "
+                f"Check the environment variable {parts.scheme}_proxy"
+            ) from None
     return urllib3.PoolManager(num_pools=1, maxsize=CONNECTIONS)

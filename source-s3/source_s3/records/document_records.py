@@ -86,7 +86,13 @@ def _api_of(options: UnstructuredFormat, by: ApiProcessing, own: Engine, limits:
     if in_cloud() and not url.startswith("https://"):
         raise ConfigError(f"The `api_url` {url} is not secure: in the cloud it must begin with https://.")
     fields = [("strategy", options.strategy), *((each.name, each.value) for each in by.parameters)]
-    return UnstructuredApi(Api(url, by.api_key.get_secret_value().strip(), fields), own, limits)
+    key = by.api_key.get_secret_value().strip()
+    if not (key.isascii() and key.isprintable()):  # no header can carry it, and its error would have it in its words
+        raise ConfigError(
+            "The `api_key` holds a character that no key has (a line break, a tab, or one that is not ASCII): copy it "
+            "anew."
+        )
+    return UnstructuredApi(Api(url, key, fields), own, limits)
 
 
 def fields_of(bucket: Bucket, plan: StreamPlan) -> ObjectFields | None:

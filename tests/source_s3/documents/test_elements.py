@@ -6,6 +6,7 @@ import pytest
 
 from source_s3.documents.elements import parsed_of
 from source_s3.documents.limits import Limits, TooMuch
+from source_s3.documents.parsed import Facts
 
 
 def content(*elements: dict[str, Any]) -> str:
@@ -28,10 +29,26 @@ def content(*elements: dict[str, Any]) -> str:
         ({"type": "of tomorrow", "text": "rye"}, "rye\n"),
         ({"text": "rye", "metadata": "none"}, "rye\n"),
         ({}, ""),
+        ({"type": ["Title"], "text": "rye"}, "rye\n"),
+        ({"type": {"is": "Title"}, "text": "rye"}, "rye\n"),
+        ({"text": "rye", "metadata": {"languages": 5, "page_number": True}}, "rye\n"),
+        ({"text": "rye", "metadata": {"languages": [None, {}], "page_number": -1}}, "rye\n"),
     ],
 )
 def test_what_is_odd_about_an_element_costs_no_text(element: dict[str, Any], expected: str) -> None:
     assert content(element) == expected
+
+
+def test_facts_that_are_none_are_left_out() -> None:
+    odd = [{"text": "rye", "metadata": {"languages": "eng", "page_number": True}}]
+    assert parsed_of("a.pdf", odd, Limits()).facts == Facts()
+    known = [*odd, {"text": "oats", "metadata": {"languages": [None, "deu"], "page_number": 2}}]
+    assert parsed_of("a.pdf", known, Limits()).facts == Facts(language="deu", page_count=2)
+
+
+def test_the_depth_of_an_item_does_not_fill_the_memory() -> None:
+    deep = {"type": "ListItem", "text": "b", "metadata": {"category_depth": 10**9}}
+    assert len(content({"type": "ListItem", "text": "a"}, deep)) < 200
 
 
 def test_more_pages_or_characters_than_the_limits_allow_are_too_much() -> None:
