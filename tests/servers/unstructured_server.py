@@ -53,7 +53,8 @@ class Sent:
 
 
 class UnstructuredServer:
-    """`faults`: statuses of the next answers, each used once; 0: an answer that does not come for two seconds; 1: one that comes drop by drop.
+    """`faults`: statuses of the next answers, each used once; 0: an answer that does not come for two seconds; 1: one
+    that comes drop by drop.
 
     `asked`: how many requests there were.
     """

@@ -12,7 +12,15 @@ BOM = codecs.BOM_UTF8
 UTF8 = ("utf-8", "utf8", "utf-8-sig")
 WRONG_BYTE = "source_s3.wrong_byte"
 
-codecs.register_error(WRONG_BYTE, lambda error: ("\udcff", getattr(error, "end", 0)))
+
+def _wrong(error: UnicodeError) -> tuple[str | bytes, int]:
+    """A mark where bytes are no text; the byte where that stands, or half of a pair, which UTF-7 can have alone."""
+    if isinstance(error, UnicodeEncodeError):
+        return b"\xff" * (error.end - error.start), error.end
+    return "\udcff", getattr(error, "end", 0)
+
+
+codecs.register_error(WRONG_BYTE, _wrong)
 
 
 def chunks(file: BinaryIO, encoding: str, start: int = 0, size: int = 64 * 1024) -> Iterator[bytes]:
@@ -31,5 +39,5 @@ def chunks(file: BinaryIO, encoding: str, start: int = 0, size: int = 64 * 1024)
 def _recoded(file: BinaryIO, encoding: str, size: int) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(encoding)(WRONG_BYTE)
     while chunk := file.read(size):
-        yield decoder.decode(chunk).encode("utf-8", "surrogateescape")
-    yield decoder.decode(b"", True).encode("utf-8", "surrogateescape")
+        yield decoder.decode(chunk).encode("utf-8", WRONG_BYTE)
+    yield decoder.decode(b"", True).encode("utf-8", WRONG_BYTE)

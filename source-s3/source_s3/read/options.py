@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from source_s3.read.document_options import UnstructuredFormat
 from vector_ingest.form import Form, shown
@@ -27,6 +27,11 @@ __all__ = [
     "UnstructuredFormat",
     "UserProvided",
 ]
+
+
+NO_MARKS = "\r\n\0"
+# Encodings that Python has for names of hosts, which say nothing of the bytes that they can not read.
+NO_FILES = {"idna", "punycode"}
 
 
 class FromCsv(Form):
@@ -167,14 +172,14 @@ class CsvFormat(Form):
     @classmethod
     def _one_character(cls, value: str) -> str:
         value = {"\\t": "\t", r"\\t": "\t"}.get(value, value)
-        if len(value) != 1 or value in "\r\n" or not value.isascii():
+        if len(value) != 1 or value in NO_MARKS or not value.isascii():
             raise ValueError(f"expected one ASCII character that is no line break, found {value!r}")
         return value
 
     @field_validator("quote_char", "escape_char")
     @classmethod
     def _at_most_one_character(cls, value: str | None) -> str | None:
-        if value and (len(value) > 1 or value in "\r\n" or not value.isascii()):
+        if value and (len(value) > 1 or value in NO_MARKS or not value.isascii()):
             raise ValueError(f"expected one ASCII character that is no line break, or nothing, found {value!r}")
         return value
 
@@ -186,7 +191,18 @@ class CsvFormat(Form):
             name = codecs.lookup(value or "utf8").name
         except LookupError:
             raise ValueError(f"expected the name of an encoding that Python knows, found {value!r}") from None
+        if name in NO_FILES:
+            raise ValueError(f"expected the encoding of a file, found {value!r}, one of names of hosts")
         return "utf8" if name == "utf-8" else name  # as the default is written: the two are one setting
+
+    @model_validator(mode="after")
+    def _differ(self) -> "CsvFormat":
+        """An escape character that is the quote character says what `double_quote` does."""
+        if self.delimiter in {self.quote_char, self.escape_char}:
+            raise ValueError(
+                f"expected a delimiter that is neither the quote nor the escape character, found {self.delimiter!r}"
+            )
+        return self
 
 
 class JsonlFormat(Form):

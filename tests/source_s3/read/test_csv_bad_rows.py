@@ -227,3 +227,10 @@ def test_whatever_the_quoting_nothing_of_the_text_gets_lost(text: str, dialect: 
     for block in whole_rows(chunks, dialect, 0, 0, partial(parse, layout=table)):
         found += b"".join(bad.raw or b"" for bad in block.refused) + bytes(block.text)
     assert found.replace(b"\r", b"").replace(b"\n", b"") == content.replace(b"\r", b"").replace(b"\n", b"")
+
+
+@pytest.mark.parametrize(("encoding", "half"), [("utf-7", b"+2AA-"), ("raw_unicode_escape", rb"\ud800")])
+def test_half_of_a_pair_is_no_text_and_its_row_alone_is_refused(encoding: str, half: bytes) -> None:
+    rows, refused = read(b"a,b\n1,x\n2," + half + b"\n3,z\n", encoding=encoding)
+    assert [row["a"] for row in rows] == ["1", "3"]
+    assert [(bad.where, bad.reason[:29]) for bad in refused] == [("line 3", "expected text in the encoding")]
