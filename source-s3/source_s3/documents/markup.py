@@ -57,3 +57,12 @@ def item(text: str, marker: str, depth: int) -> str:
     """Of a list. Its further lines stand below its text."""
     start = "  " * depth + marker + " "
     return start + text.strip().replace("\n", "\n" + " " * len(start))
+
+
+def encodable(text: str) -> str:
+    """Halves of pairs, which UTF-7 and the like can have alone, become what stands for no character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text

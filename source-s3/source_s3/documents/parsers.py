@@ -76,9 +76,9 @@ class _Process:
     """One reading process. `was_killed`: by a signal that is none of ours, after a failed `ask`."""
 
     def __init__(self, memory: int) -> None:
-        self._place = TemporaryDirectory(prefix="documents-")  # so that nothing is left of one that is killed
         line = [sys.executable, "-P", "-m", "source_s3.documents.worker", str(memory)]
         try:
+            self._place = TemporaryDirectory(prefix="documents-")  # so that nothing is left of one that is killed
             self._process = subprocess.Popen(  # noqa: S603  our own module
                 line,
                 stdin=subprocess.PIPE,

@@ -119,6 +119,11 @@ def attribute(element: Any, name: str) -> str | None:
     return None
 
 
+def number(text: str | None) -> int | None:
+    """None: it is none that counts anything."""
+    return int(text) if text and text.isdecimal() and len(text) < 10 else None
+
+
 def child(element: Any, *path: str) -> Any | None:
     """The first element below, by local names."""
     for name in path:

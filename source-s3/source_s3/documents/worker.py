@@ -34,6 +34,8 @@ class Answer(msgspec.Struct, array_like=True):
 
 
 def main(memory: int) -> None:
+    most = resource.getrlimit(resource.RLIMIT_AS)[1]  # which can't be raised
+    memory = memory if most == resource.RLIM_INFINITY else min(memory, most)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with os.fdopen(os.dup(1), "wb") as answers, os.fdopen(os.dup(0), "rb") as requests:
@@ -49,11 +51,12 @@ def _answered(answers: BinaryIO, request: Request, content: bytes) -> bool:
     _limit_time(request.limits.seconds)
     try:
         reads = read_with_attachments(request.name, content, request.limits, request.content_type, request.as_text)
+        is_last = _peak() > GROWN
+        body = msgspec.msgpack.encode(Answer(reads, is_last))
     except BaseException as error:  # told as this document's error; the process ends
-        _answer(answers, Answer([Read(None, _told(error))], is_last=True))
+        _send(answers, msgspec.msgpack.encode(Answer([Read(None, _told(error))], is_last=True)))
         raise SystemExit(CODE) from error
-    is_last = _peak() > GROWN
-    _answer(answers, Answer(reads, is_last))
+    _send(answers, body)
     return not is_last
 
 
@@ -69,17 +72,18 @@ def _peak() -> int:
 def _limit_time(seconds: int) -> None:
     """Of the processor, counted from now: should the parent be gone, an endless document ends all the same."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 2, resource.RLIM_INFINITY))
+    last, most = int(used.ru_utime + used.ru_stime) + seconds + 2, resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (last if most == resource.RLIM_INFINITY else min(last, most), most))
 
 
 def _told(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "its reader needs more memory than the format's `limits` allow: raise `megabytes`, or exclude the object"
-    return f"its reader failed over it ({type(error).__name__}: {error}): save it anew, or exclude the object"
+    shown = f"{type(error).__name__}: {error}".encode("utf-8", "backslashreplace").decode()
+    return f"its reader failed over it ({shown}): save it anew, or exclude the object"
 
 
-def _answer(answers: BinaryIO, answer: Answer) -> None:
-    body = msgspec.msgpack.encode(answer)
+def _send(answers: BinaryIO, body: bytes) -> None:
     answers.write(SIZE.pack(len(body)))
     answers.write(body)
     answers.flush()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
+from source_s3.documents.markup import encodable
 from source_s3.s3_object import Bucket, S3Object
 from source_s3.schema import STRING, Properties
 from vector_ingest.aws.errors import aws_errors
@@ -80,12 +81,15 @@ class ObjectFields:
     def _tags(self, bucket: str, item: S3Object) -> dict[str, Any]:
         with _asked("tags", f"s3://{bucket}/{item.key}"):
             answer = self._bucket.client.get_object_tagging(Bucket=bucket, Key=item.key)
-        return {"tags": {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}}
+        return {"tags": {tag["Key"]: tag["Value"] for tag in answer.get("TagSet", ())}}
 
     def _permissions(self, bucket: str, item: S3Object) -> dict[str, Any]:
         with _asked("permissions", f"s3://{bucket}/{item.key}"):
             answer = self._bucket.client.get_object_acl(Bucket=bucket, Key=item.key)
-        grants = [{"grantee": _name(grant["Grantee"]), "permission": grant["Permission"]} for grant in answer["Grants"]]
+        grants = [
+            {"grantee": _name(grant["Grantee"]), "permission": grant["Permission"]}
+            for grant in answer.get("Grants", ())
+        ]
         return {
             "owner": answer.get("Owner", {}).get("ID"),
             "readers": sorted({grant["grantee"] for grant in grants if grant["permission"] in READING}),
@@ -134,6 +138,6 @@ def _name(grantee: "GranteeTypeDef") -> str:
 def _decoded(value: str) -> str:
     """What is not ASCII comes as RFC 2047 has it: docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html."""
     try:
-        return str(make_header(decode_header(value))) if "=?" in value else value
+        return encodable(str(make_header(decode_header(value)))) if "=?" in value else value
     except (MessageError, LookupError, ValueError):
         return value

@@ -1,4 +1,5 @@
 import io
+import re
 import zipfile
 
 import docx
@@ -33,3 +34,21 @@ def test_another_zip_file_is_refused() -> None:
         parts.writestr("hello.txt", "hello")
     with pytest.raises(DataError, match=r"^a\.docx: a ZIP file without word/document\.xml"):
         read("a.docx", file.getvalue(), Limits())
+
+
+def test_numbers_that_are_none_cost_no_text() -> None:
+    """What can't be sent as a number of 64 bits would be an error of the whole document."""
+    document = docx.Document()
+    document.add_paragraph("Sown.", style="List Bullet")
+    whole, odd = io.BytesIO(), io.BytesIO()
+    document.save(whole)
+    with zipfile.ZipFile(whole) as parts, zipfile.ZipFile(odd, "w") as changed:
+        for name in parts.namelist():
+            text = parts.read(name)
+            if name == "docProps/app.xml":
+                text = re.sub(b"<Pages>.*?</Pages>", b"", text).replace(
+                    b"</Properties>", b"<Pages>%d</Pages></Properties>" % 2**65
+                )
+            changed.writestr(name, text.replace(b'w:ilvl="0"', b'w:ilvl="x"') if "numbering" in name else text)
+    found = read("a.docx", odd.getvalue(), Limits())
+    assert (found.content, found.facts.page_count) == ("- Sown.\n", None)

@@ -2,6 +2,9 @@
 
 import re
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,6 +17,7 @@ from source_s3.documents import Limits
 from source_s3.documents.parsers import Parsers
 from tests.contract.document_files import pdf_file
 from tests.source_s3.documents.hostile_files import CASES, HANGING, attached, nested_mails, said, word
+from vector_ingest.errors import TransientError
 
 LIMITS = Limits(
     seconds=60,
@@ -88,3 +92,27 @@ def test_no_process_and_no_file_is_left_after_the_close() -> None:
     parsers.close()
     assert process.returncode is not None
     assert not folder.exists()
+
+
+LESS = """
+import resource
+from contextlib import closing
+from source_s3.documents import Limits
+from source_s3.documents.parsers import Parsers
+
+for kind, most in ((resource.RLIMIT_AS, 2**31), (resource.RLIMIT_CPU, 60)):
+    resource.setrlimit(kind, (most, most))
+with closing(Parsers(Limits(seconds=120, memory=2**32))) as parsers:
+    print(parsers.read("a.txt", b"Sown.")[0].parsed.content)
+"""
+
+
+def test_documents_are_read_where_the_machine_allows_less_than_the_limits() -> None:
+    ended = subprocess.run([sys.executable, "-c", LESS], capture_output=True, text=True, check=True)
+    assert ended.stdout == "Sown.\n\n"
+
+
+def test_without_room_for_temporary_files_no_process_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with closing(Parsers(LIMITS)) as parsers, pytest.raises(TransientError, match="No process to read documents"):
+        parsers.read("a.txt", b"Sown.")

@@ -118,3 +118,20 @@ def test_a_link_in_a_table_stays_in_its_cell() -> None:
 def test_a_link_within_the_document_leads_nowhere_else() -> None:
     file = pdf_of_links("BT /F 10 Tf 100 700 Td (Chapter 2) Tj ET", ("/Rect [100 696 160 708]", ""))
     assert read("a.pdf", file.replace(b"/A << /S /URI /URI () >>", b"/Dest [4 0 R /Fit]   ")) == "Chapter 2"
+
+
+@pytest.mark.parametrize(("units", "title"), [("0052D800", "R\ufffd"), ("D83DDE000021", "\U0001f600!"), ("", None)])
+def test_a_title_that_was_cut_in_the_middle_of_a_pair_costs_no_text(units: str, title: str | None) -> None:
+    text = b"BT /F1 12 Tf 72 720 Td (Sown.) Tj ET"
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        (
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
+            b"/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>"
+        ),
+        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(text), text),
+        b"<< /Title <FEFF%b> >>" % units.encode(),
+    ]
+    found = read_file("a.pdf", pdf_of_objects(objects, "/Info 5 0 R"), Limits())
+    assert (found.content, found.facts.title) == ("Sown.\n", title)

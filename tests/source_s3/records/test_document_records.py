@@ -164,3 +164,10 @@ def test_the_catalog_has_the_fields_of_the_object_that_are_asked_for(bucket: Buc
     without = fields()
     assert fields("tags", "tags") - without == {"tags"}
     assert fields("permissions") - without == {"owner", "readers", "grants", "bucket_owner_enforced"}
+
+
+@pytest.mark.parametrize("half", ["=?utf-7?q?+2AA-?=", "=?unicode_escape?q?=5Cud800?="])
+def test_half_of_a_pair_in_the_metadata_becomes_what_can_be_written(bucket: Bucket, tmp_path: Path, half: str) -> None:
+    bucket.client.put_object(Bucket=bucket.name, Key="a.txt", Body=b"Sown.", Metadata={"city": half})
+    (record,) = records(sync(tmp_path, settings(bucket, object_fields=["user_metadata"]), "user_metadata"))
+    assert record["user_metadata"] == {"city": "\ufffd"}

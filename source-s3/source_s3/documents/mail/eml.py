@@ -15,15 +15,16 @@ from source_s3.documents.web.html_blocks import blocks_of
 from vector_ingest.errors import DataError
 
 SHOWN = ("From", "To", "Cc", "Date")
-MOST = 1000  # parts
+MOST = 10_000  # parts
 DEEPEST = 50  # parts in each other
+AS_IT_IS = policy.default.clone(refold_source="none")  # to fold headers that are none anew may fail
 
 
 def read(key: str, content: bytes, limits: Limits) -> Parsed:
     """DataError: no header of a mail in it."""
     try:
         message = BytesParser(policy=policy.default).parsebytes(content)
-    except (*BROKEN, LookupError, AttributeError, TypeError) as error:
+    except (*BROKEN, LookupError, ArithmeticError, AttributeError, TypeError) as error:
         raise _no_mail(key, error) from error
     if not any(name in message for name in ("From", "To", "Subject", "Date", "Received", "MIME-Version")):
         raise DataError(key, "no header of a mail in it: is it one? Exclude it by the stream's globs")
@@ -36,7 +37,13 @@ def parsed_of(key: str, message: EmailMessage, limits: Limits) -> Parsed:
         parts = list(_parts(message, 0))
         parsed = assembled(_blocks(key, message, parts), limits.characters, _facts(message))
         attachments = [_attachment(part, number) for number, part in enumerate(parts, 1) if _is_attached(part)]
-    except (*BROKEN, LookupError, AttributeError, TypeError) as error:  # of `email`, over headers that are none
+    except (
+        *BROKEN,
+        LookupError,
+        ArithmeticError,
+        AttributeError,
+        TypeError,
+    ) as error:  # of `email`, over headers that are none
         raise _no_mail(key, error) from error
     return Parsed(parsed.content, parsed.sections, parsed.facts, attachments=attachments)
 
@@ -49,7 +56,7 @@ def _facts(message: EmailMessage) -> Facts:
     when = _header(message, "Date")
     try:
         sent = parsedate_to_datetime(when).isoformat() if when else None
-    except ValueError:
+    except (ValueError, OverflowError):
         sent = None
     return Facts(title=_header(message, "Subject"), author=_header(message, "From"), created=sent)
 
@@ -57,9 +64,15 @@ def _facts(message: EmailMessage) -> Facts:
 def _header(message: EmailMessage, name: str) -> str | None:
     try:
         value = str(message[name] or "")
-    except (LookupError, ValueError, AttributeError, TypeError):  # `email` fails over some that are none
+    except (
+        LookupError,
+        ValueError,
+        ArithmeticError,
+        AttributeError,
+        TypeError,
+    ):  # `email` fails over some that are none
         value = next(str(raw) for known, raw in message.raw_items() if known.lower() == name.lower())
-    return markup.one_line(value) or None
+    return markup.encodable(markup.one_line(value)) or None
 
 
 def _parts(message: EmailMessage, depth: int) -> Iterator[EmailMessage]:
@@ -70,7 +83,9 @@ def _parts(message: EmailMessage, depth: int) -> Iterator[EmailMessage]:
         yield message
         return
     payload = message.get_payload()
-    for part in payload[:MOST] if isinstance(payload, list) else ():
+    if len(payload) > MOST:
+        raise TooMuch("parts of a mail beside each other", MOST)
+    for part in payload if isinstance(payload, list) else ():
         assert isinstance(part, EmailMessage)
         yield from _parts(part, depth + 1)
 
@@ -98,9 +113,10 @@ def _text(part: EmailMessage) -> str:
     content = payload if isinstance(payload, bytes) else b""
     charset = part.get_content_charset() or "utf-8"
     try:
-        return content.decode(charset, "replace")
-    except LookupError:
-        return content.decode("utf-8", "replace")
+        text = content.decode(charset, "replace")
+    except (LookupError, UnicodeError):  # as of names of hosts, which replace nothing
+        text = content.decode("utf-8", "replace")
+    return markup.encodable(text)
 
 
 def _is_attached(part: EmailMessage) -> bool:
@@ -119,9 +135,11 @@ def _attachment(part: EmailMessage, number: int) -> Attachment:
     if kind == "message/rfc822":
         inner = part.get_payload()
         mail = inner[0] if isinstance(inner, list) and inner else None
-        payload = mail.as_bytes() if isinstance(mail, EmailMessage) else b""
+        payload = mail.as_bytes(policy=AS_IT_IS) if isinstance(mail, EmailMessage) else b""
         name = part.get_filename() or f"{_header(mail, 'Subject') if isinstance(mail, EmailMessage) else number}.eml"
     else:
         payload = part.get_payload(decode=True)
         name = part.get_filename() or f"part {number}"
-    return Attachment(markup.one_line(name).replace("/", "_"), payload if isinstance(payload, bytes) else b"", kind)
+    return Attachment(
+        markup.encodable(markup.one_line(name)).replace("/", "_"), payload if isinstance(payload, bytes) else b"", kind
+    )

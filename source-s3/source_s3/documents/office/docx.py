@@ -7,7 +7,7 @@ from source_s3.documents import markup
 from source_s3.documents.limits import Limits
 from source_s3.documents.office.docx_styles import Numbering, Styles
 from source_s3.documents.parsed import Block, Facts, Parsed, assembled
-from source_s3.documents.parts import Parts, attribute, child, every, local, opened, text_at
+from source_s3.documents.parts import Parts, attribute, child, every, local, number, opened, text_at
 from vector_ingest.errors import DataError
 
 MAIN = "word/document.xml"
@@ -35,7 +35,7 @@ def office_facts(parts: Parts) -> Facts:
         title=text_at(core, "title"),
         author=text_at(core, "creator"),
         language=text_at(core, "language"),
-        page_count=int(pages) if pages and pages.isdecimal() and pages != "0" else None,
+        page_count=number(pages) or None,
         created=text_at(core, "created"),
         modified=text_at(core, "modified"),
     )
@@ -73,8 +73,8 @@ class _Document:
                 yield block
         if group:
             yield _grouped(grouped, group)
-        for number, note in self._noted:
-            yield Block(f"[^{number}]: {markup.one_line(self._text(note))}")
+        for place, note in self._noted:
+            yield Block(f"[^{place}]: {markup.one_line(self._text(note))}")
 
     def _flat(self, element: Any) -> Iterator[Any]:
         """Paragraphs and tables, out of what is only wrapped around them."""
@@ -110,7 +110,7 @@ class _Document:
                 goes_on = merged is not None and attribute(merged, "val") in {None, "continue"}
                 width = attribute(span, "val") if span is not None else None
                 cells.append("" if goes_on else "\n".join(self._text(inner) for inner in every(each, "p")))
-                cells += [""] * (min(int(width), 64) - 1 if width and width.isdecimal() else 0)
+                cells += [""] * (min(number(width) or 1, 64) - 1)
             yield cells
 
     def _rows_of(self, element: Any, name: str) -> Iterator[Any]:
@@ -144,8 +144,8 @@ class _Document:
             elif name not in PASSED_OVER:
                 yield from self._pieces(each)
 
-    def _noted_as(self, kind: str, number: str | None) -> str:
-        note = self._notes.get(kind, {}).get(number)
+    def _noted_as(self, kind: str, identity: str | None) -> str:
+        note = self._notes.get(kind, {}).get(identity)
         if note is None:
             return ""
         self._noted.append((str(len(self._noted) + 1), note))

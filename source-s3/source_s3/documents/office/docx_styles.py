@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from source_s3.documents.parts import attribute, child, every, local
+from source_s3.documents.parts import attribute, child, every, local, number
 
 HEADING = re.compile(r"heading (\d)$", re.IGNORECASE)
 CODE = re.compile(r"code|preformatted|source text|macro text", re.IGNORECASE)
@@ -66,12 +66,12 @@ class Styles:
 
     def numbering(self, properties: Any | None, style: Style) -> tuple[str, int] | None:
         """The list that it is an item of, and how deep."""
-        number, depth = _numbering(properties) or (None, None)
+        identity, depth = _numbering(properties) or (None, None)
         for each in self._line(style):
-            if number is None and each.numbering is not None:
-                number = each.numbering[0]
+            if identity is None and each.numbering is not None:
+                identity = each.numbering[0]
                 depth = each.numbering[1] if depth is None else depth
-        return None if number in {None, "0"} else (str(number), min(depth or 0, DEEPEST))
+        return None if identity in {None, "0"} else (str(identity), min(depth or 0, DEEPEST))
 
     def _line(self, style: Style) -> list[Style]:
         line = [style]
@@ -91,35 +91,34 @@ class Numbering:
             if local(each) == "abstractNum":
                 for level in every(each, "lvl"):
                     form = child(level, "numFmt")
-                    depth = int(attribute(level, "ilvl") or 0)
+                    depth = number(attribute(level, "ilvl")) or 0
                     bullet = form is None or attribute(form, "val") in {"bullet", "none"}
                     self._ordered[attribute(each, "abstractNumId"), depth] = not bullet
             elif local(each) == "num":
                 abstract = child(each, "abstractNumId")
                 self._abstract[attribute(each, "numId")] = attribute(abstract, "val") if abstract is not None else None
 
-    def marker(self, number: str, depth: int) -> tuple[int, str]:
+    def marker(self, identity: str, depth: int) -> tuple[int, str]:
         """How deep it stands, and what stands before it."""
-        for other in [known for known in self._counts if known[0] == number and known[1] > depth]:
+        for other in [known for known in self._counts if known[0] == identity and known[1] > depth]:
             del self._counts[other]
-        self._counts[number, depth] = self._counts.get((number, depth), 0) + 1
-        ordered = self._ordered.get((self._abstract.get(number), depth), False)
-        return depth, f"{self._counts[number, depth]}." if ordered else "-"
+        self._counts[identity, depth] = self._counts.get((identity, depth), 0) + 1
+        ordered = self._ordered.get((self._abstract.get(identity), depth), False)
+        return depth, f"{self._counts[identity, depth]}." if ordered else "-"
 
 
 def _outline(properties: Any | None) -> int | None:
     found = child(properties, "outlineLvl") if properties is not None else None
     value = attribute(found, "val") if found is not None else None
-    return int(value) if value is not None and value.isdecimal() else None
+    return number(value)
 
 
 def _numbering(properties: Any | None) -> tuple[str | None, int | None] | None:
     found = child(properties, "numPr") if properties is not None else None
     if found is None:
         return None
-    number, depth = child(found, "numId"), child(found, "ilvl")
-    value = attribute(depth, "val") if depth is not None else None
+    identity, depth = child(found, "numId"), child(found, "ilvl")
     return (
-        attribute(number, "val") if number is not None else None,
-        int(value) if value is not None and value.isdecimal() else None,
+        attribute(identity, "val") if identity is not None else None,
+        number(attribute(depth, "val")) if depth is not None else None,
     )

@@ -6,7 +6,7 @@ from typing import Any
 from source_s3.documents import markup
 from source_s3.documents.limits import Limits, TooMuch
 from source_s3.documents.parsed import Block, Facts, Parsed, assembled
-from source_s3.documents.parts import Parts, attribute, child, every, local, opened, text_at
+from source_s3.documents.parts import Parts, attribute, child, every, local, number, opened, text_at
 from vector_ingest.errors import DataError
 
 LEFT_OUT = {"tracked-changes", "annotation", "annotation-end", "sequence-decls", "forms", "variable-decls", "bookmark"}
@@ -42,7 +42,7 @@ def odf_facts(parts: Parts) -> Facts:
         title=text_at(meta, "title"),
         author=text_at(meta, "initial-creator") or text_at(meta, "creator"),
         language=text_at(meta, "language"),
-        page_count=int(pages) if pages and pages.isdecimal() else None,
+        page_count=number(pages),
         created=text_at(meta, "creation-date"),
         modified=text_at(meta, "date"),
     )
@@ -61,7 +61,7 @@ class _Document:
                     shown = attribute(each, "display-name") or attribute(each, "name")
                     self._styles[attribute(each, "name")] = (shown, attribute(each, "parent-style-name"))
                 else:
-                    self._ordered.add((attribute(each.getparent(), "name"), int(attribute(each, "level") or 1)))
+                    self._ordered.add((attribute(each.getparent(), "name"), number(attribute(each, "level")) or 1))
 
     def blocks(self, element: Any, page: int | None = None) -> Iterator[Block]:
         pages = 0
@@ -185,5 +185,4 @@ class _Document:
 
 
 def _repeats(element: Any, name: str) -> int:
-    count = attribute(element, name) or "1"
-    return min(int(count), MOST_REPEATED) if count.isdecimal() else 1
+    return min(1 if (count := number(attribute(element, name))) is None else count, MOST_REPEATED)

@@ -1,5 +1,6 @@
 """PDF through PDFium: the lines of each page with their places, which `layout` makes paragraphs and headings of."""
 
+import ctypes
 import re
 from threading import Lock
 
@@ -113,14 +114,21 @@ def _lines_of_page(document: pypdfium2.PdfDocument, number: int) -> Lines:
 
 
 def _facts(document: pypdfium2.PdfDocument) -> Facts:
-    about = document.get_metadata_value
     return Facts(
-        title=about("Title") or None,
-        author=about("Author") or None,
+        title=_about(document, "Title") or None,
+        author=_about(document, "Author") or None,
         page_count=len(document),
-        created=_moment(about("CreationDate")),
-        modified=_moment(about("ModDate")),
+        created=_moment(_about(document, "CreationDate")),
+        modified=_moment(_about(document, "ModDate")),
     )
+
+
+def _about(document: pypdfium2.PdfDocument, name: str) -> str:
+    """Not by pypdfium2's own function, which fails over a title that was cut in the middle of a pair."""
+    size = pdfium.FPDF_GetMetaText(document, name.encode(), None, 0)
+    buffer = ctypes.create_string_buffer(size)
+    pdfium.FPDF_GetMetaText(document, name.encode(), buffer, size)
+    return buffer.raw[: max(0, size - 2)].decode("utf-16-le", "replace")
 
 
 def _moment(text: str) -> str | None:

@@ -75,6 +75,8 @@ def decode(key: str, content: bytes, encoding: str) -> str:
     except UnicodeDecodeError as error:
         reason = f"not {encoding}: byte {error.start} can't be read ({error.reason}). Save it as UTF-8"
         raise DataError(key, reason) from error
+    except UnicodeError as error:
+        raise DataError(key, f"not {encoding} ({error}). Save it as UTF-8") from error
 
 
 def _wide(content: bytes) -> str | None:

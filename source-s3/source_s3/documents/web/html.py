@@ -59,7 +59,7 @@ def _page(key: str, content: bytes) -> str:
     name = declared.group(1).decode("ascii")
     try:
         "".encode(name)
-    except LookupError as error:
+    except (LookupError, UnicodeError) as error:
         raise DataError(key, f"its <meta> names the encoding {name!r}, which is not known: save it as UTF-8") from error
     if name.lower() in ("iso-8859-1", "latin1"):  # as browsers read it
         name = "windows-1252"
