@@ -7,6 +7,7 @@ whole; where stripes are large, a resume scans all again and passes over what wa
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, BinaryIO
@@ -18,6 +19,7 @@ from pyarrow import orc
 from source_s3.read import BadRow, Batch, Reading, without_columns
 from source_s3.read.decimals import number_types, with_numbers
 from source_s3.read.options import OrcFormat
+from source_s3.render.json_text import refuse_equal_names
 from source_s3.schema import Properties, properties_of
 from source_s3.varint import decoded
 from vector_ingest.errors import DataError
@@ -25,7 +27,8 @@ from vector_ingest.errors import DataError
 ROWS = 16_384  # a batch
 WHOLE = 32 * 1024 * 1024  # bytes in the file: a larger stripe is not read whole if it can be scanned
 WINDOW, WINDOWS = 2 * 1024 * 1024, 32  # bytes fetched at once: the columns of a stripe lie apart and are read in turns
-FAILURES = (pa.ArrowException, OSError)  # over broken content, and over what the file raised
+# Over broken content, names of columns among it, and over what the file raised.
+FAILURES = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 Part = tuple[pa.RecordBatch, int | None]  # rows, and the number of the next stripe where they end their own
 
@@ -80,15 +83,16 @@ class Windows:
 
 
 def schema(file: BinaryIO, options: OrcFormat) -> Properties:
-    columns = _open(Windows(file)).schema
+    columns = _columns(Windows(file))
     return properties_of(number_types(columns) if options.decimal_as_float else columns)
 
 
 def read(file: BinaryIO, options: OrcFormat, reading: Reading) -> Iterator[Batch]:
     """`reading.resume` is {"stripe", "row"}: the stripe to go on with, and the number of its first row."""
     windows = Windows(file)
-    names = _open(windows).schema.names
+    names = _columns(windows).names
     wanted = [name for name in names if reading.columns is None or name in reading.columns]
+    refuse_equal_names(wanted, "the file")
     left_out = [name for name in names if name not in wanted]
     first, row = (resume["stripe"], resume["row"]) if (resume := reading.resume) else (0, 0)
     refused: list[BadRow] = []
@@ -106,12 +110,26 @@ def read(file: BinaryIO, options: OrcFormat, reading: Reading) -> Iterator[Batch
         yield Batch(without_columns(0), row, None, tuple(refused))
 
 
+def _columns(windows: Windows) -> pa.Schema:
+    file = _open(windows)
+    with _translated(windows):
+        columns: pa.Schema = file.schema
+        _ = columns.names  # which need not be text
+    return columns
+
+
 def _open(windows: Windows) -> Any:
-    try:
+    with _translated(windows):
         return orc.ORCFile(pa.PythonFile(windows, "r"))
+
+
+@contextmanager
+def _translated(windows: Windows) -> Iterator[None]:
+    try:
+        yield
     except FAILURES as error:
         raise windows.failure or DataError(
-            "the file's footer", f"expected ORC, found other content: {error}"
+            "the file's footer", f"expected ORC of rows, found other content: {error}"
         ) from error
 
 

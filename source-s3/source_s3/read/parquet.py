@@ -17,6 +17,7 @@ from source_s3.read import BadRow, Batch, Reading
 from source_s3.read.decimals import number_types, with_numbers
 from source_s3.read.options import ParquetFormat
 from source_s3.read.parquet_blocks import block_size, blocks_of, is_large, leaves_of
+from source_s3.render.json_text import refuse_equal_names
 from source_s3.schema import Properties, properties_of
 from vector_ingest.errors import DataError
 
@@ -31,7 +32,7 @@ Source = BinaryIO | BlockFile
 
 def schema(file: BinaryIO, options: ParquetFormat) -> Properties:
     with _source(file) as source:
-        columns = _footer(source).schema.to_arrow_schema()
+        columns = _columns(_footer(source))
     return properties_of(number_types(columns) if options.decimal_as_float else columns)
 
 
@@ -67,8 +68,9 @@ class _Groups:
         self, source: Source, metadata: pq.FileMetaData, columns: frozenset[str] | None, first_group: int
     ) -> None:
         self._source, self._metadata = source, metadata
-        whole = metadata.schema.to_arrow_schema()
+        whole = _columns(metadata)
         wanted = [name for name in whole.names if columns is None or name in columns]
+        refuse_equal_names(wanted, "the file")
         self._all = len(wanted) == len(whole)
         self._names = wanted
         self.left_out = [name for name in whole.names if name not in wanted]
@@ -126,6 +128,14 @@ def _footer(source: Source) -> pq.FileMetaData:
         return _open(source, None, 0).metadata
 
 
+def _columns(metadata: pq.FileMetaData) -> pa.Schema:
+    with _translated("the file's footer"):
+        columns: pa.Schema = metadata.schema.to_arrow_schema()
+        for number in range(metadata.num_columns):
+            _ = metadata.schema.column(number).path  # all names are read, which need not be text
+    return columns
+
+
 def _open(source: Source, metadata: pq.FileMetaData | None, buffer_size: int) -> pq.ParquetFile:
     # Without pre-buffering: it would hold the compressed chunks of a whole row group.
     return pq.ParquetFile(
@@ -142,8 +152,10 @@ def _translated(where: str) -> Iterator[None]:
     """Arrow raises OSError for broken content too; what the file object itself raised is not Arrow's own class."""
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        if error.__cause__ or not (isinstance(error, pa.ArrowException) or type(error) is OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if error.__cause__ or not (
+            isinstance(error, (pa.ArrowException, UnicodeDecodeError)) or type(error) is OSError
+        ):
             raise
         raise DataError(where, f"expected Parquet, found content that can't be read as such: {error}") from error
 

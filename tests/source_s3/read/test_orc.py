@@ -205,3 +205,29 @@ def test_the_command_finds_the_schema_and_reads_the_rows(bucket: Bucket, tmp_pat
     ended = read(tmp_path, settings, catalog())
     assert ended.code == 0
     assert [{name: row[name] for name in ("n", "text")} for row in records(ended)] == TABLE.to_pylist()
+
+
+TWICE = pa.Table.from_arrays([pa.array([1, 2]), pa.array([3, 4]), pa.array([5, 6])], ["a", "a", "b"])
+
+
+def test_two_columns_of_one_name_are_told_where_they_are_wanted() -> None:
+    content = written(TWICE)
+    for wanted in (None, frozenset("a")):
+        with pytest.raises(DataError, match=r"^the file: .*, found `a` more than once"):
+            batches(content, Reading(columns=wanted))
+    (found,) = batches(content, Reading(columns=frozenset("b")))
+    assert found.rows.to_pydict() == {"b": [5, 6]}
+
+
+def test_a_footer_with_a_wrong_byte_is_an_error_of_the_data_or_none() -> None:
+    """As where it says that the file has no rows of columns, but single values."""
+    content = written(pa.table({"a": [1]}), compression="uncompressed")
+    told = 0
+    for place in range(len(content) - 150, len(content)):
+        for value in (6, 9, 200):
+            try:
+                orc.schema(io.BytesIO(content[:place] + bytes([value]) + content[place + 1 :]), OrcFormat())
+            except DataError as error:
+                assert error.where == "the file's footer"  # noqa: PT017  it need not be raised
+                told += 1
+    assert told > 50

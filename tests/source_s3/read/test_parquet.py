@@ -196,3 +196,20 @@ def test_an_encrypted_file_is_an_error_of_the_data() -> None:
     file = written()
     with pytest.raises(DataError, match="encrypt"):
         batches(file[:-4] + b"PARE")
+
+
+def test_two_columns_of_one_name_are_told_where_they_are_wanted() -> None:
+    content = written(pa.Table.from_arrays([pa.array([1, 2]), pa.array([3, 4]), pa.array([5, 6])], ["a", "a", "b"]))
+    for wanted in (None, frozenset("a")):
+        with pytest.raises(DataError, match=r"^the file: .*, found `a` more than once"):
+            batches(content, columns=wanted)
+    (found,) = batches(content, columns=frozenset("b"))
+    assert found.rows.to_pydict() == {"b": [5, 6]}
+
+
+@pytest.mark.parametrize("table", [pa.table({"QQ": [1]}), pa.table({"a": [{"QQ": 1}]})], ids=["flat", "nested"])
+def test_a_name_that_is_no_text_is_told(table: pa.Table) -> None:
+    content = written(table, store_schema=False).replace(b"QQ", b"\xff\xfe")
+    for call in (lambda: parquet.schema(io.BytesIO(content), ParquetFormat()), lambda: batches(content)):
+        with pytest.raises(DataError, match=r"^the file's footer: expected Parquet"):
+            call()
