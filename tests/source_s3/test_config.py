@@ -163,23 +163,6 @@ BAD: dict[str, tuple[Mapping[str, Any], str]] = {
     "no globs": (long(stream(globs=[])), "`streams.0.globs`"),
     "delimiter": (long(stream(reading={"delimiter": ";;"})), "`streams.0.format.delimiter`.*one ASCII character"),
     "quote": (long(stream(reading={"quote_char": "''"})), "`streams.0.format.quote_char`.*one ASCII character"),
-    "NUL as delimiter": (
-        long(stream(reading={"delimiter": "\0"})),
-        "`streams.0.format.delimiter`.*one ASCII character",
-    ),
-    "NUL as quote": (long(stream(reading={"quote_char": "\0"})), "`streams.0.format.quote_char`.*one ASCII character"),
-    "delimiter that quotes": (
-        long(stream(reading={"delimiter": "'", "quote_char": "'"})),
-        '`streams.0.format`.*neither the quote nor the escape character, found "\'"',
-    ),
-    "delimiter that escapes": (
-        long(stream(reading={"escape_char": ","})),
-        "`streams.0.format`.*neither the quote nor the escape character, found ','",
-    ),
-    "encoding of hosts": (
-        long(stream(reading={"encoding": "idna"})),
-        "`streams.0.format.encoding`.*the encoding of a file",
-    ),
     "encoding": (long(stream(reading={"encoding": "klingon"})), "`streams.0.format.encoding`.*'klingon'"),
     "column names": (
         long(stream(reading={"header_definition": {"header_definition_type": "User Provided"}})),

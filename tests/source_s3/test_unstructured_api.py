@@ -147,27 +147,27 @@ def test_the_key_is_in_no_state_and_another_one_reads_nothing_again(
 
 
 @pytest.fixture
-def engine(api: UnstructuredServer) -> Iterator[UnstructuredApi]:
+def engine(unstructured_server: UnstructuredServer) -> Iterator[UnstructuredApi]:
     limits = Limits(seconds=1)
-    engine = UnstructuredApi(Api(api.url, KEY, []), Parsers(limits), limits)
+    engine = UnstructuredApi(Api(unstructured_server.url, KEY, []), Parsers(limits), limits)
     yield engine
     engine.close()
 
 
 @pytest.mark.parametrize("status", [302, 404, 405, 406, 410, 411, 451, 501])
 def test_a_status_that_stays_as_it_is_is_asked_for_once(
-    api: UnstructuredServer, engine: UnstructuredApi, status: int
+    unstructured_server: UnstructuredServer, engine: UnstructuredApi, status: int
 ) -> None:
-    api.faults.append(status)
+    unstructured_server.faults.append(status)
     with pytest.raises(ConfigError, match=rf"is no Unstructured API \(status {status}\): check `api_url`"):
         engine.read("a.png", PNG)
-    assert api.asked == 1
+    assert unstructured_server.asked == 1
 
 
 def test_an_answer_that_comes_drop_by_drop_ends_with_the_documents_time(
-    api: UnstructuredServer, engine: UnstructuredApi
+    unstructured_server: UnstructuredServer, engine: UnstructuredApi
 ) -> None:
-    api.faults.append(1)
+    unstructured_server.faults.append(1)
     began = time.monotonic()
     (found,) = engine.read("a.png", PNG)
     assert "not read within 1 seconds by the API" in str(found.problem)

@@ -201,3 +201,18 @@ def test_a_header_longer_than_a_block_is_read() -> None:
 def test_options_that_cant_be_followed_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         CsvFormat.model_validate(options)
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ({"delimiter": "\0"}, "expected one ASCII character"),
+        ({"quote_char": "\0"}, "expected one ASCII character"),
+        ({"delimiter": "'", "quote_char": "'"}, 'neither the quote nor the escape character, found "\'"'),
+        ({"escape_char": ","}, "neither the quote nor the escape character, found ','"),
+        ({"encoding": "idna"}, "expected the encoding of a file, found 'idna'"),
+    ],
+)
+def test_marks_that_collide_and_encodings_of_no_file_are_refused(form: dict[str, str], expected: str) -> None:
+    with pytest.raises(ValidationError, match=expected):
+        CsvFormat.model_validate(form)
