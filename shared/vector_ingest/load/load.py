@@ -149,7 +149,7 @@ class Load:
                 self._take_state(state)
             case Status() | Failure():
                 self._said.hear(message)
-            case _ if line.strip() and not line.lstrip().startswith(b"{"):
+            case _ if line.strip() and not (line.lstrip().startswith(b"{") and b'"type"' in line):
                 self._strange += 1
                 if self._strange == 1:
                     start = line[:120].decode(errors="replace")

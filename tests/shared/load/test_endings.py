@@ -7,7 +7,7 @@ import pytest
 
 from tests.shared.load.syncs import DEDUP, Sync, record, state, status
 from vector_ingest.errors import DataError, TransientError
-from vector_ingest.messages import error_line
+from vector_ingest.messages import dumps, error_line
 
 
 @pytest.mark.parametrize("mode", ["append", "append_dedup"])
@@ -106,3 +106,15 @@ def test_an_overwrite_without_rows_is_complete_where_a_state_says_so() -> None:
     empty = Sync(sync.tables)
     empty.run([overwrite], state(1))
     assert (empty.texts(), empty.states()) == ([], [1])
+
+
+def test_lines_that_are_no_messages_are_told_as_such(caplog: pytest.LogCaptureFixture) -> None:
+    """As of a file of JSON lines that is piped into a destination, or of what a library prints."""
+    log = dumps({"type": "LOG", "log": {"level": "INFO", "message": "a line"}})
+    sync = Sync()
+    sync.run([DEDUP], log, b'{"document_key": "a.md"}', record(1, "a"), b"Picked up options")
+    assert sync.texts() == ["text: a"]
+    assert [each.getMessage() for each in caplog.records if each.levelname == "WARNING"] == [
+        'Passed over a line of the input that is no Airbyte message: \'{"document_key": "a.md"}\'',
+        "2 lines of the input were no Airbyte messages.",
+    ]
