@@ -193,7 +193,7 @@ def _pool(address: str) -> urllib3.PoolManager:
             return urllib3.ProxyManager(proxy, num_pools=1, maxsize=CONNECTIONS)
         except ValueError:  # whose words may have the password in them
             raise ConfigError(
-                f"{address} can't be reached: expected http://host:port as this machine's proxy, found another form. "
-                f"Check the environment variable {parts.scheme}_proxy"
+                f"{address} can't be reached: expected an address with scheme, host and port as this machine's proxy, "
+                f"found another form. Check the environment variable {parts.scheme}_proxy"
             ) from None
     return urllib3.PoolManager(num_pools=1, maxsize=CONNECTIONS)

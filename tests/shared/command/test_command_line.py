@@ -34,7 +34,8 @@ def work(config, output):
     output._stream.write(b"a line that is not whole")
     sys.stderr.write("begun\\n")
     sys.stderr.flush()
-    time.sleep(120)
+    while True:
+        time.sleep(0.05)  # a signal just before one long sleep would be heard after it
 leave(execute("read", sys.argv[1], {"connectionSpecification": {}}, work))
 """
 
@@ -82,11 +83,12 @@ def test_a_folder_in_place_of_a_file_is_told(tmp_path: Path) -> None:
 
 
 WORK_THAT_LASTS = """
-import sys, threading
+import sys, time
 from vector_ingest.command.command_line import execute
 def work(config, output):
     output.write(b"begun")
-    threading.Event().wait(120)
+    while True:
+        time.sleep(0.05)  # a signal just before one long sleep would be heard after it
 execute("write", sys.argv[1], {"connectionSpecification": {}}, work)
 """
 
