@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress, pairwise, repeat
+from itertools import compress, repeat
 
 from source_s3.documents import markup
 from source_s3.documents.pages.lines import BULLETS, Lines
@@ -22,6 +22,8 @@ LONGEST = 200  # characters of a heading
 MOST_LINES = 4  # of a heading
 OFTEN = 0.25  # of all letters: a larger size that is so common is text as well
 ITEM = "- "
+APART = "\x00"  # between two lines: no text has it
+DIVIDED = re.compile(f"[{BOTH_HYPHENS}]+[ \n]?")  # at a line's end, and what stands between it and the next
 ENDS = (".", ",", ";", ":")
 # A link that goes on in the next line.
 CONTINUED = re.compile(r"\]\(([^()\s]+)\)([ \n]?)\[(?=[^\[\]]*\]\(\1\))")
@@ -141,73 +143,72 @@ def _paragraphs(lines: Lines, levels: _Levels) -> Iterator[tuple[str, int]]:
     """Lines that belong together as one text, and the level of the heading that they are."""
     if not lines:
         return
-    between, of_lines = list(_between(lines)), levels.of_lines(lines)
+    between, of_lines = _between(lines), levels.of_lines(lines)
+    of_paragraphs: Iterable[int] = repeat(0)
     if any(of_lines):
         between = list(_apart_from_headings(lines, of_lines, between))
-    bounds = [0, *(number for number, each in enumerate(between, 1) if each is None), len(of_lines)]
-    plain = _written(lines.texts, between)
-    linked = [link or text for link, text in zip(lines.linked, lines.texts, strict=True)] if lines.linked else ()
-    with_links = _written(linked, between) if linked else plain
-    for start, end in pairwise(bounds):
-        level = of_lines[start]
-        text = "".join((plain if level else with_links)[2 * start : 2 * end - 1]).strip()
+        of_paragraphs = [of_lines[0], *compress(of_lines[1:], map(APART.__eq__, between))]
+    texts = with_links = _written(lines.texts, between)
+    if lines.linked:
+        linked = [link or text for link, text in zip(lines.linked, lines.texts, strict=True)]
+        with_links = _written(linked, between)
+    for plain, text, level in zip(texts, with_links, of_paragraphs, strict=False):
         if level:
-            yield text, level
+            yield plain.strip(), level
             continue
-        if any(lines.linked[start:end]):
-            text = CONTINUED.sub(r"\2", text)
-        yield markup.paragraph(text) if "#" in text else text, 0  # there is no space around its lines
+        joined = (text if text == plain else CONTINUED.sub(r"\2", text)).strip()
+        yield markup.paragraph(joined) if "#" in joined else joined, 0  # there is no space around its lines
 
 
-def _between(lines: Lines) -> Iterator[str | None]:
-    """What stands between each line and the next: a space, where that runs on, or a line's end. None: they are apart.
+def _between(lines: Lines) -> list[str]:
+    """What stands between each line and the next: a space, where that runs on, or a line's end, or that they are apart.
 
     Apart: more than half a line of space between, another size of type, or the next column. It runs on where its first
-    word had no room at the end of the line before, in its column.
+    word had no room at the end of the line before, in its column: what of its letters are the word's is of its width.
     """
-    texts, heights = lines.texts, lines.heights
-    first_words = [(text.find(" ") + 1 or len(text) + 1) / len(text) for text in texts]  # the part that they are
-    before = heights, lines.bottoms, lines.rights, lines.edges
-    after = heights[1:], lines.tops[1:], lines.lefts[1:], lines.rights[1:], first_words[1:], texts[1:]
-    for height, bottom, right, edge, other, top, left, end, first_word, text in zip(*before, *after, strict=False):
-        if not (-2 * height <= bottom - top <= 0.5 * height and height <= 1.25 * other and other <= 1.25 * height):
-            yield None
-        elif right + first_word * (end - left) > edge and text[0] not in BULLETS:
-            yield " "
-        else:
-            yield "\n"
+    before = lines.heights, lines.bottoms, lines.rights, lines.edges
+    after = lines.heights[1:], lines.tops[1:], lines.lefts[1:], lines.rights[1:], lines.texts[1:]
+    return [
+        APART
+        if not (-2 * height <= bottom - top <= 0.5 * height and height <= 1.25 * other and other <= 1.25 * height)
+        else " "
+        if (text.find(" ") + 1 or len(text) + 1) * (end - left) > (edge - right) * len(text) and text[0] not in BULLETS
+        else "\n"
+        for height, bottom, right, edge, other, top, left, end, text in zip(*before, *after, strict=False)
+    ]
 
 
-def _apart_from_headings(lines: Lines, levels: Sequence[int], between: Sequence[str | None]) -> Iterator[str | None]:
+def _apart_from_headings(lines: Lines, levels: Sequence[int], between: Sequence[str]) -> Iterator[str]:
     """A heading in several lines: they stand one below the other, without the space that stands between two."""
     count = 1
     for number, each in enumerate(between, 1):
         level, top = levels[number], lines.tops[number]
-        goes_on = each is not None and level == levels[number - 1]
+        goes_on = each != APART and level == levels[number - 1]
         if level and goes_on:
             space = lines.bottoms[number - 1] - top
             goes_on = count < MOST_LINES and space < 0.25 * lines.heights[number]
         count = count + 1 if goes_on else 1
-        yield each if goes_on else None
+        yield each if goes_on else APART
 
 
-def _written(texts: Sequence[str], between: Sequence[str | None]) -> list[str]:
-    """Lines, and what stands between them: nothing within a word that is divided."""
-    written = [""] * (len(texts) + len(between))
-    written[0::2] = [ITEM + text[1:].lstrip() if text[0] in BULLETS else text for text in texts]
-    written[1::2] = [each or "" for each in between]
-    for number in [number for number, text in enumerate(texts) if text[-1] in HYPHENS]:
-        written[2 * number] = written[2 * number].rstrip(BOTH_HYPHENS)
-        if number < len(between):
-            written[2 * number + 1] = ""
-    return written
+def _written(texts: Sequence[str], between: Sequence[str]) -> list[str]:
+    """The paragraphs: lines, and what stands between them; nothing within a word that is divided."""
+    parts = [""] * (len(texts) + len(between))
+    parts[0::2], parts[1::2] = texts, between
+    joined = "".join(parts)
+    if not joined.isascii():
+        parts[0::2] = [ITEM + text[1:].lstrip() if text[0] in BULLETS else text for text in texts]
+        joined = "".join(parts)
+    if any(hyphen in joined for hyphen in HYPHENS):
+        joined = DIVIDED.sub("", joined)
+    return joined.split(APART)
 
 
 def _right_edges(lines: Lines) -> list[float]:
     """Of the columns that lines stand in, by where a line begins."""
+    if not lines or round(min(lines.lefts)) == round(max(lines.lefts)):  # as in most texts
+        return [max(lines.rights, default=0.0)] * len(lines.texts)
     lefts = list(map(round, lines.lefts))
-    if len(set(lefts)) == 1:  # as in most texts
-        return [max(lines.rights)] * len(lefts)
     widest: dict[int, float] = {}
     for left, right in zip(lefts, lines.rights, strict=True):
         if right > widest.get(left, NOWHERE):

@@ -16,7 +16,7 @@ BOX, RECT = 4 * 4, 4 * 8  # bytes: left, top, right and bottom as floats, as dou
 TextPage = Any  # a page's text, as an argument of the functions here
 
 
-def _fast(function: Any) -> Callable[..., int]:
+def fast(function: Any) -> Callable[..., int]:
     """A function of PDFium that takes numbers and references as they are.
 
     A reference made beforehand is taken at once. To check the type of each argument, or to make an address of it, as
@@ -27,13 +27,13 @@ def _fast(function: Any) -> Callable[..., int]:
     return ctypes.PYFUNCTYPE(ctypes.c_int)(address)
 
 
-_box_of = _fast(pdfium.FPDFText_GetLooseCharBox)
-_weight_of = _fast(pdfium.FPDFText_GetFontWeight)
-_count_rects = _fast(pdfium.FPDFText_CountRects)
-_rect_of = _fast(pdfium.FPDFText_GetRect)
-_count_letters = _fast(pdfium.FPDFText_CountChars)
-_text_of = _fast(pdfium.FPDFText_GetText)
-_letter_of = _fast(pdfium.FPDFText_GetUnicode)
+_box_of = fast(pdfium.FPDFText_GetLooseCharBox)
+_weight_of = fast(pdfium.FPDFText_GetFontWeight)
+_count_rects = fast(pdfium.FPDFText_CountRects)
+_rect_of = fast(pdfium.FPDFText_GetRect)
+_count_letters = fast(pdfium.FPDFText_CountChars)
+_text_of = fast(pdfium.FPDFText_GetText)
+_letter_of = fast(pdfium.FPDFText_GetUnicode)
 
 
 def _places(buffer: "array[float]", each: int) -> list[Any]:
@@ -54,9 +54,7 @@ SIDES = [_places(RECTS, 8)[side::4] for side in range(4)]
 
 def text_page(handle: Any) -> TextPage:
     """What `FPDFText_LoadPage` gave: to be held while the functions are called."""
-    address = ctypes.cast(handle, ctypes.c_void_p).value
-    assert address is not None
-    return _reference(address)
+    return ctypes.byref(handle.contents)
 
 
 def units_of(page: TextPage) -> str:
@@ -71,13 +69,13 @@ def units_of(page: TextPage) -> str:
     return text if len(text) == count else "".join(map(chr, buffer[:count]))  # where two units are one character
 
 
-def boxes_of(page: TextPage, indexes: Sequence[int]) -> list[float]:
+def boxes_of(page: TextPage, indexes: Sequence[int]) -> "array[float]":
     """Of these characters: left, top, right and bottom, one after another."""
-    found: list[float] = []
+    found = array("f")
     for start in range(0, len(indexes), MANY):
         some = indexes[start : start + MANY]
         deque(map(_box_of, repeat(page), some, BOX_PLACES), maxlen=0)
-        found += BOXES[: 4 * len(some)].tolist()
+        found += BOXES[: 4 * len(some)]
     return found
 
 

@@ -7,8 +7,15 @@ from typing import NamedTuple
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from source_s3.documents.pages.letters import fast
+
 MOST = 10_000  # of a page
 LONGEST = 4096  # bytes of an address
+# Where answers are put: one page at a time, since PDFium's are, too.
+PLACE, LINK = ctypes.c_int(0), pdfium.FPDF_LINK()
+ANSWER = ctypes.byref(PLACE), ctypes.byref(LINK)
+
+_next_link = fast(pdfium.FPDFLink_Enumerate)
 
 
 class Link(NamedTuple):
@@ -23,11 +30,11 @@ class Link(NamedTuple):
 
 def links_of(document: pypdfium2.PdfDocument, page: "pdfium.FPDF_PAGE") -> list[Link]:
     """Those that lead out of the document."""
-    place, link = ctypes.c_int(0), pdfium.FPDF_LINK()
     found: list[Link] = []
-    while len(found) < MOST and pdfium.FPDFLink_Enumerate(page, place, link):
-        if address := _address(document, link):
-            found += (Link(*box, address) for box in _boxes(link))
+    PLACE.value = 0
+    while len(found) < MOST and _next_link(ctypes.byref(page.contents), *ANSWER):
+        if address := _address(document, LINK):
+            found += (Link(*box, address) for box in _boxes(LINK))
     return found
 
 

@@ -1,6 +1,7 @@
 """The lines of a page of a PDF with their places."""
 
 import re
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import sub
 from typing import NamedTuple
@@ -25,7 +26,8 @@ BOLD = 600  # the weight from which a font counts as bold
 SHORT = 160  # characters: only such lines can be headings
 # A word that is divided stands in one row with the next line.
 LINE_END = re.compile(f"[{BOTH_HYPHENS}]\\s*|\n")
-INVISIBLE = " \r\t\x00" + BOTH_HYPHENS
+MARKS = ("\x00", *HYPHENS)  # that stand for no letter
+INVISIBLE = " \r\t" + "".join(MARKS)
 SPACES = re.compile(r"[ \r\t]+(?=\S)")
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -44,12 +46,9 @@ def lines_of(page: TextPage, links: Sequence[Link] = ()) -> Lines:
     rows = _rows(units)
     texts, firsts, lasts = rows
     begins, ends = boxes_of(page, firsts), boxes_of(page, lasts)
-    tops, bottoms, other_tops, other_bottoms = begins[1::4], begins[3::4], ends[1::4], ends[3::4]
-    if tops != other_tops or bottoms != other_bottoms:
-        tops, bottoms = _of_both(texts, tops, other_tops, max), _of_both(texts, bottoms, other_bottoms, min)
+    tops, bottoms = _outer(texts, begins[1::4], ends[1::4], max), _outer(texts, begins[3::4], ends[3::4], min)
     heights = list(map(sub, tops, bottoms))
-    sizes = [round(4 * height) for height in heights]
-    lines = Lines(texts, begins[0::4], ends[2::4], bottoms, tops, heights, sizes)
+    lines = Lines(texts, begins[0::4].tolist(), ends[2::4].tolist(), bottoms, tops, heights, _sizes(heights))
     weights = weights_of(page, firsts)
     if max(weights, default=0) >= BOLD:
         bold = [weight >= BOLD and len(text) <= SHORT for weight, text in zip(weights, texts, strict=True)]
@@ -59,12 +58,20 @@ def lines_of(page: TextPage, links: Sequence[Link] = ()) -> Lines:
     return _with_links(page, units, rows, lines, links) if links else lines
 
 
-def _of_both(
-    texts: Iterable[str], begins: Iterable[float], ends: Iterable[float], outer: Callable[[float, float], float]
+def _outer(
+    texts: Iterable[str], begins: "array[float]", ends: "array[float]", outer: Callable[[float, float], float]
 ) -> list[float]:
     """Of both ends of each line. A bullet may be of another font than its line."""
+    if begins.tobytes() == ends.tobytes():  # as in most pages
+        return begins.tolist()
     columns = zip(texts, begins, ends, strict=True)
     return [end if text[0] in BULLETS else outer(begin, end) for text, begin, end in columns]
+
+
+def _sizes(heights: Sequence[float]) -> list[int]:
+    """Quarters of a point."""
+    least, most = round(4 * min(heights, default=0)), round(4 * max(heights, default=0))
+    return [most] * len(heights) if least == most else [round(4 * height) for height in heights]
 
 
 def _with_links(page: TextPage, units: str, rows: _Rows, lines: Lines, links: Sequence[Link]) -> Lines:
@@ -99,25 +106,60 @@ def _linked_cell(cell: Cell, links: Sequence[Link]) -> Cell:
 
 def _rows(units: str) -> _Rows:
     """Those that have a visible letter."""
+    if _is_plain(units):
+        texts = units.split("\r\n")
+        if all(texts) and texts == list(map(str.strip, texts)):  # as in most pages
+            return _Rows(texts, *_places(texts))
+        if units.isascii():
+            return _stripped_rows(units)
+    return _rows_of_divided(units)
+
+
+def _places(texts: Iterable[str]) -> tuple[list[int], list[int]]:
+    """Of rows between which there is a line's end alone."""
+    firsts, lasts = [], []
+    start = 0
+    for text in texts:
+        firsts.append(start)
+        start += len(text)
+        lasts.append(start - 1)
+        start += 2
+    return firsts, lasts
+
+
+def _is_plain(units: str) -> bool:
+    """Whether each of them is a letter of the text."""
+    if any(mark in units for mark in MARKS):
+        return False
+    try:
+        units.encode()
+    except UnicodeEncodeError:  # halves of a character
+        return False
+    return True
+
+
+def _stripped_rows(units: str) -> _Rows:
     rows = _Rows([], [], [])
-    texts, firsts, lasts = rows
-    if "\x00" in units or not units.isascii() or HYPHENS[0] in units:
-        for start, row in _divided(units):
-            visible = row.strip(INVISIBLE)
-            if visible and (text := _characters(row)):
-                first = start + row.index(visible)
-                texts.append(text)
-                firsts.append(first)
-                lasts.append(first + len(visible) - 1)
-        return rows
     start = 0
     for row in units.split("\n"):
         if text := row.strip():
             first = start + row.index(text[0])
-            texts.append(text)
-            firsts.append(first)
-            lasts.append(first + len(text) - 1)
+            rows.texts.append(text)
+            rows.firsts.append(first)
+            rows.lasts.append(first + len(text) - 1)
         start += len(row) + 1
+    return rows
+
+
+def _rows_of_divided(units: str) -> _Rows:
+    rows = _Rows([], [], [])
+    for start, row in _divided(units):
+        visible = row.strip(INVISIBLE)
+        if visible and (text := _characters(row)):
+            first = start + row.index(visible)
+            rows.texts.append(text)
+            rows.firsts.append(first)
+            rows.lasts.append(first + len(visible) - 1)
     return rows
 
 

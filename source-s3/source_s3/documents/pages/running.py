@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypeVar
 
@@ -15,52 +15,63 @@ DIGITS = re.compile("[0-9]+")  # faster than all that are digits
 LONGEST_NUMBER = 40  # characters of a page number and what is around it
 
 Key = TypeVar("Key")
+Place = tuple[int, int]  # a page, and a line of it
 
 
 def without_running(pages: Sequence[Lines]) -> list[Lines]:
-    edges = [dict(_edge(lines)) for lines in pages]
-    least = max(3, RUNNING * sum(map(bool, pages)))
-    # The most lines are told by their texts alone.
-    often = _keys(Counter(chain.from_iterable(set(edge.values()) for edge in edges)), least)
-    repeated = [
-        [(line, (text, _height(lines, line))) for line, text in edge.items() if text in often]
-        for lines, edge in zip(pages, edges, strict=True)
-    ]
-    running = _keys(Counter(chain.from_iterable({place for _, place in found} for found in repeated)), least)
-    numbered = [
-        list(_numbered(lines, edge, page)) for page, (lines, edge) in enumerate(zip(pages, edges, strict=True), 1)
-    ]
-    numbers = _keys(Counter(number for found in numbered for _, number in found), 2)
-    kept = []
-    for lines, by_place, by_number in zip(pages, repeated, numbered, strict=True):
-        gone = {line for line, place in by_place if place in running} | {
-            line for line, number in by_number if number in numbers
-        }
-        kept.append(lines.only(line not in gone for line in range(len(lines.texts))) if gone else lines)
+    edges = list(map(_edge, pages))
+    gone = {*_repeated(pages, edges), *_page_numbers(pages, edges)}
+    kept = list(pages)
+    for page in {page for page, _ in gone}:
+        lines = pages[page]
+        kept[page] = lines.only((page, line) not in gone for line in range(len(lines.texts)))
     return kept
 
 
-def _edge(lines: Lines) -> Iterator[tuple[int, str]]:
+def _edge(lines: Lines) -> dict[int, str]:
     """The lines in the rows at the upper and at the lower end, with what of their texts is the same on all pages."""
     bottoms = list(map(round, lines.bottoms))
     rows = sorted(set(bottoms))
     if len(rows) < 2:
-        return
+        return {}
     fewest, most = AT_EDGE
     count, outer = (min(max(fewest, len(rows) // 4), most), fewest) if len(rows) >= 2 * fewest else (1, 1)
     lower, upper, lowest, uppermost = rows[count - 1], rows[-count], rows[outer - 1], rows[-outer]
-    for line in [line for line, bottom in enumerate(bottoms) if not lower < bottom < upper]:
-        text = lines.texts[line]
-        # Further inside, a line with other numbers may be one of a form, which all pages fill in.
-        yield line, text if lowest < bottoms[line] < uppermost else DIGITS.sub("#", text)
+    texts = lines.texts
+    # Further inside, a line with other numbers may be one of a form, which all pages fill in.
+    return {
+        line: texts[line] if lowest < bottom < uppermost else DIGITS.sub("#", texts[line])
+        for line, bottom in enumerate(bottoms)
+        if not lower < bottom < upper
+    }
 
 
-def _numbered(lines: Lines, edge: Iterable[int], page: int) -> Iterator[tuple[int, tuple[int, int]]]:
-    """How far a line's number is from that of the page, and its height: the same on all pages, if it numbers them."""
-    for line in edge:
-        text = lines.texts[line]
-        if len(text) <= LONGEST_NUMBER and (match := PAGE_NUMBER.fullmatch(text)):
-            yield line, (int(match.group(1)) - page, _height(lines, line))
+def _repeated(pages: Sequence[Lines], edges: Sequence[Mapping[int, str]]) -> Iterator[Place]:
+    """What is there, and as high, on many pages."""
+    least = max(3, RUNNING * sum(map(bool, pages)))
+    often = _keys(Counter(chain.from_iterable(set(edge.values()) for edge in edges)), least)
+    if not often:  # the most lines are told by their texts alone
+        return
+    found = {
+        (page, line): (text, _height(pages[page], line))
+        for page, edge in enumerate(edges)
+        for line, text in edge.items()
+        if text in often
+    }
+    running = _keys(Counter(key for _, key in {(page, key) for (page, _), key in found.items()}), least)
+    yield from (place for place, key in found.items() if key in running)
+
+
+def _page_numbers(pages: Sequence[Lines], edges: Sequence[Mapping[int, str]]) -> Iterator[Place]:
+    """A number that is as far from that of the page, and as high, on two pages at least."""
+    found = {}
+    for page, edge in enumerate(edges):
+        texts = pages[page].texts
+        for line in edge:
+            if len(texts[line]) <= LONGEST_NUMBER and (match := PAGE_NUMBER.fullmatch(texts[line])):
+                found[page, line] = int(match.group(1)) - page, _height(pages[page], line)
+    numbers = _keys(Counter(found.values()), 2)
+    yield from (place for place, number in found.items() if number in numbers)
 
 
 def _height(lines: Lines, line: int) -> int:
