@@ -3,7 +3,7 @@
 PROVIDER/MODEL/DIMENSIONS[/prefix-HASH][/unit][/raw]
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,9 @@ class Model:
 Embed = Callable[[Model, str, str, float], list[float]]
 
 
-def model_of(fingerprint: str, options: Mapping[str, Any]) -> Model:
+def model_of(fingerprint: str, options: Any) -> Model:
+    if not isinstance(options, dict):
+        raise invalid(f"the options of an embedding must be an object; got {type(options).__name__}")
     for name, value in options.items():
         if name not in OPTIONS or not isinstance(value, OPTIONS[name]):
             known = ", ".join(f"{each} ({kind.__name__})" for each, kind in OPTIONS.items())
@@ -42,7 +44,7 @@ def model_of(fingerprint: str, options: Mapping[str, Any]) -> Model:
     flags = []
     while rest and (rest[-1] in ("unit", "raw") or rest[-1].startswith("prefix-")):
         flags.append(rest.pop())
-    dimensions = int(rest.pop()) if rest and rest[-1].isdigit() else None
+    dimensions = int(rest.pop()) if rest and rest[-1].isdecimal() else None
     if not rest and dimensions is None:
         raise model_refused(
             f"{fingerprint!r} is no fingerprint that a question can be embedded by: expected "

@@ -40,15 +40,15 @@ class Models:
         if anew or time.monotonic() > at + SECONDS:
             page = call.ask("list_vectors", indexArn=call.index, maxResults=SAMPLE, returnMetadata=True)
             found = _look_up(call, page["vectors"])
-            found |= {short: UNKNOWN + short for short in map(_short_of, _ours(page["vectors"])) if short not in found}
+            found |= {short: UNKNOWN + short for short in _shorts(page["vectors"]) if short not in found}
             if page["vectors"]:  # an empty index may be filled at any moment
                 self._remember(call.index, found)
         return found
 
     def check(self, calls: Sequence[Call], embedder: str, rows: Iterable[Json]) -> None:
         """RefusedError: a row's vector was made by another model than `embedder`."""
-        rows = _ours(rows)
-        shorts = {_short_of(row) for row in rows}
+        rows = list(rows)
+        shorts = _shorts(rows)
         found: dict[str, str] = {}
         for call in calls if shorts else ():
             found |= self.of(call)
@@ -91,7 +91,8 @@ def embedder_of(fingerprint: str) -> str:
 
 def _look_up(call: Call, vectors: Iterable[Json]) -> dict[str, str]:
     """By the entries of the vectors' streams. Raises what reading the account does, so that a missing right is told."""
-    keys = [f"stream#{stream}" for stream in sorted({vector["key"].split("#")[0] for vector in _ours(vectors)})]
+    ours = [vector["key"] for vector in vectors if _short_of(vector) is not None]
+    keys = [f"stream#{stream}" for stream in sorted({key.split("#")[0] for key in ours})]
     bucket, _, name = call.index.rpartition("/")
     names = name.split(".")
     models: set[str] = set()
@@ -102,8 +103,8 @@ def _look_up(call: Call, vectors: Iterable[Json]) -> dict[str, str]:
     return {_short(model): model for model in models}
 
 
-def _ours(vectors: Iterable[Json]) -> list[Json]:
-    return [vector for vector in vectors if ACCOUNT in (vector.get("metadata") or {})]
+def _shorts(vectors: Iterable[Json]) -> set[str]:
+    return {short for short in map(_short_of, vectors) if short is not None}
 
 
 def _entries(call: Call, account: str, keys: list[str]) -> Iterable[str]:
@@ -118,8 +119,15 @@ def _entries(call: Call, account: str, keys: list[str]) -> Iterable[str]:
         yield from entry.get("models", ())
 
 
-def _short_of(vector: Json) -> str:
-    return str(json.loads(vector["metadata"][ACCOUNT])["model"])
+def _short_of(vector: Json) -> str | None:
+    """None: it is of other origin, also where that has something else under this name."""
+    account = (vector.get("metadata") or {}).get(ACCOUNT)
+    try:
+        found: Any = json.loads(account) if isinstance(account, str) else None
+    except ValueError:
+        return None
+    short = found.get("model") if isinstance(found, dict) else None
+    return short if isinstance(short, str) else None
 
 
 def _short(fingerprint: str) -> str:

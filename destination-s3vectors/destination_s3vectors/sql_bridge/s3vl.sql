@@ -119,6 +119,7 @@ CREATE OR REPLACE FUNCTION s3vl._index(routine text, index_name text, index_arn 
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found s3vl.index_registry;
+    whole text;
 BEGIN
     IF (index_name IS NULL) = (index_arn IS NULL) THEN
         RAISE EXCEPTION 's3vl.%: expected either index_name or index_arn, got %', routine,
@@ -127,7 +128,10 @@ BEGIN
     SELECT * INTO found FROM s3vl.index_registry r
         WHERE r.index_name = _index.index_name OR r.index_arn = _index.index_arn;
     IF found.index_name IS NULL THEN
-        IF index_arn IS NOT NULL AND (SELECT c.allow_unregistered FROM s3vl.config c) THEN
+        -- A shard is what its logical index is: whoever may not use that, may not use a part of it.
+        SELECT r.index_name INTO whole FROM s3vl.index_registry r
+            WHERE _index.index_arn = ANY (r.shards) AND NOT (r.is_active AND s3vl._may(r.index_name, writing)) LIMIT 1;
+        IF index_arn IS NOT NULL AND whole IS NULL AND (SELECT c.allow_unregistered FROM s3vl.config c) THEN
             RETURN ARRAY[index_arn];
         END IF;
         RAISE EXCEPTION 's3vl.%: the index % is not registered', routine, coalesce(index_name, index_arn)
@@ -226,7 +230,7 @@ BEGIN
     IF before <> '' THEN
         PERFORM set_config('aws_lambda.request_timeout_ms', before, true);
     END IF;
-    IF answer.status_code BETWEEN 200 AND 299 AND answer.payload -> 'success' = 'true' THEN
+    IF answer.status_code BETWEEN 200 AND 299 AND answer.payload -> 'success' = 'true' AND answer.payload ? 'continue' THEN
         RETURN answer.payload;
     END IF;
     IF answer.payload -> 'success' = 'false' THEN
@@ -424,10 +428,20 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 
     SELECT s3vl._set_active('deactivate_index', index_name_param, false)
 $$;
 
--- Forgets the name and its grants; the index itself stays.
+-- Forgets the name, its grants and what its outbox still has; the index itself stays. Tables whose changes go there
+-- stand in its way: each of their changes would fail.
 CREATE OR REPLACE FUNCTION s3vl.unregister_index(index_name_param text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    synced text := (
+        SELECT string_agg(t.tgrelid::regclass::text, ', ' ORDER BY t.tgrelid::regclass::text) FROM pg_trigger t
+        WHERE t.tgfoid = 's3vl._enqueue'::regproc -- whose first argument is the index
+            AND split_part(encode(t.tgargs, 'escape'), '\000', 1) = index_name_param);
 BEGIN
+    IF synced IS NOT NULL THEN
+        RAISE EXCEPTION 's3vl.unregister_index: the index % is kept in step with %', index_name_param, synced
+            USING ERRCODE = '55006', HINT = format('First, for each: SELECT s3vl.unsync_table(…, %L)', index_name_param);
+    END IF;
     DELETE FROM s3vl.index_registry r WHERE r.index_name = index_name_param;
     IF NOT FOUND THEN
         RAISE EXCEPTION 's3vl.unregister_index: the index % is not registered', index_name_param USING ERRCODE = '42704';
@@ -847,6 +861,13 @@ END $$;
 
 -- Keeping an index in step with a table ------------------------------------------------------------------------------
 
+-- The name of the trigger of an index, of 63 letters at most: PostgreSQL cuts longer ones, and two could be one.
+CREATE OR REPLACE FUNCTION s3vl._trigger(index_name text) RETURNS name
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN length(index_name) <= 58 THEN 's3vl_' || index_name
+        ELSE 's3vl_' || left(index_name, 25) || '_' || md5(index_name) END::name
+$$;
+
 -- The trigger of sync_table: TG_ARGV has index, id column, embedding column, and the columns of the metadata.
 CREATE OR REPLACE FUNCTION s3vl._enqueue() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -889,7 +910,7 @@ BEGIN
         RAISE EXCEPTION 's3vl.sync_table: % has no column %', table_name, missing USING ERRCODE = '42703';
     END IF;
     EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW '
-        'EXECUTE FUNCTION s3vl._enqueue(%s)', 's3vl_' || index_name, table_name,
+        'EXECUTE FUNCTION s3vl._enqueue(%s)', s3vl._trigger(index_name), table_name,
         (SELECT string_agg(quote_literal(a), ', ' ORDER BY n) FROM unnest(arguments) WITH ORDINALITY u (a, n)));
 END $$;
 
@@ -901,7 +922,7 @@ BEGIN
         RAISE EXCEPTION 's3vl.unsync_table: the role % does not own %', s3vl._caller(), table_name
             USING ERRCODE = '42501';
     END IF;
-    EXECUTE format('DROP TRIGGER %I ON %s', 's3vl_' || index_name, table_name);
+    EXECUTE format('DROP TRIGGER %I ON %s', s3vl._trigger(index_name), table_name);
 END $$;
 
 -- Puts and deletes what the outbox has of an index, oldest first, at most `most` changes; how many went. The last

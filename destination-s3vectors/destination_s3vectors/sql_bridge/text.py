@@ -28,7 +28,7 @@ class Questions:
         self.models.check(calls, model.fingerprint, result["vectors"])
         if not calls[0].event.get("return_metadata", True):
             for row in result["vectors"]:
-                del row["metadata"]
+                row.pop("metadata", None)
         return result, None if rest is None else {"vector": vector, "rest": rest}
 
     def embed_text(self, calls: Sequence[Call]) -> tuple[Json, Any]:

@@ -156,6 +156,7 @@ def sql(service: Service, bridge_database: Database) -> Iterator[Sql]:
         f"{FUNCTION}-crash": crash,
         f"{FUNCTION}-large": lambda _: {"success": True, "text": "x" * 7_000_000},
         f"{FUNCTION}-strange": lambda _: {"statusCode": 200, "errorMessageless": True},
+        f"{FUNCTION}-brief": lambda _: {"success": True, "result": {"vectors": []}},
         f"{FUNCTION}-slow": lambda _: threading.Event().wait(2),
     }
     with AwsLambda(functions) as aws_lambda, bridge_database.connect() as connection:

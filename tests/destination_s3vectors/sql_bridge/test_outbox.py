@@ -116,6 +116,21 @@ def test_the_worker_drains_all_indexes(sql: Sql) -> None:
     assert "58000" in failed.stderr
 
 
+def test_an_index_whose_changes_can_not_go_holds_up_no_other(sql: Sql) -> None:
+    synced(sql)
+    gone = sql.service.products.replace("/products", "/gone")
+    sql.connection.execute("SELECT s3vl.register_index('a-gone', %s)", [gone])
+    sql.connection.execute(
+        "INSERT INTO s3vl.outbox (index_name, vector_id, embedding) VALUES ('a-gone', 'x', '{1,0,0}')"
+    )
+    command = [sys.executable, "-m", "destination_s3vectors.sql_bridge.worker", "--once", sql.database.dsn]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "a-gone: 42704" in done.stderr
+    assert len(stored(sql)) == 2
+    assert sql.rows("SELECT index_name, failure FROM s3vl.outbox") == [("a-gone", None)]
+
+
 def test_changes_that_are_too_much_for_one_call_go_one_by_one(sql: Sql) -> None:
     synced(sql)
     sql.connection.execute(
@@ -136,3 +151,30 @@ def test_a_table_is_let_go_by_its_owner_and_by_the_end_of_the_schema(sql: Sql) -
     sql.connection.execute("SELECT s3vl.sync_table('product', 'products', 'id', 'embedding')")
     sql.connection.execute(statements("uninstall.sql"))
     sql.connection.execute("INSERT INTO product VALUES (5, '[1,0,0]', NULL, 1)")
+
+
+def test_an_index_with_tables_in_step_stays_registered(sql: Sql) -> None:
+    """Else each change of the tables would fail."""
+    synced(sql)
+    code, message = sql.error("SELECT s3vl.unregister_index('products')")
+    assert code == "55006"
+    assert "kept in step with public.product" in message
+    sql.connection.execute("DELETE FROM product WHERE id = 1; SELECT s3vl.unsync_table('product', 'products')")
+    assert sql.value("SELECT s3vl.unregister_index('products')") is True
+    sql.connection.execute("DELETE FROM product")
+
+
+def test_names_that_are_long_and_begin_alike_have_a_trigger_each(sql: Sql) -> None:
+    synced(sql)
+    names = ["n" * 60 + end for end in ("-one", "-two")]
+    for name in names:
+        arn = sql.service.products.replace("/products", f"/{name[-3:]}")
+        sql.connection.execute("SELECT s3vl.register_index(%s, %s)", [name, arn])
+        sql.connection.execute("SELECT s3vl.sync_table('product', %s, 'id', 'embedding')", [name])
+    sql.connection.execute("DELETE FROM product WHERE id = 1")
+    assert sql.rows("SELECT index_name FROM s3vl.outbox WHERE embedding IS NULL AND vector_id = '1' ORDER BY 1") == [
+        (name,) for name in [*names, "products"]
+    ]
+    sql.connection.execute("SELECT s3vl.unsync_table('product', %s)", [names[0]])
+    assert sql.error("SELECT s3vl.unregister_index(%s)", names[1])[0] == "55006"
+    assert sql.value("SELECT s3vl.unregister_index(%s)", names[0]) is True

@@ -91,6 +91,23 @@ def test_an_unregistered_index_is_for_configured_databases_only(
     assert session.execute(by_arn).fetchall() == []
 
 
+def test_a_shard_is_granted_by_its_logical_index_alone(sql: Sql, role: str, session: psycopg.Connection) -> None:
+    parts = [f"{sql.service.products}-{number}" for number in range(2)]
+    for arn in parts:
+        name = arn.rpartition("/")[2]
+        sql.service.client.create_index(
+            vectorBucketName="shop", indexName=name, dataType="float32", dimension=3, distanceMetric="cosine"
+        )
+    sql.connection.execute("SELECT s3vl.register_logical_index('parts', %s)", [parts])
+    sql.connection.execute("SELECT s3vl.grant_index('places', %s)", [role])
+    sql.connection.execute("SELECT s3vl.configure(%s, allow_unregistered => true)", [FUNCTION])
+    by_arn = f"SELECT * FROM s3vl.query_vectors('{{1,0,0}}', index_arn => '{parts[1]}')"
+    assert refused(session, by_arn) == "42704"
+    sql.connection.execute("SELECT s3vl.grant_index('parts', %s)", [role])
+    assert session.execute(by_arn).fetchall() == []
+    assert refused(session, f"SELECT s3vl.delete_vectors('{{x}}', index_arn => '{parts[1]}')") == "42704"
+
+
 def test_a_grant_to_a_group_or_to_all_counts(sql: Sql, role: str, session: psycopg.Connection) -> None:
     group = f"group_{uuid.uuid4().hex}"
     sql.connection.execute(f"CREATE ROLE {group}; GRANT {group} TO {role}")

@@ -212,6 +212,7 @@ def test_errors_of_the_service_are_raised(sql: Sql) -> None:
         ("crash", "38000", "ZeroDivisionError"),
         ("large", "54000", "Response payload size exceeded"),
         ("strange", "38000", "the Lambda function failed: status 200"),
+        ("brief", "38000", "the Lambda function failed: status 200"),  # it does not say that this is all
         ("slow", "57014", "Timeout was reached"),
         ("none", "42704", "Function not found"),
     ],

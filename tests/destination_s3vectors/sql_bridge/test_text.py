@@ -157,6 +157,17 @@ def test_bedrock_embeds_for_an_index_of_other_origin_once_its_model_is_registere
     assert sql.error("SELECT * FROM s3vl.query_hybrid('cats', NULL, 'pages')")[0] == "22004"
 
 
+@pytest.mark.usefixtures("titan")
+def test_metadata_of_others_under_the_name_of_the_account_say_nothing_of_a_model(sql: Sql) -> None:
+    arn = register(sql, "pages", "pages")
+    vector = vectors_of(["cats"], 256)[0].tolist()
+    for key, account in (("a", "4711"), ("b", "none of ours"), ("c", 7), ("d", '{"model": 3}')):
+        sql.service.put(arn, (key, vector, {"_account": account}))
+    sql.value("SELECT s3vl.register_embedding('pages', %s)", TITAN)
+    found = sql.rows("SELECT vector_id FROM s3vl.query_text('cats', 'pages', return_metadata => false)")
+    assert {row[0] for row in found} == {*"abcd", *TEXTS}
+
+
 def test_what_the_embedding_service_refuses_has_a_real_sqlstate(sql: Sql, titan: EmbeddingServer) -> None:
     register(sql, "pages", "pages")
     sql.value("SELECT s3vl.register_embedding('pages', %s)", TITAN)
@@ -175,7 +186,10 @@ def test_what_the_embedding_service_refuses_has_a_real_sqlstate(sql: Sql, titan:
     for text, code in ((None, "22004"), ("  ", "22023")):
         assert sql.error(query, text)[0] == code
     assert sql.error("SELECT s3vl.register_embedding('pages', 'cohere')")[0] == "55000"
-    assert sql.error("SELECT s3vl.register_embedding('pages', %s, '{\"key\": \"sk-1\"}')", TITAN)[0] == "22023"
+    for options in ('{"key": "sk-1"}', '["key"]', '"key"'):
+        assert sql.error("SELECT s3vl.register_embedding('pages', %s, %s)", TITAN, options)[0] == "22023", options
+    sql.value("SELECT s3vl.register_embedding('pages', 'bedrock/amazon.titan-embed-text-v2/²')")
+    assert sql.error(query, "cats")[0] == "55000"  # no dimensions
 
 
 def test_a_throttled_embedding_is_tried_again(sql: Sql, titan: EmbeddingServer) -> None:
