@@ -7,6 +7,9 @@ BIN := .venv/bin
 PACKAGES := shared source-s3 destination-pgvector destination-s3vectors
 CODE := shared source-s3 destination-pgvector destination-s3vectors demo tests
 
+# With it, each of the many processes that are started would compile anew all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check format hooks spec bench soak lambda lock clean
 
 help: ## list the targets

@@ -23,5 +23,7 @@ BENCHMARKS = [
     "documents",
 ]
 
+if unknown := set(sys.argv[1:]) - set(BENCHMARKS):
+    raise SystemExit(f"There is no benchmark {', '.join(sorted(unknown))}; expected any of {', '.join(BENCHMARKS)}")
 for name in sys.argv[1:] or BENCHMARKS:
     print(f"{name}: {json.dumps(importlib.import_module(f'tests.benchmarks.{name}').main(), indent=2)}", flush=True)
