@@ -101,6 +101,19 @@ class Killer:
                 self._server.start()
         self.done.append(kind)
 
+    def settle(self) -> None:
+        """Until the server takes connections: after the kill of one backend it begins anew."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self._database.connect().close()
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
 
 def disturbed(line: Sequence[str], lines: Sequence[bytes], kinds: list[str], seconds: float, killer: Killer) -> None:
     """One sync to its end, whatever it takes; `kinds` are the kills in it, which are taken out of the list."""
@@ -120,6 +133,7 @@ def disturbed(line: Sequence[str], lines: Sequence[bytes], kinds: list[str], sec
             killing.join()
             feeder.join()
         if code == 0:
+            killer.settle()
             return
         assert code == -signal.SIGKILL, code
         time.sleep(chance.uniform(0, 0.1))

@@ -135,3 +135,32 @@ def test_a_title_that_was_cut_in_the_middle_of_a_pair_costs_no_text(units: str, 
     ]
     found = read_file("a.pdf", pdf_of_objects(objects, "/Info 5 0 R"), Limits())
     assert (found.content, found.facts.title) == ("Sown.\n", title)
+
+
+MAPPED = """/CIDInit /ProcSet findresource begin begincmap /CMapType 2 def
+1 begincodespacerange <00> <FF> endcodespacerange
+3 beginbfchar <41> <D83DDE00> <42> <0000> <43> <FFFE> endbfchar endcmap end"""
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        ("(A) Tj T* (Asown) Tj", "\U0001f600 \U0001f600sown"),  # two units for a character
+        ("(soBwn) Tj T* (B) Tj T* (by) Tj", "sown by"),  # a letter without a character
+        ("(soC) Tj T* (wn by hand) Tj", "sown by hand"),  # the hyphen of a word that is divided
+    ],
+)
+def test_what_stands_for_no_letter_costs_none(shown: str, text: str) -> None:
+    content = f"BT /F 12 Tf 14 TL 72 720 Td {shown} ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        (
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
+            b"/Resources << /Font << /F 5 0 R >> >> >>"
+        ),
+        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(content), content),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Courier /ToUnicode 6 0 R >>",
+        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(MAPPED), MAPPED.encode()),
+    ]
+    assert read("a.pdf", pdf_of_objects(objects)).split() == text.split()
