@@ -108,16 +108,17 @@ def _parts(
 def _one(block: Block, container: Container, avro: Avro, columns: frozenset[str] | None) -> Iterator[_Part]:
     records = container.rows(block.data, block.rows)
     where = f"the block at byte {block.begin}"
-    for first in range(0, block.rows, ROWS):
+    for first in range(0, max(block.rows, 1), ROWS):
+        is_last = first + ROWS >= block.rows
         try:
-            rows = list(islice(records, ROWS))
+            rows = list(records if is_last else islice(records, ROWS))
         except DAMAGE as error:
             place = f"{where}, from its row {first + 1} of {block.rows}"
             yield _Part(None, block.end, [BadRow(place, _reason(error), block.data)])
             return
         *parts, last = _built(rows, avro, columns, f"{where}, its row", first + 1)
         yield from parts
-        yield replace(last, end=block.end if first + ROWS >= block.rows else None)
+        yield replace(last, end=block.end if is_last else None)
 
 
 def _built(rows: Sequence[Any], avro: Avro, columns: frozenset[str] | None, where: str, first: int) -> Iterator[_Part]:

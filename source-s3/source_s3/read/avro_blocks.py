@@ -9,7 +9,9 @@ import json
 import lzma
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, BinaryIO
 
 import cramjam
@@ -163,9 +165,23 @@ class Container:
         self._head = header.getvalue()
 
     def rows(self, data: bytes, count: int) -> Iterator[dict[str, Any]]:
-        """As fastavro gives them; a value of a union with several named types is a pair of name and value."""
+        """As fastavro gives them; a value of a union with several named types is a pair of name and value.
+
+        One row more is asked for than there are, which nobody sees: where it comes, the count is wrong, and it would
+        be lost. ValueError: it came. Rows without a byte can't be told from none.
+        """
+        asked = count + 1 if data else count
         # Avro's numbers have their sign in the last bit.
-        parts = (self._head, encoded(count << 1), encoded(len(data) << 1), data, self._head[-MARKER:])
-        return fastavro.reader(  # type: ignore[return-value]
+        parts = (self._head, encoded(asked << 1), encoded(len(data) << 1), data, self._head[-MARKER:])
+        found: Iterator[dict[str, Any]] = fastavro.reader(  # type: ignore[assignment]
             io.BytesIO(b"".join(parts)), return_named_type=True, return_named_type_override=True
         )
+        return chain(islice(found, count), _none(found, count))
+
+
+def _none(rows: Iterator[dict[str, Any]], count: int) -> Iterator[dict[str, Any]]:
+    """ValueError: there is one."""
+    with suppress(EOFError):
+        if next(rows, None) is not None:
+            raise ValueError(f"the block says that it has {count}, and has more")
+    yield from ()

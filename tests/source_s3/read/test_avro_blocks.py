@@ -118,6 +118,25 @@ def test_a_row_that_is_not_of_the_schema_spoils_its_block_only() -> None:
     assert 1_000 < len(lines(found)) < 2_000
 
 
+@pytest.mark.parametrize("said", [0, 1, 99])
+def test_a_block_with_more_rows_than_it_says_is_refused_whole(said: int) -> None:
+    """Those behind what it says would be lost."""
+    whole = written(SCHEMA, ROWS[:300], sync_interval=1)
+    header = read_header(io.BytesIO(whole))
+    parts = [whole[: header.end]]
+    for number, rows in enumerate((ROWS[:100], ROWS[100:200], ROWS[200:300])):
+        (block,) = read_blocks(
+            io.BytesIO(content := written(SCHEMA, rows)), read_header(io.BytesIO(content)), header.end
+        )
+        assert isinstance(block, Block)
+        count = said if number == 1 else block.rows
+        parts += [encoded(count << 1), encoded(len(block.data) << 1), block.data, header.marker]
+    found = batches(b"".join(parts))
+    (refused,) = [row for batch in found for row in batch.refused]
+    assert refused.reason.endswith(f"the block says that it has {said}, and has more")
+    assert [line["data"] for line in lines(found)] == [*ROWS[:100], *ROWS[200:300]]
+
+
 @pytest.mark.parametrize("codec", ["null", "deflate", "snappy"])
 def test_no_damage_passes_in_silence_or_breaks_the_reader(codec: str) -> None:
     whole = written(SCHEMA, ROWS[:5_000], codec=codec, sync_interval=4_000)
