@@ -77,10 +77,17 @@ def _parser() -> argparse.ArgumentParser:
     silent.add_argument("--dry-run", action="store_true", help="print no records, only what is kept, and why")
     silent.add_argument("--forget", action="store_true", help="print no records, but take out what can be read now")
     read.add_argument("--state", help="path of the states that the last sync ended with, a JSON file")
-    read.add_argument("--state-interval", type=float, metavar="SECONDS", help="between two states at least (60)")
+    read.add_argument("--state-interval", type=_seconds, metavar="SECONDS", help="between two states at least (60)")
     for command in (*commands.choices.values(), parser):
         command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)  # the platform may pass it
     return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)  # argparse words its ValueError
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds, 0 or more, found {text}")
+    return seconds
 
 
 def _spec() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from vector_ingest.errors import ConfigError
 SHORT: dict[str, Any] = {"credentials": {"auth_type": "default_credentials"}, "bucket": "b"}
 ONE: dict[str, Any] = {**SHORT, "path": "x", "file_type": "csv"}
 DEEP = {"name": "s", "format": {"filetype": "csv"}, "input_schema": "[" * 100_000}
+SKIPS = {"name": "s", "format": {"filetype": "csv", "skip_rows_before_header": 10**30}}
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,7 @@ DEEP = {"name": "s", "format": {"filetype": "csv"}, "input_schema": "[" * 100_00
         ({**ONE, "endpoint": "http://127.0.0.1:99999"}, "`endpoint`: expected an address"),
         ({**ONE, "endpoint": "http://127.0.0.1/?x"}, "`endpoint`: expected an address"),
         ({**SHORT, "streams": [DEEP]}, "`streams.0.input_schema`: expected a JSON object"),
+        ({**SHORT, "streams": [SKIPS]}, "skip_rows_before_header`.*2147483647"),
     ],
 )
 def test_what_is_no_time_address_or_schema_is_refused(settings: dict[str, Any], expected: str) -> None:

@@ -39,7 +39,12 @@ def test_help_tells_how_to_use_it(line: list[str]) -> None:
     assert "--config" in done.stdout
 
 
-@pytest.mark.parametrize("line", [[], ["wrong"], ["check"], ["read", "--config", "x"]])
+READ = ["read", "--config", "x", "--catalog", "y", "--state-interval"]
+
+
+@pytest.mark.parametrize(
+    "line", [[], ["wrong"], ["check"], ["read", "--config", "x"], [*READ, "nan"], [*READ, "-1"], [*READ, "soon"]]
+)
 def test_wrong_arguments_exit_with_2(line: list[str]) -> None:
     assert subprocess.run([PROGRAM, *line], capture_output=True, check=False).returncode == 2
 

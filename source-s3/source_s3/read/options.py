@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 
+MOST_LINES = 2**31 - 1  # that can be passed over
 NO_MARKS = "\r\n\0"
 # Encodings that Python has for names of hosts, which say nothing of the bytes that they can not read.
 NO_FILES = {"idna", "punycode"}
@@ -118,6 +119,7 @@ class CsvFormat(Form):
     skip_rows_before_header: int = Field(
         0,
         ge=0,
+        le=MOST_LINES,
         title="Skip Rows Before Header",
         description="How many lines to pass over before the header.",
         json_schema_extra=shown(7),
@@ -125,6 +127,7 @@ class CsvFormat(Form):
     skip_rows_after_header: int = Field(
         0,
         ge=0,
+        le=MOST_LINES,
         title="Skip Rows After Header",
         description="How many lines to pass over after the header.",
         json_schema_extra=shown(8),
