@@ -1,3 +1,3 @@
 """Of what is made of documents."""
 
-VERSION = 4  # raised with each change of it: part of the ledger's entries, on request
+VERSION = 5  # raised with each change of it: part of the ledger's entries, on request

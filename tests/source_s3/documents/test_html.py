@@ -66,6 +66,8 @@ def test_all_text_of_an_item_counts_whatever_stands_before_it() -> None:
     page = b"<ul><li><p>one</p><b>two</b> three <div>four</div><a href=#x>five</a></li></ul>"
     assert read("a.html", page) == "- one\n  two three\n  four\n  five\n"
     assert read("a.html", b"<ul><li>one<ul><li>in</ul>after<li>two</ul>") == "- one\n  after\n  - in\n- two\n"
+    stray = b"<ol>first <li>one</li> between <nav>no</nav> <b>bold</b><li>two</li> last <ul>in<li>three</li></ul></ol>"
+    assert read("a.html", stray) == "- first\n1. one\n- between\n2. bold\n3. two\n- last\n  - in\n  - three\n"
 
 
 def test_the_caption_of_a_table_of_one_column_and_cells_outside_of_rows_count() -> None:

@@ -99,21 +99,21 @@ class _Page:
     def _items(self, element: Any, depth: int) -> Iterator[str]:
         start = element.get("start") or ""
         number = int(start) if NUMBER.fullmatch(start) else 1
+        yield from _stray(element.text, depth)
         for each in element:
             name = local(each)
-            if self._is_left_out(each, name):
-                continue
-            if name in {"ul", "ol", "menu"}:  # in a list, without an item around it
+            if name in {"ul", "ol", "menu"} and not self._is_left_out(each, name):  # in a list, without an item
                 yield from self._items(each, depth + 1)
-                continue
-            marker = f"{number}." if local(element) == "ol" else "-"
-            inner = [part for part in each if local(part) in {"ul", "ol", "menu"}]
-            text = "\n".join(block.text for block in self.walk(each, inner) if block.text.strip())
-            if text.strip():
-                yield markup.item(text, marker, depth)
-                number += 1
-            for part in inner:
-                yield from self._items(part, depth + 1)
+            elif not self._is_left_out(each, name):
+                marker = f"{number}." if local(element) == "ol" else "-"
+                inner = [part for part in each if local(part) in {"ul", "ol", "menu"}]
+                text = "\n".join(block.text for block in self.walk(each, inner) if block.text.strip())
+                if text.strip():
+                    yield markup.item(text, marker, depth)
+                    number += 1
+                for part in inner:
+                    yield from self._items(part, depth + 1)
+            yield from _stray(each.tail, depth)
 
     def _table(self, element: Any) -> Iterator[Block]:
         """One that only lays out the page is its cells' blocks."""
@@ -162,6 +162,12 @@ class _Page:
             elif not self._is_left_out(each, local(each)):
                 yield from self._raw(each)
             yield each.tail or ""
+
+
+def _stray(text: str | None, depth: int) -> Iterator[str]:
+    """What stands in a list, but in none of its items."""
+    if line := markup.one_line(text or ""):
+        yield markup.item(line, "-", depth)
 
 
 def _paragraph(inline: list[str]) -> Iterator[Block]:
