@@ -9,45 +9,35 @@ import pytest
 
 from source_s3.documents import Limits
 from source_s3.documents.parsers import Parsers
-from source_s3.documents.unstructured_api import SAID, Api, UnstructuredApi
+from source_s3.documents.remote.connection import SAID, Api
+from source_s3.documents.remote.engine import Remote
+from source_s3.documents.remote.unstructured_api import UnstructuredApi
 from source_s3.read.options import UnstructuredFormat
 from source_s3.records.document_records import prove_engine
 from tests.conftest import Bucket
 from tests.contract.document_files import pdf_of_pages
-from tests.destination_commands import run
+from tests.servers.document_server import DocumentServer
 from tests.servers.running import running
-from tests.servers.unstructured_server import BROKEN, KEY, UnstructuredServer
-from tests.source_s3.commands import arguments, catalog, last_states, read, records, statuses
-from tests.source_s3.records.test_document_records import ALL
+from tests.servers.unstructured_service import BROKEN, KEY, UnstructuredService
+from tests.source_s3 import remote_documents
+from tests.source_s3.commands import last_states, read, records, statuses
+from tests.source_s3.remote_documents import PNG, checked, whole
 from vector_ingest.errors import ConfigError
-
-PNG = b"\x89PNG\r\n\x1a\n and its dots"
 
 
 @pytest.fixture
-def unstructured_server() -> Iterator[UnstructuredServer]:
-    with running(UnstructuredServer()) as server:
+def unstructured_server() -> Iterator[DocumentServer]:
+    with running(DocumentServer(UnstructuredService())) as server:
         yield server
 
 
-def settings(bucket: Bucket, api: UnstructuredServer, by: Mapping[str, Any] | None = None, **options: Any) -> Any:
+def settings(bucket: Bucket, api: DocumentServer, by: Mapping[str, Any] | None = None, **options: Any) -> Any:
     processing = {"mode": "api", "api_key": KEY, "api_url": api.url, **(by or {})}
-    form = {"filetype": "unstructured", "processing": processing, **options}
-    return {**bucket.sign_in(), "streams": [{"name": "files", "globs": ["**"], "format": form}]}
-
-
-def whole() -> dict[str, Any]:
-    configured = catalog()
-    configured["streams"][0]["stream"]["json_schema"] = {"properties": ALL}
-    return configured
-
-
-def checked(folder: Path, config: Any) -> Any:
-    return run(arguments(folder, "check", config)).of("CONNECTION_STATUS")[0]
+    return remote_documents.settings(bucket, processing, **options)
 
 
 def test_the_elements_become_markdown_that_knows_its_pages(
-    bucket: Bucket, unstructured_server: UnstructuredServer, tmp_path: Path
+    bucket: Bucket, unstructured_server: DocumentServer, tmp_path: Path
 ) -> None:
     bucket.put("in/scan.png", PNG)
     asked = {"parameters": [{"name": "languages", "value": "eng"}, {"name": "languages", "value": "deu"}]}
@@ -66,14 +56,14 @@ def test_the_elements_become_markdown_that_knows_its_pages(
     assert (sent.name, sent.mime_type, sent.content) == ("scan.png", "image/png", PNG)
 
 
-def test_text_is_not_sent(bucket: Bucket, unstructured_server: UnstructuredServer, tmp_path: Path) -> None:
+def test_text_is_not_sent(bucket: Bucket, unstructured_server: DocumentServer, tmp_path: Path) -> None:
     bucket.put("a.md", "# Rye")
     (record,) = records(read(tmp_path, settings(bucket, unstructured_server), whole()))
     assert (record["content"], unstructured_server.sent) == ("# Rye\n", [])
 
 
 def test_a_document_that_it_refuses_or_is_slow_about_is_that_documents_error(
-    bucket: Bucket, unstructured_server: UnstructuredServer, tmp_path: Path
+    bucket: Bucket, unstructured_server: DocumentServer, tmp_path: Path
 ) -> None:
     bucket.put("a.pdf", pdf_of_pages([["Rye."]]) + BROKEN)
     bucket.put("b.pdf", pdf_of_pages([["Oats."]]))
@@ -87,9 +77,7 @@ def test_a_document_that_it_refuses_or_is_slow_about_is_that_documents_error(
     assert all("not read within 1 seconds by the API" in record["_ab_source_file_parse_error"] for record in slow)
 
 
-def test_what_may_pass_is_asked_for_again(
-    bucket: Bucket, unstructured_server: UnstructuredServer, tmp_path: Path
-) -> None:
+def test_what_may_pass_is_asked_for_again(bucket: Bucket, unstructured_server: DocumentServer, tmp_path: Path) -> None:
     bucket.put("a.pdf", pdf_of_pages([["Rye."]]))
     unstructured_server.faults.extend([429, 429, 429, 429])
     (record,) = records(read(tmp_path, settings(bucket, unstructured_server), whole()))
@@ -107,7 +95,7 @@ def test_what_may_pass_is_asked_for_again(
 
 
 def test_a_wrong_key_address_or_parameter_fails_the_check_and_the_key_is_not_told(
-    bucket: Bucket, unstructured_server: UnstructuredServer, tmp_path: Path
+    bucket: Bucket, unstructured_server: DocumentServer, tmp_path: Path
 ) -> None:
     bucket.put("a.pdf", pdf_of_pages([["Rye."]]))
     assert checked(tmp_path, settings(bucket, unstructured_server)) == {"status": "SUCCEEDED"}
@@ -126,7 +114,7 @@ def test_a_wrong_key_address_or_parameter_fails_the_check_and_the_key_is_not_tol
 
 
 def test_in_the_cloud_documents_leave_by_tls_alone(
-    bucket: Bucket, unstructured_server: UnstructuredServer, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket, unstructured_server: DocumentServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = UnstructuredFormat.model_validate(settings(bucket, unstructured_server)["streams"][0]["format"])
     monkeypatch.setenv("DEPLOYMENT_MODE", "cloud")
@@ -135,7 +123,7 @@ def test_in_the_cloud_documents_leave_by_tls_alone(
 
 
 def test_the_key_is_in_no_state_and_another_one_reads_nothing_again(
-    bucket: Bucket, unstructured_server: UnstructuredServer, tmp_path: Path
+    bucket: Bucket, unstructured_server: DocumentServer, tmp_path: Path
 ) -> None:
     bucket.put("a.pdf", pdf_of_pages([["Rye."]]))
     first = read(tmp_path, settings(bucket, unstructured_server), whole())
@@ -147,16 +135,16 @@ def test_the_key_is_in_no_state_and_another_one_reads_nothing_again(
 
 
 @pytest.fixture
-def engine(unstructured_server: UnstructuredServer) -> Iterator[UnstructuredApi]:
+def engine(unstructured_server: DocumentServer) -> Iterator[Remote]:
     limits = Limits(seconds=1)
-    engine = UnstructuredApi(Api(unstructured_server.url, KEY, []), Parsers(limits), limits)
+    engine = Remote(UnstructuredApi(Api(unstructured_server.url, KEY), limits), Parsers(limits))
     yield engine
     engine.close()
 
 
 @pytest.mark.parametrize("status", [302, 404, 405, 406, 410, 411, 451, 501])
 def test_a_status_that_stays_as_it_is_is_asked_for_once(
-    unstructured_server: UnstructuredServer, engine: UnstructuredApi, status: int
+    unstructured_server: DocumentServer, engine: Remote, status: int
 ) -> None:
     unstructured_server.faults.append(status)
     with pytest.raises(ConfigError, match=rf"is no Unstructured API \(status {status}\): check `api_url`"):
@@ -165,7 +153,7 @@ def test_a_status_that_stays_as_it_is_is_asked_for_once(
 
 
 def test_an_answer_that_comes_drop_by_drop_ends_with_the_documents_time(
-    unstructured_server: UnstructuredServer, engine: UnstructuredApi
+    unstructured_server: DocumentServer, engine: Remote
 ) -> None:
     unstructured_server.faults.append(1)
     began = time.monotonic()
@@ -186,11 +174,11 @@ def test_the_password_of_a_proxy_is_not_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("http_proxy", "http://user:secret@proxy:99999")
     monkeypatch.delenv("no_proxy", raising=False)
     with pytest.raises(ConfigError, match="Check the environment variable http_proxy") as caught:
-        UnstructuredApi(Api("http://api.example", KEY, []), Parsers(Limits()), Limits())
+        UnstructuredApi(Api("http://api.example", KEY), Limits())
     assert "secret" not in str(caught.value)
 
 
-def test_a_key_in_a_refusal_is_hidden_also_where_the_words_are_cut(engine: UnstructuredApi) -> None:
+def test_a_key_in_a_refusal_is_hidden_also_where_the_words_are_cut(engine: Remote) -> None:
     name = "a" * (SAID - 20) + KEY + ".png"  # which the API repeats
     (found,) = engine.read(name, PNG + BROKEN)
     assert "status 422" in str(found.problem)

@@ -25,7 +25,7 @@ from vector_ingest.errors import ConfigError, DataError
 from vector_ingest.messages import record_line
 
 if TYPE_CHECKING:
-    from source_s3.documents.unstructured_api import UnstructuredApi
+    from source_s3.documents.remote.engine import Remote, Server
 
 CONTENT, PROBLEM = "content", "_ab_source_file_parse_error"
 COLUMNS: Properties = {DOCUMENT_KEY: STRING, CONTENT: STRING, PROBLEM: STRING}  # of every record
@@ -53,12 +53,16 @@ DETAILS: Properties = {
 
 def engine_of(options: UnstructuredFormat) -> Engine:
     """For all documents of a stream."""
-    most = options.limits
-    limits = Limits(
-        most.seconds, most.megabytes * 1024 * 1024, most.pages, most.characters, languages=_languages(options)
-    )
+    limits = _limits(options)
     own = Parsers(limits)
-    return _api_of(options, options.processing, own, limits) if isinstance(options.processing, ApiProcessing) else own
+    by = options.processing
+    return _remote(options, by, own, limits) if isinstance(by, ApiProcessing) else own
+
+
+def _limits(options: UnstructuredFormat) -> Limits:
+    most = options.limits
+    memory = most.megabytes * 1024 * 1024
+    return Limits(most.seconds, memory, most.pages, most.characters, languages=_languages(options))
 
 
 def _languages(options: UnstructuredFormat) -> tuple[str, ...]:
@@ -75,24 +79,32 @@ def prove_engine(options: UnstructuredFormat) -> None:
         if ocr.is_installed() and (reason := ocr.lacking(languages)):
             raise ConfigError(f"{reason}.")
     if isinstance(options.processing, ApiProcessing):
-        with closing(Parsers(Limits())) as own:
-            _api_of(options, options.processing, own, Limits()).prove()
+        limits = _limits(options)
+        with closing(_remote(options, options.processing, Parsers(limits), limits)) as engine:
+            engine.prove()
 
 
-def _api_of(options: UnstructuredFormat, by: ApiProcessing, own: Engine, limits: Limits) -> "UnstructuredApi":
-    from source_s3.documents.unstructured_api import Api, UnstructuredApi
+def _remote(options: UnstructuredFormat, by: ApiProcessing, own: Engine, limits: Limits) -> "Remote":
+    from source_s3.documents.remote.engine import Remote
 
     url = by.api_url.strip()
     if in_cloud() and not url.startswith("https://"):
         raise ConfigError(f"The `api_url` {url} is not secure: in the cloud it must begin with https://.")
-    fields = [("strategy", options.strategy), *((each.name, each.value) for each in by.parameters)]
     key = by.api_key.get_secret_value().strip()
     if not (key.isascii() and key.isprintable()):  # no header can carry it, and its error would have it in its words
         raise ConfigError(
             "The `api_key` holds a character that no key has (a line break, a tab, or one that is not ASCII): copy it "
             "anew."
         )
-    return UnstructuredApi(Api(url, key, fields), own, limits)
+    return Remote(_server(options, by, url, key, limits), own)
+
+
+def _server(options: UnstructuredFormat, by: ApiProcessing, url: str, key: str, limits: Limits) -> "Server":
+    from source_s3.documents.remote.connection import Api
+    from source_s3.documents.remote.unstructured_api import UnstructuredApi
+
+    given = [(each.name, each.value) for each in by.parameters]
+    return UnstructuredApi(Api(url, key, [("strategy", options.strategy), *given]), limits)
 
 
 def fields_of(bucket: Bucket, plan: StreamPlan) -> ObjectFields | None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from source_s3.documents.elements import parsed_of
 from source_s3.documents.limits import Limits, TooMuch
 from source_s3.documents.parsed import Facts
+from source_s3.documents.remote.elements import parsed_of
 
 
 def content(*elements: dict[str, Any]) -> str:
