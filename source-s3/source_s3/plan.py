@@ -11,7 +11,7 @@ from wcmatch import glob
 
 from source_s3.config import Config, FileTransfer
 from source_s3.documents.version import VERSION
-from source_s3.read.document_options import ApiProcessing
+from source_s3.read.document_options import RemoteProcessing
 from source_s3.read.options import (
     FORMATS,
     AvroFormat,
@@ -150,8 +150,8 @@ class StreamPlan:
 
 def without_effect(options: Format) -> dict[str, Any]:
     """What of a format does not change the records, as pydantic excludes it."""
-    by_api = isinstance(options, UnstructuredFormat) and isinstance(options.processing, ApiProcessing)
-    return {name: what for name, what in WITHOUT_EFFECT.items() if not (by_api and name == "strategy")}
+    is_sent = isinstance(options, UnstructuredFormat) and isinstance(options.processing, RemoteProcessing)
+    return {name: what for name, what in WITHOUT_EFFECT.items() if not (is_sent and name == "strategy")}
 
 
 def plans(config: Config) -> list[StreamPlan]:

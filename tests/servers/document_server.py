@@ -37,7 +37,7 @@ class Service(Protocol):
         """Of a wrong path or key: these come before any fault."""
 
     def answer(self, asked: Asked) -> tuple[int, Any]:
-        """A status, and what is sent as JSON; bytes are a ZIP file."""
+        """A status, and what is sent as JSON."""
 
 
 class DocumentServer:
@@ -95,10 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(status, answer)
 
     def _answer(self, status: int, answer: Any) -> None:
-        is_zip = isinstance(answer, bytes)
-        content = answer if is_zip else json.dumps(answer).encode()
+        content = json.dumps(answer).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/zip" if is_zip else "application/json")
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         if status == 429:
             self.send_header("Retry-After", "0")

@@ -6,6 +6,13 @@ from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validat
 
 from vector_ingest.form import Form, shown
 
+ADDRESS = r"^\s*https?://[^\s/@]+(/[^\s@]*)?$"  # of a server; nobody signs in by it
+# What is sent, and how it comes back.
+SET_FOR_DOCLING = {
+    *("files", "to_formats", "target_type", "return_as_file", "callbacks"),
+    *("include_images", "include_page_images", "image_export_mode"),
+}
+
 
 class LocalProcessing(Form):
     """In this process, without any network."""
@@ -45,7 +52,7 @@ class ApiProcessing(Form):
     )
     api_url: str = Field(
         "https://api.unstructured.io",
-        pattern=r"^\s*https?://[^\s/@]+(/[^\s@]*)?$",
+        pattern=ADDRESS,
         title="API URL",
         description="Where the API is, as https://host.",
         examples=["https://api.unstructured.com"],
@@ -59,7 +66,50 @@ class ApiProcessing(Form):
     )
 
 
-Processing = Annotated[LocalProcessing | ApiProcessing, Field(discriminator="mode")]
+class DoclingParameter(Form):
+    name: str = Field(
+        min_length=1,
+        title="Parameter name",
+        description="As Docling Serve calls it.",
+        examples=["do_ocr", "ocr_lang", "table_mode", "pipeline"],
+    )
+    value: str = Field(title="Value", description="Its value; for several values, give the parameter several times.")
+
+    @field_validator("name")
+    @classmethod
+    def _of_the_user(cls, value: str) -> str:
+        if value in SET_FOR_DOCLING:
+            raise ValueError(f"expected a parameter of the conversion, found {value!r}: the connector sets that itself")
+        return value
+
+
+class DoclingProcessing(Form):
+    """By Docling Serve, to which the documents are sent; also images and scans."""
+
+    model_config = ConfigDict(title="via Docling Serve")
+    mode: Literal["docling"] = Field(title="Mode")
+    api_key: SecretStr = Field(
+        default=SecretStr(""),
+        title="API Key",
+        description="What the server has as DOCLING_SERVE_API_KEY; empty where it asks for none.",
+        json_schema_extra=shown(always_show=True),
+    )
+    api_url: str = Field(
+        pattern=ADDRESS,
+        title="API URL",
+        description="Where Docling Serve is, as https://host.",
+        examples=["http://localhost:5001", "https://docling.example.com"],
+    )
+    parameters: list[DoclingParameter] = Field(
+        default=[],
+        title="Parameters",
+        description="Sent with each document, as OCR languages, the mode of tables, or the pipeline.",
+        json_schema_extra=shown(always_show=True),
+    )
+
+
+RemoteProcessing = ApiProcessing | DoclingProcessing
+Processing = Annotated[LocalProcessing | ApiProcessing | DoclingProcessing, Field(discriminator="mode")]
 
 
 class DocumentLimits(Form):
@@ -98,7 +148,7 @@ class UnstructuredFormat(Form):
         "auto",
         title="Parsing Strategy",
         description="Without an API, `auto` takes the text that is in the document, and recognizes that of scans and "
-        "images where the extra `ocr` is installed; `fast` does not. The others are an API's.",
+        "images where the extra `ocr` is installed, or by Docling; `fast` does not. The others are an API's.",
         json_schema_extra=shown(0),
     )
     text_extensions: list[str] = Field(
@@ -133,7 +183,8 @@ class UnstructuredFormat(Form):
     @field_validator("strategy")
     @classmethod
     def _offered(cls, value: str, info: ValidationInfo) -> str:
-        if value in {"ocr_only", "hi_res"} and isinstance(info.data.get("processing"), LocalProcessing):
+        processing = info.data.get("processing")
+        if value in {"ocr_only", "hi_res"} and isinstance(processing, LocalProcessing | DoclingProcessing):
             raise ValueError(f"expected 'auto' or 'fast', found {value!r}: only processing via API has that")
         return value
 

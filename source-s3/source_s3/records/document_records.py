@@ -12,7 +12,7 @@ from source_s3.documents.kinds import has_kind, kind_of
 from source_s3.documents.parsers import Parsers
 from source_s3.plan import StreamPlan
 from source_s3.read import BadRow
-from source_s3.read.document_options import ApiProcessing, LocalProcessing
+from source_s3.read.document_options import DoclingProcessing, LocalProcessing, RemoteProcessing
 from source_s3.read.options import UnstructuredFormat
 from source_s3.records.object_fields import COLUMNS_OF, ObjectFields
 from source_s3.records.pieces import Job, Piece, document_key, facts, now
@@ -56,7 +56,7 @@ def engine_of(options: UnstructuredFormat) -> Engine:
     limits = _limits(options)
     own = Parsers(limits)
     by = options.processing
-    return _remote(options, by, own, limits) if isinstance(by, ApiProcessing) else own
+    return _remote(options, by, own, limits) if isinstance(by, RemoteProcessing) else own
 
 
 def _limits(options: UnstructuredFormat) -> Limits:
@@ -78,13 +78,13 @@ def prove_engine(options: UnstructuredFormat) -> None:
 
         if ocr.is_installed() and (reason := ocr.lacking(languages)):
             raise ConfigError(f"{reason}.")
-    if isinstance(options.processing, ApiProcessing):
+    if isinstance(options.processing, RemoteProcessing):
         limits = _limits(options)
         with closing(_remote(options, options.processing, Parsers(limits), limits)) as engine:
             engine.prove()
 
 
-def _remote(options: UnstructuredFormat, by: ApiProcessing, own: Engine, limits: Limits) -> "Remote":
+def _remote(options: UnstructuredFormat, by: RemoteProcessing, own: Engine, limits: Limits) -> "Remote":
     from source_s3.documents.remote.engine import Remote
 
     url = by.api_url.strip()
@@ -99,11 +99,16 @@ def _remote(options: UnstructuredFormat, by: ApiProcessing, own: Engine, limits:
     return Remote(_server(options, by, url, key, limits), own)
 
 
-def _server(options: UnstructuredFormat, by: ApiProcessing, url: str, key: str, limits: Limits) -> "Server":
+def _server(options: UnstructuredFormat, by: RemoteProcessing, url: str, key: str, limits: Limits) -> "Server":
     from source_s3.documents.remote.connection import Api
+    from source_s3.documents.remote.docling_serve import DoclingServe
     from source_s3.documents.remote.unstructured_api import UnstructuredApi
 
     given = [(each.name, each.value) for each in by.parameters]
+    if isinstance(by, DoclingProcessing):
+        asked = any(name == "do_ocr" for name, _ in given)
+        without = [("do_ocr", "false")] if options.strategy == "fast" and not asked else []
+        return DoclingServe(Api(url, key, [*without, *given]), limits)
     return UnstructuredApi(Api(url, key, [("strategy", options.strategy), *given]), limits)
 
 

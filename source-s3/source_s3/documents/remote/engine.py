@@ -71,7 +71,8 @@ class Remote:
                 self._server.parsed(PROOF, attempts=1)
         except DataError as error:
             raise ConfigError(
-                f"{self._server.url} refuses a document of one line: {error.reason}. Check `strategy` and `parameters`"
+                f"{self._server.url} refuses a document of one line: {error.reason}. Check `strategy` and "
+                "`parameters`, and the server's log"
             ) from error
 
     def close(self) -> None:
