@@ -55,6 +55,12 @@ def test_a_thousand_attachments_and_more_are_all_there() -> None:
     assert len(found.attachments) == 1500
 
 
+@pytest.mark.parametrize("name", [b"filename*=utf-7''%2B2AA-.txt", b'filename="=?utf-7?q?+2AA-.txt?="'])
+def test_an_attachment_with_a_name_that_no_text_can_have_is_there(name: bytes) -> None:
+    found = parsed(MIXED + PART.replace(b"filename=a.txt", name) + b"--X--\r\n")
+    assert [(each.name, each.content) for each in found.attachments] == [("part 1", b"oats")]
+
+
 def test_more_parts_than_are_looked_at_are_told() -> None:
     with pytest.raises(TooMuch, match=f"more than {MOST:,} parts of a mail"):
         parsed(MIXED + b"--X\r\n\r\n\r\n" * (MOST + 1) + b"--X--\r\n")

@@ -124,22 +124,31 @@ def _is_attached(part: EmailMessage) -> bool:
     kind = part.get_content_type()
     if kind == "message/rfc822":
         return True
-    if part.get_content_maintype() in {"image", "audio", "video"} and part.get_content_disposition() != "attachment":
+    disposition, name = _disposition(part)
+    if part.get_content_maintype() in {"image", "audio", "video"} and disposition != "attachment":
         return False
-    return part.get_content_disposition() == "attachment" or bool(part.get_filename()) or not kind.startswith("text/")
+    return disposition == "attachment" or bool(name) or not kind.startswith("text/")
+
+
+def _disposition(part: EmailMessage) -> tuple[str | None, str | None]:
+    """And the file's name; none where that has letters that no text can have, over which `email` fails."""
+    try:
+        return part.get_content_disposition(), part.get_filename()
+    except UnicodeError:
+        return "attachment", None
 
 
 def _attachment(part: EmailMessage, number: int) -> Attachment:
-    kind = part.get_content_type()
+    kind, (_, given) = part.get_content_type(), _disposition(part)
     payload: object
     if kind == "message/rfc822":
         inner = part.get_payload()
         mail = inner[0] if isinstance(inner, list) and inner else None
         payload = mail.as_bytes(policy=AS_IT_IS) if isinstance(mail, EmailMessage) else b""
-        name = part.get_filename() or f"{_header(mail, 'Subject') if isinstance(mail, EmailMessage) else number}.eml"
+        name = given or f"{_header(mail, 'Subject') if isinstance(mail, EmailMessage) else number}.eml"
     else:
         payload = part.get_payload(decode=True)
-        name = part.get_filename() or f"part {number}"
+        name = given or f"part {number}"
     return Attachment(
         markup.encodable(markup.one_line(name)).replace("/", "_"), payload if isinstance(payload, bytes) else b"", kind
     )
