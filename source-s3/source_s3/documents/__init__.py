@@ -99,7 +99,7 @@ def read_document(
         raise DataError(key, f"{error}: raise the limit in the format's `limits`, or exclude the object") from error
     except RecursionError as error:
         raise DataError(key, "nested too deep: exclude the object, or save it anew") from error
-    if not parsed.content.strip():
+    if not parsed.content or parsed.content.isspace():
         raise DataError(key, f"no text in this {kind} file: exclude it by the stream's globs")
     return replace(parsed, mime_type=parsed.mime_type or MIME_TYPES[kind])
 

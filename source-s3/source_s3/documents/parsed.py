@@ -82,7 +82,9 @@ def assembled(blocks: Iterable[Block], most: int, facts: Facts = NO_FACTS) -> Pa
         end = place + len(written) + len(BETWEEN)
         _extend(sections, place, end, block.page, headings)
         place = end
-    content = BETWEEN.join(texts) + "\n" if texts else ""
+    if texts:
+        texts[-1] += "\n"
+    content = BETWEEN.join(texts)
     if sections:
         sections[-1] = replace(sections[-1], end=len(content))
     return Parsed(content, sections, replace(facts, title=facts.title or title))

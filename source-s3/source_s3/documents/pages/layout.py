@@ -46,7 +46,8 @@ def blocks_of(pages: Sequence[Lines]) -> Iterator[Block]:
 
 
 def _blocks(pages: Sequence[Lines]) -> Iterator[Block]:
-    kept = [lines._replace(edges=_right_edges(lines)) for lines in without_running(pages)]
+    # Those of a table's lines count for the columns around it; else a page is looked at once.
+    kept = [lines._replace(edges=_right_edges(lines)) if lines.cells else lines for lines in without_running(pages)]
     levels = _Levels.of(kept)
     parts = ((number, part) for number, lines in enumerate(kept, 1) for part in _with_tables(lines))
     for number, part in joined_over_pages(parts):
@@ -166,7 +167,7 @@ def _between(lines: Lines) -> list[str]:
     Apart: more than half a line of space between, another size of type, or the next column. It runs on where its first
     word had no room at the end of the line before, in its column: what of its letters are the word's is of its width.
     """
-    before = lines.heights, lines.bottoms, lines.rights, lines.edges
+    before = lines.heights, lines.bottoms, lines.rights, lines.edges or _right_edges(lines)
     after = lines.heights[1:], lines.tops[1:], lines.lefts[1:], lines.rights[1:], lines.texts[1:]
     return [
         APART

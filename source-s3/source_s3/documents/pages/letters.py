@@ -11,6 +11,7 @@ import pypdfium2.raw as pdfium
 
 MOST_PIECES = 64  # of a line that may be a row of a table
 MANY = 256  # letters asked for at once
+USUAL = 16 * 1024  # letters of a page at most, but for a few
 BOX, RECT = 4 * 4, 4 * 8  # bytes: left, top, right and bottom as floats, as doubles
 
 TextPage = Any  # a page's text, as an argument of the functions here
@@ -47,6 +48,7 @@ def _reference(address: int) -> Any:
 
 
 # Where answers are put: one page at a time, since PDFium's are, too.
+UNITS = array("H", bytes(2 * USUAL))
 BOXES, RECTS = array("f", bytes(BOX * MANY)), array("d", bytes(RECT * MOST_PIECES))
 BOX_PLACES = _places(BOXES, BOX)
 SIDES = [_places(RECTS, 8)[side::4] for side in range(4)]
@@ -62,10 +64,10 @@ def units_of(page: TextPage) -> str:
     count = _count_letters(page)
     if count <= 0:
         return ""
-    buffer = array("H", bytes(2 * count + 2))
+    buffer = UNITS if count < len(UNITS) else array("H", bytes(2 * count + 2))
     if _text_of(page, 0, count, _reference(buffer.buffer_info()[0])) != count + 1:
         return "".join(chr(_letter_of(page, index)) for index in range(count))
-    text = buffer[:count].tobytes().decode("utf-16-le", "surrogatepass")
+    text = str(memoryview(buffer)[:count], "utf-16-le", "surrogatepass")
     return text if len(text) == count else "".join(map(chr, buffer[:count]))  # where two units are one character
 
 

@@ -45,10 +45,11 @@ def lines_of(page: TextPage, links: Sequence[Link] = ()) -> Lines:
     units = units_of(page)
     rows = _rows(units)
     texts, firsts, lasts = rows
-    begins, ends = boxes_of(page, firsts), boxes_of(page, lasts)
+    boxes = boxes_of(page, firsts + lasts)
+    begins, ends = boxes[: 4 * len(firsts)], boxes[4 * len(firsts) :]
     tops, bottoms = _outer(texts, begins[1::4], ends[1::4], max), _outer(texts, begins[3::4], ends[3::4], min)
     heights = list(map(sub, tops, bottoms))
-    lines = Lines(texts, begins[0::4].tolist(), ends[2::4].tolist(), bottoms, tops, heights, _sizes(heights))
+    lines = Lines(texts, begins[0::4], ends[2::4], bottoms, tops, heights, _sizes(heights))
     weights = weights_of(page, firsts)
     if max(weights, default=0) >= BOLD:
         bold = [weight >= BOLD and len(text) <= SHORT for weight, text in zip(weights, texts, strict=True)]
@@ -60,10 +61,10 @@ def lines_of(page: TextPage, links: Sequence[Link] = ()) -> Lines:
 
 def _outer(
     texts: Iterable[str], begins: "array[float]", ends: "array[float]", outer: Callable[[float, float], float]
-) -> list[float]:
+) -> Sequence[float]:
     """Of both ends of each line. A bullet may be of another font than its line."""
     if begins.tobytes() == ends.tobytes():  # as in most pages
-        return begins.tolist()
+        return begins
     columns = zip(texts, begins, ends, strict=True)
     return [end if text[0] in BULLETS else outer(begin, end) for text, begin, end in columns]
 

@@ -29,6 +29,7 @@ from vector_ingest.errors import DataError
 
 # PDFium keeps global state: one call at a time, also for different documents (pypdfium2's README, "Thread safety").
 LOCK = Lock()
+USUAL = 256  # bytes of a title, an author or a time
 RESOLUTION = 240  # pixels for each inch: of more, Tesseract finds no more, and takes longer
 REASONS = {
     pdfium.FPDF_ERR_PASSWORD: "under a password: upload it without one",
@@ -125,9 +126,11 @@ def _facts(document: pypdfium2.PdfDocument) -> Facts:
 
 def _about(document: pypdfium2.PdfDocument, name: str) -> str:
     """Not by pypdfium2's own function, which fails over a title that was cut in the middle of a pair."""
-    size = pdfium.FPDF_GetMetaText(document, name.encode(), None, 0)
-    buffer = ctypes.create_string_buffer(size)
-    pdfium.FPDF_GetMetaText(document, name.encode(), buffer, size)
+    buffer = ctypes.create_string_buffer(USUAL)
+    size = pdfium.FPDF_GetMetaText(document, name.encode(), buffer, USUAL)
+    if size > USUAL:
+        buffer = ctypes.create_string_buffer(size)
+        pdfium.FPDF_GetMetaText(document, name.encode(), buffer, size)
     return buffer.raw[: max(0, size - 2)].decode("utf-16-le", "replace")
 
 
