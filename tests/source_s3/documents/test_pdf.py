@@ -120,21 +120,30 @@ def test_a_link_within_the_document_leads_nowhere_else() -> None:
     assert read("a.pdf", file.replace(b"/A << /S /URI /URI () >>", b"/Dest [4 0 R /Fit]   ")) == "Chapter 2"
 
 
+def one_page(shown: str, font: str = "/BaseFont /Helvetica") -> list[bytes]:
+    """The objects of a document with a page. `shown`: what its text operators show, 14 points a line."""
+    content = f"BT /F 12 Tf 14 TL 72 720 Td {shown} ET"
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>",
+        f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
+        f"<< /Type /Font /Subtype /Type1 {font} >>",
+    ]
+    return [each.encode() for each in objects]
+
+
 @pytest.mark.parametrize(("units", "title"), [("0052D800", "R\ufffd"), ("D83DDE000021", "\U0001f600!"), ("", None)])
 def test_a_title_that_was_cut_in_the_middle_of_a_pair_costs_no_text(units: str, title: str | None) -> None:
-    text = b"BT /F1 12 Tf 72 720 Td (Sown.) Tj ET"
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        (
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
-            b"/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>"
-        ),
-        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(text), text),
-        b"<< /Title <FEFF%b> >>" % units.encode(),
-    ]
-    found = read_file("a.pdf", pdf_of_objects(objects, "/Info 5 0 R"), Limits())
+    objects = [*one_page("(Sown.) Tj"), b"<< /Title <FEFF%b> >>" % units.encode()]
+    found = read_file("a.pdf", pdf_of_objects(objects, "/Info 6 0 R"), Limits())
     assert (found.content, found.facts.title) == ("Sown.\n", title)
+
+
+def test_a_long_title_is_whole() -> None:
+    title = "The Book of Jars, " * 40
+    objects = [*one_page("(Sown.) Tj"), b"<< /Title (%b) >>" % title.encode()]
+    assert read_file("a.pdf", pdf_of_objects(objects, "/Info 6 0 R"), Limits()).facts.title == title
 
 
 MAPPED = """/CIDInit /ProcSet findresource begin begincmap /CMapType 2 def
@@ -151,16 +160,6 @@ MAPPED = """/CIDInit /ProcSet findresource begin begincmap /CMapType 2 def
     ],
 )
 def test_what_stands_for_no_letter_costs_none(shown: str, text: str) -> None:
-    content = f"BT /F 12 Tf 14 TL 72 720 Td {shown} ET".encode()
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        (
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
-            b"/Resources << /Font << /F 5 0 R >> >> >>"
-        ),
-        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(content), content),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Courier /ToUnicode 6 0 R >>",
-        b"<< /Length %d >>\nstream\n%b\nendstream" % (len(MAPPED), MAPPED.encode()),
-    ]
+    mapped = f"<< /Length {len(MAPPED)} >>\nstream\n{MAPPED}\nendstream".encode()
+    objects = [*one_page(shown, "/BaseFont /Courier /ToUnicode 6 0 R"), mapped]
     assert read("a.pdf", pdf_of_objects(objects)).split() == text.split()
