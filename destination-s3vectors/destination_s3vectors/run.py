@@ -20,7 +20,9 @@ The shortest configuration:
 
 def _connector() -> "Connector[Config]":
     from destination_s3vectors.connector import CONNECTOR
+    from vector_ingest.command.interpreter import give_back
 
+    give_back()  # bodies of requests of some MiB, many at once
     return CONNECTOR
 
 
