@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from tests.servers.running import Served
+
 BUCKET_ARN = "arn:aws:s3vectors:eu-west-1:123456789012:bucket/documents"
 INDEX = f"{BUCKET_ARN}/index/pages"
 PAGE = 7  # vectors of a listing
@@ -53,15 +55,14 @@ class Fault:
 Script = Callable[[Request], Fault | None]
 
 
-class ScriptedService:
+class ScriptedService(Served):
     def __init__(self, script: Script) -> None:
         self.script = script
         self.requests: list[Request] = []
         self.vectors: dict[str, dict[str, Any]] = {}
         self.lock = threading.Lock()
-        self._server = _Server(self)
+        super().__init__(_Server(self))
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
     def seen(self, operation: str) -> list[Request]:
         with self.lock:
@@ -97,14 +98,6 @@ class ScriptedService:
         page = [{name: each[name] for name in shown} for each in mine[begin : begin + PAGE]]
         more = {"nextToken": str(begin + PAGE)} if begin + PAGE < len(mine) else {}
         return {"vectors": page, **more}
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):

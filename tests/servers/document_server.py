@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any, Protocol
+
+from tests.servers.running import Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Service(Protocol):
         """A status, and what is sent as JSON."""
 
 
-class DocumentServer:
+class DocumentServer(Served):
     """`faults` are those of the next answers, each used once: a status; 0: an answer that does not come for two
     seconds; 1: one that comes drop by drop; None: no fault.
 
@@ -52,19 +53,10 @@ class DocumentServer:
         self.sent: list[Sent] = []
         self.asked = 0
         self.faults: deque[int | None] = deque()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), _Handler))
         self._server.daemon_threads, self._server.block_on_close = True, False
         self._server.documents = self  # type: ignore[attr-defined]  # for the handler
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
+from threading import Thread
 from typing import Protocol, TypeVar
 
 
@@ -21,3 +23,19 @@ def running(server: S) -> Iterator[S]:
         yield server
     finally:
         server.stop()
+
+
+class Served:
+    """A server of HTTP in a thread of its own."""
+
+    def __init__(self, server: ThreadingHTTPServer) -> None:
+        self._server = server
+        self._thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

@@ -4,7 +4,6 @@ ListObjectsV2 in pages, HEAD, and GET with Range and If-Match, as far as source-
 """
 
 import re
-import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,8 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from tests.servers.running import Served
 
 PAGE = 3  # objects: a listing of several pages even where a test has few
 
@@ -25,23 +26,14 @@ class Stored:
     etag: str
 
 
-class TimedS3:
+class TimedS3(Served):
     """`buckets` may be changed at any time: each answer is made of one look at it."""
 
     def __init__(self) -> None:
         self.buckets: dict[str, dict[str, Stored]] = {}
         self.denied: dict[str, Collection[str]] = {}  # by bucket: keys that may be listed and not read
-        self._server = _Server(self)
+        super().__init__(_Server(self))
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):

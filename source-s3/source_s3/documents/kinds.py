@@ -70,7 +70,7 @@ INSIDE = {  # what a zip of the kind has in it
     "xl/workbook.bin": "xlsb",
 }
 # What is raised over a ZIP file and what is packed in it.
-DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, RuntimeError, ValueError, EOFError, OverflowError)
+BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # old Office files, and new ones under a password
 OLE_STREAMS = {"EncryptedPackage": "encrypted", "__substg1.0_": "msg", "WordDocument": "doc"} | {
     "PowerPoint Document": "ppt",
@@ -154,7 +154,7 @@ def _in_zip(content: bytes) -> str | None:
             if "mimetype" in names and parts.getinfo("mimetype").file_size < 200:
                 declared = parts.read("mimetype").decode("ascii", "replace").strip().removesuffix("-template")
                 return CONTENT_TYPES.get(declared)
-    except DAMAGED:
+    except (*BROKEN, OverflowError):
         return None
     return "epub" if "META-INF/container.xml" in names else None
 

@@ -1,10 +1,8 @@
 """The parts of a zipped document, and their XML: bounded, whole, without entities and without any network."""
 
 import io
-import lzma
 import posixpath
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,11 +10,11 @@ from urllib.parse import unquote
 
 from lxml import etree
 
+from source_s3.documents.kinds import BROKEN
 from source_s3.documents.limits import Limits, TooMuch
 from vector_ingest.errors import DataError
 
 LARGE = 16 * 1024 * 1024  # bytes: of less than this, any ratio will do
-BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
 
 
 class Parts:

@@ -7,9 +7,9 @@ from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 
 from source_s3.documents import markup
+from source_s3.documents.kinds import BROKEN
 from source_s3.documents.limits import Limits, TooMuch
 from source_s3.documents.parsed import Attachment, Block, Facts, Parsed, assembled
-from source_s3.documents.parts import BROKEN
 from source_s3.documents.web.html import parsed_html
 from source_s3.documents.web.html_blocks import blocks_of
 from vector_ingest.errors import DataError
@@ -17,6 +17,8 @@ from vector_ingest.errors import DataError
 SHOWN = ("From", "To", "Cc", "Date")
 MOST = 10_000  # parts
 DEEPEST = 50  # parts in each other
+# What `email` fails with over headers that are none.
+ODD = (LookupError, ArithmeticError, AttributeError, TypeError, ValueError)
 AS_IT_IS = policy.default.clone(refold_source="none")  # to fold headers that are none anew may fail
 
 
@@ -24,7 +26,7 @@ def read(key: str, content: bytes, limits: Limits) -> Parsed:
     """DataError: no header of a mail in it."""
     try:
         message = BytesParser(policy=policy.default).parsebytes(content)
-    except (*BROKEN, LookupError, ArithmeticError, AttributeError, TypeError) as error:
+    except (*BROKEN, *ODD) as error:
         raise _no_mail(key, error) from error
     if not any(name in message for name in ("From", "To", "Subject", "Date", "Received", "MIME-Version")):
         raise DataError(key, "no header of a mail in it: is it one? Exclude it by the stream's globs")
@@ -37,13 +39,7 @@ def parsed_of(key: str, message: EmailMessage, limits: Limits) -> Parsed:
         parts = list(_parts(message, 0))
         parsed = assembled(_blocks(key, message, parts), limits.characters, _facts(message))
         attachments = [_attachment(part, number) for number, part in enumerate(parts, 1) if _is_attached(part)]
-    except (
-        *BROKEN,
-        LookupError,
-        ArithmeticError,
-        AttributeError,
-        TypeError,
-    ) as error:  # of `email`, over headers that are none
+    except (*BROKEN, *ODD) as error:
         raise _no_mail(key, error) from error
     return Parsed(parsed.content, parsed.sections, parsed.facts, attachments=attachments)
 
@@ -64,13 +60,7 @@ def _facts(message: EmailMessage) -> Facts:
 def _header(message: EmailMessage, name: str) -> str | None:
     try:
         value = str(message[name] or "")
-    except (
-        LookupError,
-        ValueError,
-        ArithmeticError,
-        AttributeError,
-        TypeError,
-    ):  # `email` fails over some that are none
+    except ODD:
         value = next(str(raw) for known, raw in message.raw_items() if known.lower() == name.lower())
     return markup.encodable(markup.one_line(value)) or None
 
